@@ -1,0 +1,1 @@
+"""Data of the project: YAML, CSV and JSON lines only."""

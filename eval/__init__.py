@@ -1,0 +1,1 @@
+"""Evaluation: datasets, first stage, runner, metrics, tables, regression check, command line."""

@@ -1,0 +1,35 @@
+"""The command line. One file per command; this one only puts them together."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from ...rerankers.errors import InputError, ScoreError
+
+app = typer.Typer(
+    name="rerankbench",
+    help="Which reranker, at which depth, at which cost: nDCG@10 and exact FLOPs for rerankers.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """Entry point: bad input is one line on stderr and status 2, an unusable score status 1."""
+    try:
+        app()
+    except InputError as err:
+        print(f"error: {err}", file=sys.stderr)
+        sys.exit(2)
+    except ScoreError as err:
+        print(f"error: {err}", file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.exit(141)
+    except KeyboardInterrupt:
+        print("interrupted; run the same command again to continue", file=sys.stderr)
+        sys.exit(130)

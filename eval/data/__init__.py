@@ -1,0 +1,1 @@
+"""Datasets: queries, judgements, and a corpus that stays on disk."""

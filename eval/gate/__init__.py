@@ -1,0 +1,1 @@
+"""Regression gate: baselines, paired statistics, comparison of runs."""

@@ -1,0 +1,169 @@
+"""One cell: what a (dataset, variant) scored, with everything needed to trace the number. Read by every table.
+
+On disk a cell is a folder `DIR/cells/<dataset>/<model>/<setting>/` with
+
+- `manifest.json`: a `Manifest`;
+- `per_query.parquet`: one row per judged query, see `PER_QUERY_COLUMNS`, then one column per metric;
+- `run.trec.gz`: the run in TREC order.
+
+The first stage is a cell too, with the setting `first-stage`.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..rerankers.errors import InputError
+
+SCHEMA_VERSION = 1
+FIRST_STAGE = "first-stage"
+PER_QUERY_COLUMNS = ("query_id", "candidates", "judged", "truncated", "tied", "nan", "tokens", "flops_reference")
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Counts(_Record):
+    """How much was scored. `missing` judged queries had no candidates and count 0 in every mean."""
+
+    queries: int
+    missing: int = 0
+    pairs: int
+    truncated: int = 0
+    tied: int = 0
+    nan: int = 0
+
+
+class Flops(_Record):
+    """FLOPs over all pairs of the cell, 2 per multiply-add (contract 4). None is "not measured".
+
+    `saved` compares `reference` with the same model at full depth, uncompressed, on the same pairs;
+    `saved_naive` is layers x tokens, the way the card counts.
+    """
+
+    reference: int
+    useful: int | None = None
+    executed: int | None = None
+    full: int
+    saved: float
+    saved_naive: float | None = None
+
+
+class Tokens(_Record):
+    """Tokens over all pairs of the cell."""
+
+    query: int
+    passage: int
+    prompt: int = 0
+    padded: int | None = None
+    shared: int | None = None
+
+
+class Cost(_Record):
+    """Wall seconds by phase and what follows from them; None is "not measured".
+
+    A pass may serve several variants: `pass_settings` names them, and the figures are the whole pass's.
+    """
+
+    load_seconds: float | None = None
+    tokenise_seconds: float | None = None
+    forward_seconds: float | None = None
+    store_seconds: float | None = None
+    pairs_per_second: float | None = None
+    tflops: float | None = None
+    peak_tflops: float | None = None
+    share_of_peak: float | None = None
+    peak_memory_bytes: int | None = None
+    pass_settings: tuple[str, ...] = ()
+
+
+class Manifest(_Record):
+    """Everything about one cell. `identity` is the SHA-256 of the canonical JSON of `identity_parts`.
+
+    `partial` says why a cell does not stand for its dataset: `{"limit": 10}` or `{"sample": 50, "seed": 0}`;
+    None when it is whole. `metrics` are means over judged queries, as fractions.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    experiment: str
+    dataset: str
+    group: str | None = None
+    model: str
+    setting: str
+    identity: str
+    identity_parts: dict[str, Any]
+    partial: dict[str, Any] | None = None
+    metrics: dict[str, float]
+    counts: Counts
+    flops: Flops | None = None
+    tokens: Tokens | None = None
+    cost: Cost = Field(default_factory=Cost)
+    warnings: tuple[str, ...] = ()
+    provenance: dict[str, Any] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A manifest and the folder it was read from."""
+
+    path: Path
+    manifest: Manifest
+
+    def per_query(self) -> pd.DataFrame:
+        """One row per judged query, sorted by query id."""
+        return pd.read_parquet(self.path / "per_query.parquet")
+
+    def run(self) -> dict[str, dict[str, float]]:
+        """The run: query id -> document id -> score."""
+        run: dict[str, dict[str, float]] = {}
+        with gzip.open(self.path / "run.trec.gz", "rt", encoding="utf-8") as lines:
+            for line in lines:
+                query, _, doc, _, score, _ = line.split()
+                run.setdefault(query, {})[doc] = float(score)
+        return run
+
+
+def cell_path(root: Path, dataset: str, model: str, setting: str) -> Path:
+    """Where a cell lives below a run's folder."""
+    return root / "cells" / dataset / model / setting
+
+
+def load_cells(roots: Iterable[Path]) -> list[Cell]:
+    """All cells below some run folders, in the order of the folders, then by path.
+
+    Raises InputError when a folder is missing, has no cell, or holds a manifest that cannot be read.
+    """
+    cells: list[Cell] = []
+    for root in roots:
+        if not root.is_dir():
+            raise InputError(f"{root}: no such folder; give the output folder of `rerankbench run`")
+        found = sorted(root.glob("cells/**/manifest.json"))
+        if not found:
+            raise InputError(f"{root}: holds no finished cell (no cells/**/manifest.json); did the run finish?")
+        cells.extend(Cell(path.parent, load_manifest(path)) for path in found)
+    return cells
+
+
+def load_manifest(path: Path) -> Manifest:
+    """One manifest. Raises InputError naming the file and the key."""
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as err:
+        raise InputError(f"{path}: cannot be read: {err}") from err
+    version = raw.get("schema_version") if isinstance(raw, dict) else None
+    if version != SCHEMA_VERSION:
+        raise InputError(f"{path}: schema_version {version}, this release reads {SCHEMA_VERSION}; run it again")
+    try:
+        return Manifest.model_validate(raw)
+    except ValidationError as err:
+        first = err.errors()[0]
+        raise InputError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from err

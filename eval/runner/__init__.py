@@ -1,0 +1,1 @@
+"""Experiments: validated, planned, run, stored."""

@@ -1,0 +1,1 @@
+"""Tables: cells in, Markdown, CSV, LaTeX, HTML or JSON out."""

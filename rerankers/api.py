@@ -1,0 +1,96 @@
+"""The face of a reranker: groups of (query, passages) in, float32 logits and token counts out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from .models.config import DecoderConfig, EncoderConfig
+from .options import TextOptions
+from .settings import Setting
+from .spec import ModelSpec
+
+
+@dataclass(frozen=True)
+class Group:
+    """One query and its candidate passages. Keeping them together lets decoders share the query's prefix."""
+
+    query: str
+    passages: Sequence[str]
+
+
+@dataclass
+class Executed:
+    """What one call of `Reranker.score` really ran.
+
+    Attributes:
+        flops: 2 x multiply-adds of all matrix products, padding included, shared prefixes counted once.
+        real_tokens: tokens that entered the forward pass and belong to a pair (a shared prefix counts once).
+        padded_tokens: tokens that entered it and belong to none.
+        shared_tokens: tokens that did not have to enter it because another pair's prefix served.
+        seconds: wall time by phase: `tokenise`, `forward`.
+    """
+
+    flops: int = 0
+    real_tokens: int = 0
+    padded_tokens: int = 0
+    shared_tokens: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def __add__(self, other: Executed) -> Executed:
+        phases = {*self.seconds, *other.seconds}
+        return Executed(
+            self.flops + other.flops,
+            self.real_tokens + other.real_tokens,
+            self.padded_tokens + other.padded_tokens,
+            self.shared_tokens + other.shared_tokens,
+            {p: self.seconds.get(p, 0.0) + other.seconds.get(p, 0.0) for p in sorted(phases)},
+        )
+
+
+@dataclass
+class Scored:
+    """Scores of all pairs of some groups, pairs in the order of the groups and of their passages.
+
+    Attributes:
+        scores: float32 logits, shape (settings, pairs).
+        query_tokens, passage_tokens, prompt_tokens: int32, shape (pairs,): the ids fed to the model. The query
+            counts its BOS and the separator behind it, the prompt counts the separator before it; in encoders the
+            special tokens count with the query (`<s> q </s></s>`) and the passage (`p </s>`).
+        truncated: bool, shape (pairs,): the query or the passage lost tokens.
+        executed: what ran.
+    """
+
+    scores: np.ndarray
+    query_tokens: np.ndarray
+    passage_tokens: np.ndarray
+    prompt_tokens: np.ndarray
+    truncated: np.ndarray
+    executed: Executed
+
+
+class Reranker(Protocol):
+    """A loaded model. Adapters are found by family name; see `registry.py`."""
+
+    spec: ModelSpec
+    config: DecoderConfig | EncoderConfig | None  # None: shape unknown, so FLOPs are not measured
+    device: str
+    dtype: str
+
+    def identity(self, text: TextOptions) -> dict[str, Any]:
+        """Everything on the model's side that can change a score, except the setting: JSON values only."""
+        ...
+
+    def check(self, setting: Setting) -> list[str]:
+        """Warnings about a setting (unreachable compress layers). Raises InputError when it cannot be run."""
+        ...
+
+    def score(self, groups: Sequence[Group], settings: Sequence[Setting], text: TextOptions) -> Scored:
+        """Score every pair under every setting, settings with the same compression in one forward pass.
+
+        A score depends on its pair, its setting and `text` only. Raises ScoreError on NaN or infinity.
+        """
+        ...

@@ -1,0 +1,23 @@
+"""The two errors a person can meet; each is one line that says what is wrong, where, and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """Bad input: names the file, the line or the key, and says what to do. Exit status 2."""
+
+
+class ScoreError(RuntimeError):
+    """A model produced a score that cannot be used (NaN, infinity): names the pair and the layer. Exit status 1."""
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?` for the nearest known name, or the list of known names, or nothing."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if near:
+        return f"; did you mean '{near[0]}'?"
+    return f"; known: {', '.join(names)}" if names else ""

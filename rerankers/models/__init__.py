@@ -1,0 +1,1 @@
+"""The two architectures: one small decoder, one small encoder."""

@@ -1,0 +1,30 @@
+"""Counts the matrix products of a forward pass while it runs, so that `executed` FLOPs are what really ran."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@dataclass
+class Work:
+    """FLOPs so far: 2 per multiply-add, matrix products only."""
+
+    flops: int = 0
+
+    def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        """`x @ weight.T + bias` for x (..., in) and weight (out, in)."""
+        self.flops += 2 * x.numel() * weight.shape[0]
+        return F.linear(x, weight, bias)
+
+    def matmul(self, a: Tensor, b: Tensor) -> Tensor:
+        """`a @ b` for a (..., m, k) and b (..., k, n) of equal leading shape."""
+        self.flops += 2 * a.numel() * b.shape[-1]
+        return torch.matmul(a, b)
+
+    def attention(self, heads: int, head_dim: int, queries_times_keys: int) -> None:
+        """Count q.k and weights.v of dense attention, given the sum over sequences of queries x keys."""
+        self.flops += 4 * heads * head_dim * queries_times_keys

@@ -1,0 +1,77 @@
+"""Model specifications: one YAML file per model in `configs/models/`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .errors import InputError, suggest
+
+CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """One model: where its weights are, which family runs it, how its text is prepared.
+
+    Attributes:
+        name: what experiments call it.
+        family: the adapter; see `registry.py`.
+        source: hub id, local folder, or `package:MODULE` for weights that a Python package ships.
+        revision: commit of the hub repository; None is its default branch (recorded once resolved).
+        prompt: default prompt, a name in configs/prompts.yaml or a text; decoder families only.
+        max_length: default length limit in tokens.
+        start_layer: first layer that has an output head; layerwise families only.
+        trust_remote_code: must be written out before any code of the hub repository runs.
+        config: the parts of the model's config.json that fix its shape, so that FLOPs need no download.
+        parameters: number of parameters and `download_bytes`: size of the weights, for plans; None if unknown.
+        license: as the publisher states it.
+        note: one line for `rerankbench ls models`.
+    """
+
+    name: str
+    family: str
+    source: str
+    revision: str | None = None
+    prompt: str | None = None
+    max_length: int = 512
+    start_layer: int | None = None
+    trust_remote_code: bool = False
+    config: dict[str, Any] = field(default_factory=dict)
+    parameters: int | None = None
+    download_bytes: int | None = None
+    license: str | None = None
+    note: str = ""
+
+
+def list_models() -> list[str]:
+    """Names of the models that come with the package, sorted."""
+    return sorted(path.stem for path in (CONFIGS / "models").glob("*.yaml"))
+
+
+def load_spec(name: str) -> ModelSpec:
+    """The specification of a model by its name, or from the path of a YAML file.
+
+    Raises InputError for an unknown name (with the nearest known one), an unknown key or a missing one.
+    """
+    path = Path(name) if name.endswith((".yaml", ".yml")) else CONFIGS / "models" / f"{name}.yaml"
+    if not path.is_file():
+        raise InputError(f"model '{name}' is unknown{suggest(name, list_models())}")
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as err:
+        raise InputError(f"{path}: not valid YAML: {' '.join(str(err).split())}") from err
+    if not isinstance(raw, dict):
+        raise InputError(f"{path}: expected keys and values, found {type(raw).__name__}")
+    known = {f.name for f in fields(ModelSpec)}
+    for key in raw:
+        if key not in known:
+            raise InputError(f"{path}: unknown key '{key}'{suggest(str(key), known)}")
+    raw.setdefault("name", path.stem)
+    for key in ("family", "source"):
+        if key not in raw:
+            raise InputError(f"{path}: key '{key}' is missing")
+    return ModelSpec(**raw)
