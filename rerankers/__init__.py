@@ -1,0 +1,42 @@
+"""Text pairs become scores: the rerankers of the BGE card and any other sequence classifier."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .errors import InputError, ScoreError
+from .options import LoadOptions, TextOptions
+from .settings import Setting
+from .spec import ModelSpec, list_models, load_spec
+
+if TYPE_CHECKING:
+    from .api import Group, Reranker, Scored
+    from .registry import load
+
+__all__ = [
+    "Group",
+    "InputError",
+    "LoadOptions",
+    "ModelSpec",
+    "Reranker",
+    "ScoreError",
+    "Scored",
+    "Setting",
+    "TextOptions",
+    "list_models",
+    "load",
+    "load_spec",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # these import numpy or torch
+    if name == "load":
+        from .registry import load
+
+        return load
+    if name in ("Group", "Reranker", "Scored"):
+        from . import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

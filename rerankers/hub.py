@@ -1,0 +1,195 @@
+"""Where a model's files are: a local folder in the hub's layout, a hub id, or weights that a Python package ships."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from .errors import InputError
+
+PACKAGE = "package:"
+_SMALL_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
+_TOKENIZERS = (
+    "tokenizer.json",
+    "tokenizer.model",
+    "sentencepiece.bpe.model",
+    "spiece.model",
+    "vocab.txt",
+    "vocab.json",
+)
+_COMMIT = re.compile(r"^[0-9a-f]{40}$")
+_HUB_ID = re.compile(r"^[\w.-]+(/[\w.-]+)?$")
+_MIB = 1 << 20
+_HASH_WHOLE = 256 * _MIB
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A model's files on this machine.
+
+    Attributes:
+        source: as it was asked for.
+        folder: holds `config.json`, the weights and the tokenizer.
+        revision: commit of the hub repository; None for folders and packages.
+    """
+
+    source: str
+    folder: Path
+    revision: str | None = None
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The content of `config.json`."""
+        return read_json(self.folder / "config.json")
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of configuration, tokenizer and weights, whatever the folder is called.
+
+        Weight files up to 256 MiB are hashed whole (`sha256:`). Of larger ones, name, size, first and last MiB are
+        (`sha256-ends:`), so that a plan does not have to read 18 GB.
+        """
+        digest, scheme = hashlib.sha256(), "sha256"
+        extra = [self.folder / name for name in ("config.json", "tokenizer_config.json", *_TOKENIZERS)]
+        for path in [*extra, *weight_files(self.folder)]:
+            if not path.is_file():
+                continue
+            size = path.stat().st_size
+            digest.update(f"{path.name}:{size}:".encode())
+            with path.open("rb") as file:
+                if size <= _HASH_WHOLE:
+                    while block := file.read(_MIB):
+                        digest.update(block)
+                else:
+                    scheme = "sha256-ends"
+                    digest.update(file.read(_MIB))
+                    file.seek(-_MIB, 2)
+                    digest.update(file.read(_MIB))
+        return f"{scheme}:{digest.hexdigest()}"
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What says which weights these are: hub id and commit, or the fingerprint. No path of this machine."""
+        if self.revision is not None:
+            return {"source": self.source, "revision": self.revision}
+        return {"weights": self.fingerprint}
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file. Raises InputError when it is absent or not one."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as err:
+        raise InputError(f"{path}: not found; a model folder needs it") from err
+    except (OSError, ValueError) as err:
+        raise InputError(f"{path}: cannot be read as JSON: {err}") from err
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: expected a JSON object, found {type(content).__name__}")
+    return content
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The weight files in use: `model*.safetensors` if there are any, else `pytorch_model*.bin`, sorted.
+
+    An index file decides where there is one. Raises InputError when there are none, or one it names is absent.
+    """
+    for single, shards in (("model.safetensors", "model*.safetensors"), ("pytorch_model.bin", "pytorch_model*.bin")):
+        index = folder / f"{single}.index.json"
+        if (folder / single).is_file():
+            return [folder / single]
+        if index.is_file():
+            names = sorted(set(read_json(index).get("weight_map", {}).values()))
+            absent = [name for name in names if not (folder / name).is_file()]
+            if absent or not names:
+                raise InputError(f"{index}: names {absent[0] if absent else 'no file'}, which is not in the folder")
+            return [folder / name for name in names]
+        if found := sorted(folder.glob(shards)):
+            return found
+    raise InputError(f"{folder}: no weights; expected model.safetensors, its index and shards, or pytorch_model.bin")
+
+
+def resolve(source: str, revision: str | None = None) -> Resolved:
+    """Find a model's files, downloading them if need be (HF_HOME, HF_TOKEN and HF_HUB_OFFLINE are honoured).
+
+    Args:
+        source: local folder, hub id, or `package:MODULE`.
+        revision: branch, tag or commit of a hub repository.
+
+    Raises InputError, one line, when it is not found, gated, not reachable, or lacks weights or a tokenizer.
+    """
+    local = Path(source).expanduser()
+    if source.startswith(PACKAGE):
+        found = Resolved(source, _package_folder(source[len(PACKAGE) :]))
+    elif local.is_dir():
+        found = Resolved(source, local)
+    elif _HUB_ID.match(source) and not source.startswith("."):
+        folder = _download(source, revision)
+        found = Resolved(source, folder, folder.name if _COMMIT.match(folder.name) else revision)
+    else:
+        raise InputError(f"model source '{source}': no such folder, and not a hub id (owner/name)")
+    read_json(found.folder / "config.json")
+    weight_files(found.folder)
+    if not any((found.folder / name).is_file() for name in _TOKENIZERS):
+        raise InputError(f"{found.folder}: no tokenizer; expected tokenizer.json")
+    return found
+
+
+def _package_folder(module: str) -> Path:
+    try:
+        spec = importlib.util.find_spec(module)  # does not import a top-level package
+    except (ImportError, ValueError):
+        spec = None
+    if spec is None or not spec.submodule_search_locations:
+        name = module.split(".")[0].replace("_", "-")
+        raise InputError(f"source '{PACKAGE}{module}': package is not installed; try: pip install {name}")
+    for root in map(Path, spec.submodule_search_locations):
+        for config in sorted([*root.glob("config.json"), *root.glob("*/config.json")]):
+            if any(config.parent.glob("*.safetensors")) or any(config.parent.glob("*.bin")):
+                return config.parent
+    raise InputError(f"source '{PACKAGE}{module}': the package holds no folder with config.json and weights")
+
+
+def _download(repo: str, revision: str | None) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.utils import (
+        GatedRepoError,
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    def fetch(patterns: list[str]) -> Path:
+        # `*/*` leaves out other formats in subfolders (onnx, openvino)
+        return Path(snapshot_download(repo, revision=revision, allow_patterns=patterns, ignore_patterns=["*/*"]))
+
+    at = f"hub repository '{repo}'" + (f" at '{revision}'" if revision else "")
+    try:
+        folder = fetch(_SMALL_FILES)
+        if not any(folder.glob("*.safetensors")):
+            folder = fetch([*_SMALL_FILES, "pytorch_model*.bin"])
+        return folder
+    except GatedRepoError as err:
+        raise InputError(f"{at}: gated; accept its terms on the hub and set HF_TOKEN") from err
+    except RevisionNotFoundError as err:
+        raise InputError(f"{at}: no such revision") from err
+    except RepositoryNotFoundError as err:
+        raise InputError(f"{at}: not found, or private; check the name and HF_TOKEN") from err
+    except HFValidationError as err:
+        raise InputError(f"{at}: not a hub id") from err
+    except LocalEntryNotFoundError as err:
+        raise InputError(
+            f"{at}: not in the local cache and the hub cannot be reached; download it where there is a network "
+            "(HF_HOME says where to), or give a local folder"
+        ) from err
+    except (HfHubHTTPError, OSError) as err:
+        raise InputError(
+            f"{at}: download failed: {str(err).splitlines()[0] if str(err) else type(err).__name__}"
+        ) from err

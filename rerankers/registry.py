@@ -1,0 +1,95 @@
+"""From a model's name to a loaded reranker.
+
+A family is a class built as `Family(spec: ModelSpec, files: hub.Resolved, options: LoadOptions)`; see `families/`.
+Its module is imported when it is needed.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from .api import Reranker
+from .errors import InputError, suggest
+from .hub import read_json, resolve
+from .options import LoadOptions
+from .spec import CONFIGS, ModelSpec, list_models, load_spec
+
+FAMILIES = {
+    "cross-encoder": "cross_encoder:CrossEncoder",
+    "llm": "llm:LlmReranker",
+    "layerwise": "layerwise:LayerwiseReranker",
+    "lightweight": "lightweight:LightweightReranker",
+    "sequence-classification": "sequence_classification:SequenceClassification",
+    "bi-encoder": "bi_encoder:BiEncoder",
+}
+
+
+def load(model: str | ModelSpec, options: LoadOptions | None = None) -> Reranker:
+    """Load a reranker onto its device.
+
+    Args:
+        model: a name from `configs/models/`, the path of a YAML specification, a local model folder, or a
+            specification.
+        options: device, dtype and the policies that are part of a result's identity.
+
+    Raises InputError for an unknown name or family, missing files, or a checkpoint that does not fit.
+    """
+    spec = model if isinstance(model, ModelSpec) else find_spec(model)
+    if spec.family not in FAMILIES:
+        raise InputError(f"model '{spec.name}': family '{spec.family}' is unknown{suggest(spec.family, FAMILIES)}")
+    files = resolve(spec.source, spec.revision)
+    return _family(spec.family)(replace(spec, revision=files.revision), files, options or LoadOptions())
+
+
+def find_spec(model: str) -> ModelSpec:
+    """The specification of a name, a YAML file or a local model folder (its family is read from its config.json)."""
+    folder = Path(model).expanduser()
+    if (CONFIGS / "models" / f"{model}.yaml").is_file() or not folder.is_dir():
+        if model.count("/") == 1 and not model.endswith((".yaml", ".yml")):
+            return _spec_of_hub_id(model)
+        return load_spec(model)
+    if not (folder / "config.json").is_file():
+        raise InputError(f"{folder}: holds no config.json, so it is no model folder; or name one of {list_models()}")
+    return spec_of_folder(folder)
+
+
+def spec_of_folder(folder: Path) -> ModelSpec:
+    """A specification for a local model folder, its family guessed from `model_type` and `architectures`."""
+    raw = read_json(folder / "config.json")
+    return ModelSpec(name=folder.resolve().name, family=guess_family(raw, folder), source=str(folder))
+
+
+def guess_family(raw: dict[str, Any], where: Path) -> str:
+    """The family that runs a `config.json`. Raises InputError when none does."""
+    kind, architectures = raw.get("model_type"), " ".join(raw.get("architectures") or ())
+    if kind == "cost_wise_gemma":
+        return "lightweight"
+    if kind == "minicpm":
+        return "layerwise"
+    if kind == "gemma":
+        return "llm"
+    native = kind in ("bert", "xlm-roberta", "roberta")
+    if "SequenceClassification" in architectures:
+        return "cross-encoder" if native else "sequence-classification"
+    if native:
+        return "bi-encoder"
+    raise InputError(f"{where}: no family runs model_type '{kind}' with architectures [{architectures}]; write a spec")
+
+
+def _spec_of_hub_id(model: str) -> ModelSpec:
+    """The shipped specification whose source is this hub id."""
+    for name in list_models():
+        if (spec := load_spec(name)).source == model:
+            return spec
+    raise InputError(
+        f"model '{model}': no such folder, and no specification has this source{suggest(model, list_models())}; "
+        "write a YAML file with family and source and give its path"
+    )
+
+
+def _family(name: str) -> Any:
+    module, _, attribute = FAMILIES[name].partition(":")
+    return getattr(importlib.import_module(f".families.{module}", __package__), attribute)
