@@ -37,7 +37,8 @@ def reference(
 
     Returns int64 of shape (pairs,). One layer over s tokens, from the matrix shapes of the architecture:
     `2s(2dHh + 2dKh) + 2s(3 or 2)df + 4s^2Hh`; then the head, at every position in a decoder, on the first token in
-    an encoder. A bi-encoder reads query and passage each alone. Raises InputError when the model cannot run the setting.
+    an encoder. A bi-encoder reads query and passage each alone, then takes one dot product. Raises InputError when
+    the model cannot run the setting.
     """
     query, passage, prompt = _tokens(query), _tokens(passage), _tokens(prompt)
     segments = _segments(config, family, setting, passage)

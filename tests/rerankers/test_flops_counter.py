@@ -1,0 +1,106 @@
+"""The analytic reference equals, to the last FLOP, what PyTorch's counter sees in the same forward pass."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from eager import counted
+from rerankbench.rerankers.flops import reference
+from rerankbench.rerankers.models.config import read_config
+from rerankbench.rerankers.settings import Setting
+from torch.utils.flop_counter import FlopCounterMode
+from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
+    Gemma2Config,
+    Gemma2ForCausalLM,
+    GemmaConfig,
+    GemmaForCausalLM,
+    PreTrainedModel,
+    XLMRobertaConfig,
+    XLMRobertaForSequenceClassification,
+)
+
+GEMMA = {
+    "model_type": "gemma2",
+    "num_hidden_layers": 6,
+    "hidden_size": 16,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 6,  # not hidden / heads, as in Gemma
+    "intermediate_size": 20,
+    "vocab_size": 37,
+    "query_pre_attn_scalar": 6,
+    "max_position_embeddings": 128,
+}
+BERT = {
+    "model_type": "bert",
+    "architectures": ["BertForSequenceClassification"],
+    "num_labels": 1,
+    "num_hidden_layers": 4,
+    "hidden_size": 12,
+    "num_attention_heads": 3,
+    "intermediate_size": 20,
+    "vocab_size": 37,
+    "max_position_embeddings": 128,
+}
+LLM = read_config(GEMMA)
+SCALAR_HEADS = read_config(GEMMA | {"model_type": "cost_wise_gemma", "layer_wise": True, "start_layer": 2})
+CROSS = read_config(BERT)
+LABELS = read_config(BERT | {"model_type": "xlm-roberta", "num_labels": 3})
+EMBED = read_config(BERT | {"architectures": ["BertModel"]})
+
+LENGTHS = [(1, 0, 0), (3, 1, 2), (2, 0, 3), (5, 8, 1), (9, 13, 4), (3, 29, 5)]
+CUTOFFS = (None, 2, 3, 6)
+COMPRESSED = [
+    Setting(cutoff, ratio, layers)
+    for cutoff, ratio, layers in itertools.product(
+        (None, 3, 6), (1, 2, 3, 4, 8), ((1,), (3,), (0, 5), (2, 3, 4), (4, 9))
+    )
+]
+GRID = {
+    "cross-encoder": (CROSS, [Setting(), Setting(1), Setting(3)]),
+    "sequence-classification": (LABELS, [Setting()]),
+    "bi-encoder": (EMBED, [Setting(), Setting(1), Setting(3)]),
+    "llm": (LLM, [Setting()]),
+    "layerwise": (SCALAR_HEADS, [Setting(cutoff) for cutoff in CUTOFFS]),
+    "lightweight": (SCALAR_HEADS, sorted(set(COMPRESSED), key=lambda s: s.name)),
+}
+
+
+@pytest.mark.parametrize("family", GRID)
+def test_reference_equals_the_counter_on_every_setting_and_length(family: str) -> None:
+    config, settings = GRID[family]
+    lengths = LENGTHS if family in ("llm", "layerwise", "lightweight") else [(q, p, 0) for q, p, _ in LENGTHS]
+    query, passage, prompt = np.array(lengths, dtype=np.int32).T
+    for setting in settings:
+        analytic = reference(config, family, setting, query, passage, prompt)
+        assert analytic.tolist() == [counted(config, family, setting, *triple) for triple in lengths], setting.name
+
+
+@pytest.mark.parametrize(
+    ("model", "family"),
+    [
+        (GemmaForCausalLM(GemmaConfig(**GEMMA | {"model_type": "gemma"})), "llm"),
+        (Gemma2ForCausalLM(Gemma2Config(**GEMMA)), "llm"),
+        (BertForSequenceClassification(BertConfig(**BERT)), "cross-encoder"),
+        (XLMRobertaForSequenceClassification(XLMRobertaConfig(**BERT | {"num_labels": 1})), "cross-encoder"),
+    ],
+    ids=["gemma", "gemma2", "bert", "xlm-roberta"],
+)
+def test_reference_equals_the_counter_on_transformers_own_models(model: PreTrainedModel, family: str) -> None:
+    config = read_config(
+        model.config.to_dict() | {"architectures": [type(model).__name__], "num_labels": model.config.num_labels}
+    )
+    model.set_attn_implementation("eager")
+    model.eval()
+    for q, p in ((3, 1), (5, 9), (8, 20)):
+        ids = torch.arange(3, 3 + q + p)[None]
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            model(input_ids=ids, attention_mask=torch.ones_like(ids))
+        # transformers forms the rotary angles as one outer product: no weights, the same for every pair, not counted
+        angles = LLM.head_dim * (q + p) if rotary else 0
+        assert counter.get_total_flops() - angles == reference(config, family, Setting(), q, p, 0)
