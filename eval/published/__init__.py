@@ -1,1 +1,18 @@
-"""Published figures and their errata."""
+"""Published figures: tables as data, with their sources, errata and tolerances."""
+
+from __future__ import annotations
+
+from .check import MeanCheck, check_means
+from .compare import Comparison, compare
+from .table import Erratum, PublishedTable, list_published, load_published
+
+__all__ = [
+    "Comparison",
+    "Erratum",
+    "MeanCheck",
+    "PublishedTable",
+    "check_means",
+    "compare",
+    "list_published",
+    "load_published",
+]

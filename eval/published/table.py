@@ -1,0 +1,164 @@
+"""A published table: one YAML file in `configs/published/`, as its source prints it, errata beside it."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from ...rerankers.errors import InputError, suggest
+from ...rerankers.settings import Setting
+from ...rerankers.spec import CONFIGS
+from ..results import FIRST_STAGE
+
+FOLDER = CONFIGS / "published"
+MEAN = "mean"
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Source(_Record):
+    """Where a table was printed."""
+
+    title: str
+    url: str
+
+
+class Column(_Record):
+    """One variant of a table; `flops_saved` is the printed share in per cent."""
+
+    model: str
+    setting: str
+    flops_saved: float | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """(model, setting), as in a manifest."""
+        return self.model, self.setting
+
+
+class Tolerance(_Record):
+    """Largest difference that counts as reproduced, in points of the metric x 100."""
+
+    first_stage: float
+    reranker: float
+    mean: float
+
+
+class Erratum(_Record):
+    """A printed figure that contradicts others. `row` is a row of the table or `mean`.
+
+    `corrected` is what the table named by `source` prints; without it the erratum is open.
+    """
+
+    model: str
+    setting: str
+    row: str
+    printed: float
+    corrected: float | None = None
+    source: str | None = None
+    note: str
+
+
+class PublishedTable(_Record):
+    """Rows are datasets or macro groups, columns are variants; figures are the metric x 100, as printed."""
+
+    name: str
+    title: str
+    first_stage: str
+    source: Source
+    note: str = ""
+    metric: str
+    decimals: int
+    tolerance: Tolerance
+    columns: tuple[Column, ...]
+    rows: dict[str, tuple[float, ...]]
+    mean: tuple[float, ...]
+    errata: tuple[Erratum, ...] = ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> PublishedTable:
+        for row, values in [*self.rows.items(), (MEAN, self.mean)]:
+            if len(values) != len(self.columns):
+                raise ValueError(f"row '{row}' has {len(values)} figures for {len(self.columns)} columns")
+        for column in self.columns:
+            if column.setting != FIRST_STAGE:
+                Setting.parse(column.setting)
+        for erratum in self.errata:
+            found = self.printed(erratum.row, erratum.model, erratum.setting)
+            if found != erratum.printed:
+                where = f"{erratum.row}, {erratum.model} {erratum.setting}"
+                raise ValueError(f"erratum of {where}: says {erratum.printed} is printed, the table has {found}")
+        return self
+
+    def _index(self, model: str, setting: str) -> int | None:
+        keys = [column.key for column in self.columns]
+        return keys.index((model, setting)) if (model, setting) in keys else None
+
+    def printed(self, row: str, model: str, setting: str) -> float | None:
+        """The figure as printed; None where the table has none."""
+        column = self._index(model, setting)
+        values = self.mean if row == MEAN else self.rows.get(row)
+        return None if column is None or values is None else values[column]
+
+    def value(self, row: str, model: str, setting: str) -> float | None:
+        """The figure to compare with: corrected where an older source does.
+
+        An open erratum of a mean has no correction; the mean of the column's rows stands in for it.
+        """
+        for erratum in self.errata_of(model, setting):
+            if erratum.row == row and erratum.corrected is not None:
+                return erratum.corrected
+            if erratum.row == row == MEAN:
+                return self.mean_of_rows(model, setting)
+        return self.printed(row, model, setting)
+
+    def errata_of(self, model: str, setting: str) -> tuple[Erratum, ...]:
+        """The errata of one column."""
+        return tuple(e for e in self.errata if (e.model, e.setting) == (model, setting))
+
+    def mean_of_rows(self, model: str, setting: str, *, corrected: bool = True) -> float:
+        """The mean of a column's rows, with or without the corrections of single cells."""
+        read = self.value if corrected else self.printed
+        values = [read(row, model, setting) for row in self.rows]
+        if any(v is None for v in values):
+            raise InputError(f"published table '{self.name}' has no column {model} {setting}")
+        return sum(v for v in values if v is not None) / len(values)
+
+
+def list_published() -> list[str]:
+    """Names of the published tables that come with the package, sorted."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+@cache
+def load_published(name: str) -> PublishedTable:
+    """A published table by its name. Raises InputError for an unknown name or a file that contradicts itself."""
+    path = FOLDER / f"{name}.yaml"
+    if not path.is_file():
+        raise InputError(f"published table '{name}' is unknown{suggest(name, list_published())}")
+    return read_published(path)
+
+
+def read_published(path: Path) -> PublishedTable:
+    """A published table from a file; `tolerance` is a key of configs/tolerances.yaml."""
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as err:
+        raise InputError(f"{path}: cannot be read: {' '.join(str(err).split())}") from err
+    if not isinstance(raw, dict):
+        raise InputError(f"{path}: expected keys and values, found {type(raw).__name__}")
+    tolerances = yaml.safe_load((CONFIGS / "tolerances.yaml").read_text(encoding="utf-8"))
+    key = raw.get("tolerance")
+    if key not in tolerances:
+        raise InputError(f"{path}: tolerance '{key}' is unknown{suggest(str(key), tolerances)}")
+    try:
+        return PublishedTable.model_validate({"name": path.stem, **raw, "tolerance": tolerances[key]})
+    except ValidationError as err:
+        first = err.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise InputError(f"{path}: {where}: {first['msg']}" if where else f"{path}: {first['msg']}") from err
