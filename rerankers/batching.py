@@ -28,13 +28,24 @@ def plan_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
     return batches
 
 
-def run_batches(lengths: Sequence[int], budget: int, run: Callable[[list[int]], None]) -> int:
+def run_batches(
+    lengths: Sequence[int],
+    budget: int,
+    run: Callable[[list[int]], None],
+    plan: Callable[[list[int], int], list[list[int]]] | None = None,
+) -> int:
     """Call `run` with every planned batch, the longest first; returns the token budget that held.
+
+    `plan` splits some items into batches under a budget; by default `plan_batches` does.
 
     When the device is out of memory, the budget is halved and what is left is planned anew. A single item that does
     not fit raises ScoreError. `run` must not keep anything of a batch that failed. Nothing else is caught.
     """
-    waiting = plan_batches(lengths, budget)[::-1]
+    def by_length(items: list[int], budget: int) -> list[list[int]]:
+        return [[items[i] for i in part] for part in plan_batches([lengths[i] for i in items], budget)]
+
+    plan = plan or by_length
+    waiting = plan(list(range(len(lengths))), budget)[::-1]
     while waiting:
         batch = waiting[-1]
         failed = False
@@ -55,5 +66,5 @@ def run_batches(lengths: Sequence[int], budget: int, run: Callable[[list[int]], 
         budget = max(1, min(budget, tokens) // 2)
         log.warning("out of memory at %d tokens; going on with a token budget of %d", tokens, budget)
         rest = [i for later in reversed(waiting) for i in later]
-        waiting = [[rest[i] for i in part] for part in plan_batches([lengths[i] for i in rest], budget)][::-1]
+        waiting = plan(rest, budget)[::-1]
     return budget

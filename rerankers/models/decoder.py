@@ -1,0 +1,217 @@
+"""One causal transformer for Gemma-1, Gemma-2 (and its compressing variant) and MiniCPM, over packed tokens.
+
+Only what a score needs is computed: in the deepest layer, queries and MLP run for each sequence's last token;
+a head is one row of weights on one state; no hidden state outlives its layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .compression import compress
+from .config import DecoderConfig
+from .decoder_attention import Masks, attend
+from .layout import Layout, as_index
+from .rope import rope_tables, rotate
+from .work import Work
+
+
+@dataclass(frozen=True)
+class Read:
+    """One number per sequence: the last token's state after `layer` layers, through output head `head`."""
+
+    layer: int
+    head: int
+
+
+def decoder_shapes(config: DecoderConfig) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the weights as the hub's checkpoints have them; a tied vocabulary head is left out."""
+    hidden, inner = config.hidden, config.intermediate
+    queries, keys = config.heads * config.head_dim, config.kv_heads * config.head_dim
+    norms = ["input_layernorm", "post_attention_layernorm"]
+    if config.sandwich_norms:
+        norms += ["pre_feedforward_layernorm", "post_feedforward_layernorm"]
+    layer: dict[str, tuple[int, ...]] = {
+        "self_attn.q_proj": (queries, hidden),
+        "self_attn.k_proj": (keys, hidden),
+        "self_attn.v_proj": (keys, hidden),
+        "self_attn.o_proj": (hidden, queries),
+        "mlp.gate_proj": (inner, hidden),
+        "mlp.up_proj": (inner, hidden),
+        "mlp.down_proj": (hidden, inner),
+        **{norm: (hidden,) for norm in norms},
+    }
+    shapes: dict[str, tuple[int, ...]] = {
+        "model.embed_tokens.weight": (config.vocab, hidden),
+        "model.norm.weight": (hidden,),
+    }
+    for i in range(config.layers):
+        shapes |= {f"model.layers.{i}.{name}.weight": shape for name, shape in layer.items()}
+    if config.start_layer is not None:
+        shapes |= {f"lm_head.{j}.linear_head.weight": (1, hidden) for j in range(len(config.head_layers))}
+    return shapes
+
+
+class Decoder:
+    """The model. `weights` has the names of `decoder_shapes`, all in one dtype and on one device.
+
+    Args:
+        config: shapes and switches.
+        weights: tensors by name; used as they are, never copied (but the norms, which are kept in float32).
+        attention_softcap: apply the configured cap on attention scores.
+        vocabulary_head: the head matrix (vocab, hidden) where it is not the embedding.
+        formula: compute attention by the plain formula (for tests).
+    """
+
+    def __init__(
+        self,
+        config: DecoderConfig,
+        weights: Mapping[str, Tensor],
+        *,
+        attention_softcap: bool = True,
+        vocabulary_head: Tensor | None = None,
+        formula: bool = False,
+    ):
+        self.config = config
+        self.embedding = weights["model.embed_tokens.weight"]
+        self.softcap = config.attention_softcap if attention_softcap else None
+        self.formula = formula
+        self._weights = weights
+        # the scale is rounded to the model's dtype, as transformers does (sqrt(3584) = 59.87 is 59.75 in bfloat16)
+        self._embedding_scale = float(torch.tensor(config.embedding_scale, dtype=self.embedding.dtype))
+        self._norms = {
+            name: weight.float() + (1.0 if config.norm_plus_one else 0.0)
+            for name, weight in weights.items()
+            if name.endswith("norm.weight")
+        }
+        if config.start_layer is None:
+            self._heads = self.embedding if vocabulary_head is None else vocabulary_head
+        else:
+            rows = [weights[f"lm_head.{j}.linear_head.weight"] for j in range(len(config.head_layers))]
+            self._heads = torch.cat(rows).float()
+
+    @torch.inference_mode()
+    def forward(
+        self,
+        ids: Tensor,
+        layout: Layout,
+        reads: Sequence[Read],
+        work: Work,
+        *,
+        ratio: int = 1,
+        compress_layers: Sequence[int] = (),
+    ) -> Tensor:
+        """Scores of every sequence for every read.
+
+        Args:
+            ids: token ids, int64, shape (rows,), in the order of `layout`.
+            layout: boundaries of the packed batch.
+            reads: what to read on the way; the pass stops at the deepest.
+            work: counts the FLOPs.
+            ratio: passage states that become one before each of `compress_layers` (0 never counts).
+
+        Returns:
+            float32 logits, shape (reads, sequences).
+        """
+        config = self.config
+        wanted = {read.layer for read in reads}
+        deepest = max(wanted)
+        states: dict[int, Tensor] = {}
+        x = F.embedding(ids, self.embedding) * self._embedding_scale
+        masks = Masks(x.dtype, x.device)
+        tables = self._tables(layout)
+        last = as_index(layout.last, x.device)
+        for i in range(deepest):
+            if i in wanted:
+                states[i] = x[last]
+            if i and ratio > 1 and i in compress_layers:
+                x, layout = compress(x, layout, ratio)
+                tables = self._tables(layout)
+                last = as_index(layout.last, x.device)
+            x = self._layer(i, x, layout, tables, last if i == deepest - 1 else None, masks, work)
+        states[deepest] = x if deepest else x[last]
+        final = {layer: self._norm("model.norm.weight", state.float()) for layer, state in states.items()}
+        scores = torch.stack([self._head(final[read.layer], read.head, work) for read in reads])
+        if config.final_softcap is not None:
+            scores = config.final_softcap * torch.tanh(scores / config.final_softcap)
+        return scores
+
+    def _tables(self, layout: Layout) -> tuple[Tensor, Tensor]:
+        positions = as_index(layout.positions, self.embedding.device)
+        return rope_tables(positions, self.config.head_dim, self.config.rope_theta)
+
+    def _head(self, state: Tensor, head: int, work: Work) -> Tensor:
+        """State (sequences, hidden) through one row of the heads, in float32: shape (sequences,)."""
+        if self.config.start_layer is None:
+            state = state * self.config.logit_scale
+        return work.linear(state, self._heads[head : head + 1].float())[:, 0]
+
+    def _norm(self, name: str, x: Tensor) -> Tensor:
+        """RMSNorm (Zhang and Sennrich, 2019, arXiv 1910.07467) in float32, back in x's dtype."""
+        wide = x.float()
+        wide = wide * torch.rsqrt(wide.square().mean(dim=-1, keepdim=True) + self.config.norm_eps)
+        return wide.mul_(self._norms[name]).to(x.dtype)
+
+    def _layer(
+        self,
+        index: int,
+        x: Tensor,
+        layout: Layout,
+        tables: tuple[Tensor, Tensor],
+        last: Tensor | None,
+        masks: Masks,
+        work: Work,
+    ) -> Tensor:
+        """One block on x (rows, hidden). With `last` given, only those rows come out: (sequences, hidden)."""
+        config, name, weights = self.config, f"model.layers.{index}.", self._weights
+
+        def linear(x: Tensor, part: str) -> Tensor:
+            return work.linear(x, weights[f"{name}{part}.weight"])
+
+        def norm(x: Tensor, part: str) -> Tensor:
+            return self._norm(f"{name}{part}.weight", x)
+
+        def heads(x: Tensor) -> Tensor:
+            return x.unflatten(-1, (-1, config.head_dim))
+
+        cos, sin = tables
+        normed = norm(x, "input_layernorm")
+        k = rotate(heads(linear(normed, "self_attn.k_proj")), cos, sin)
+        v = heads(linear(normed, "self_attn.v_proj"))
+        if last is not None:
+            x, normed, cos, sin = x[last], normed[last], cos[last], sin[last]
+        q = rotate(heads(linear(normed, "self_attn.q_proj")), cos, sin)
+        attended = attend(
+            q,
+            k,
+            v,
+            layout,
+            scale=config.query_scale,
+            softcap=self.softcap,
+            window=config.sliding_window if index % 2 == 0 else None,  # Gemma-2: even layers slide
+            last_only=last is not None,
+            masks=masks,
+            work=work,
+            formula=self.formula,
+        )
+        block = linear(attended.flatten(1), "self_attn.o_proj")
+        if config.sandwich_norms:
+            block = norm(block, "post_attention_layernorm")
+        x = torch.add(x, block, alpha=config.residual_scale)
+        normed = norm(x, "pre_feedforward_layernorm" if config.sandwich_norms else "post_attention_layernorm")
+        gate = _activate(config.activation, linear(normed, "mlp.gate_proj"))
+        block = linear(gate.mul_(linear(normed, "mlp.up_proj")), "mlp.down_proj")
+        if config.sandwich_norms:
+            block = norm(block, "post_feedforward_layernorm")
+        return torch.add(x, block, alpha=config.residual_scale)
+
+
+def _activate(kind: str, x: Tensor) -> Tensor:
+    if kind == "silu":
+        return F.silu(x)
+    return F.gelu(x, approximate="tanh" if kind == "gelu_tanh" else "none")

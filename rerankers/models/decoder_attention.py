@@ -1,0 +1,117 @@
+"""Causal attention over a packed batch whose sequences may share their prefix.
+
+`attend` runs one small dense attention per prefix and per block of equally long suffixes, so nothing is padded.
+`plain` is the formula everything is tested against, and the only one that can cap its scores.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .layout import Layout
+from .work import Work
+
+
+@dataclass
+class Masks:
+    """Additive masks, kept because blocks of equal shape come back in every layer."""
+
+    dtype: torch.dtype
+    device: torch.device
+    known: dict[tuple[int, int, int | None], Tensor | None] = field(default_factory=dict)
+
+    def get(self, queries: int, keys: int, window: int | None) -> Tensor | None:
+        """Shape (queries, keys), 0 or -inf, for the last `queries` of `keys` positions; None hides nothing."""
+        if window is not None and window >= keys:
+            window = None
+        key = (queries, keys, window)
+        if key not in self.known:
+            position = torch.arange(keys, device=self.device)
+            behind = position[keys - queries :, None] - position
+            hidden = behind < 0
+            if window is not None:
+                hidden |= behind >= window
+            mask = torch.zeros(queries, keys, dtype=self.dtype, device=self.device).masked_fill_(hidden, -torch.inf)
+            self.known[key] = mask if bool(hidden.any()) else None
+        return self.known[key]
+
+
+def plain(
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float, softcap: float | None, work: Work
+) -> Tensor:
+    """softmax(cap(q.k * scale) + mask).v with the softmax in float32; shapes (batch, heads, tokens, head_dim)."""
+    scores = work.matmul(q, k.transpose(-1, -2)) * scale
+    if softcap is not None:
+        scores = softcap * torch.tanh(scores / softcap)
+    if mask is not None:
+        scores = scores + mask
+    return work.matmul(torch.softmax(scores, dim=-1, dtype=torch.float32).to(q.dtype), v)
+
+
+def attend(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    layout: Layout,
+    *,
+    scale: float,
+    softcap: float | None,
+    window: int | None,
+    last_only: bool,
+    masks: Masks,
+    work: Work,
+    formula: bool = False,
+) -> Tensor:
+    """Attention of every row, or of each sequence's last one.
+
+    Args:
+        q: shape (rows, heads, head_dim), or (sequences, heads, head_dim) when `last_only`.
+        k, v: shape (rows, kv_heads, head_dim).
+        layout: where the rows lie.
+        scale: factor on q.k.
+        softcap: c in c * tanh(score / c), or None.
+        window: a token sees itself and the `window` - 1 tokens before it, or all when None.
+        last_only: queries are the last tokens.
+        masks: masks in the dtype and on the device of q.
+        work: counts the FLOPs.
+        formula: use `plain` even where the fused kernel could serve.
+
+    Returns:
+        The shape of q.
+    """
+    heads, head_dim = q.shape[1:]
+    out = torch.empty_like(q)
+
+    def dense(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        queries, keys = q.shape[2], k.shape[2]
+        k, v = (x.repeat_interleave(heads // x.shape[1], dim=1) if x.shape[1] != heads else x for x in (k, v))
+        if formula or softcap is not None:
+            return plain(q, k, v, masks.get(queries, keys, window), scale, softcap, work)
+        work.attention(heads, head_dim, q.shape[0] * queries * keys)
+        if queries == keys and (window is None or window >= keys):
+            return F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=scale)
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=masks.get(queries, keys, window), scale=scale)
+
+    if not last_only:
+        for start, length in zip(layout.prefix_starts.tolist(), layout.prefixes.tolist()):
+            if length:
+                part = slice(start, start + length)
+                one = (x[part].transpose(0, 1)[None] for x in (q, k, v))
+                out[part] = dense(*one)[0].transpose(0, 1)
+    for block in layout.blocks:
+        own = slice(block.start, block.start + block.count * block.length)
+        asked = slice(block.first, block.first + block.count) if last_only else own
+        shared = slice(block.prefix_start, block.prefix_start + block.prefix)
+
+        def keys(x: Tensor, own: slice = own, shared: slice = shared, count: int = block.count) -> Tensor:
+            suffixes = x[own].unflatten(0, (count, -1))
+            prefix = x[shared].expand(count, -1, -1, -1)
+            return torch.cat((prefix, suffixes), dim=1).transpose(1, 2)
+
+        result = dense(q[asked].unflatten(0, (block.count, -1)).transpose(1, 2), keys(k), keys(v))
+        out[asked] = result.transpose(1, 2).flatten(0, 1)
+    return out

@@ -1,0 +1,28 @@
+"""Named prompts of the decoder families; see configs/prompts.yaml."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import yaml
+
+from .errors import InputError, suggest
+from .spec import CONFIGS
+
+
+@cache
+def prompts() -> dict[str, str]:
+    """Prompt by name."""
+    return yaml.safe_load((CONFIGS / "prompts.yaml").read_text(encoding="utf-8"))
+
+
+def resolve_prompt(prompt: str) -> str:
+    """The text of a named prompt, or the given text itself.
+
+    Raises InputError for a single word that is no name: it is a misspelt name, not a text.
+    """
+    if prompt in prompts():
+        return prompts()[prompt]
+    if prompt.isidentifier():
+        raise InputError(f"prompt '{prompt}' is not a name in prompts.yaml{suggest(prompt, prompts())}")
+    return prompt
