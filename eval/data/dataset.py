@@ -21,6 +21,7 @@ class Policy:
         license: as the publisher states it; None where none is stated.
         n_docs, n_queries: published counts (queries: the judged ones of the split); None if unknown.
         download_bytes: size of what is fetched; None if unknown or nothing is.
+        archive: datasets that name the same archive are fetched together, their `download_bytes` count once.
     """
 
     split: str = "test"
@@ -33,6 +34,7 @@ class Policy:
     n_docs: int | None = None
     n_queries: int | None = None
     download_bytes: int | None = None
+    archive: str | None = None
 
     def passage(self, title: str, text: str) -> str:
         """One passage from a title and a text."""

@@ -2,24 +2,76 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+from ...rerankers.errors import InputError, suggest
+from .archive import fetch_archive
+from .catalog import Entry, builtin_folders, entries, folder_policy
 from .dataset import Dataset, DatasetInfo, Policy
+from .folder import FolderDataset
+from .irds import IrDataset, SourceError
+
+
+def cache_folder() -> Path:
+    """Where indices and fetched archives are kept: `$RERANKBENCH_CACHE` or `~/.cache/rerankbench`."""
+    return Path(os.environ.get("RERANKBENCH_CACHE") or Path.home() / ".cache" / "rerankbench")
 
 
 def load_dataset(name: str, *, cache: Path | None = None) -> Dataset:
     """The dataset called `name`: `beir/<name>`, `miracl/<language>`, `builtin/<name>` or a folder in BEIR layout.
 
-    `cache` holds indices and fetched archives: by default `$RERANKBENCH_CACHE` or `~/.cache/rerankbench`.
+    Published datasets come through ir_datasets (which keeps its files in `$IR_DATASETS_HOME`); BEIR's fall back to
+    the publisher's archive from one of the mirrors. A folder is called by its last part.
+    `cache` holds indices and fetched archives; the default is `cache_folder()`.
+
+    Raises InputError for an unknown name, a dataset that cannot be fetched, and content that cannot be used.
     """
-    raise NotImplementedError
+    cache = cache or cache_folder()
+    found = _find(name)
+    if isinstance(found, Entry):
+        return open_entry(found, cache)
+    short = name if name in builtin_folders() else found.resolve().name
+    return FolderDataset(short, found, folder_policy(found), cache)
 
 
 def load_policy(name: str) -> Policy:
-    """The policy of a dataset, without reading or fetching the dataset."""
-    raise NotImplementedError
+    """The policy of a dataset, without reading or fetching the dataset. Raises InputError for an unknown name."""
+    found = _find(name)
+    return found.policy if isinstance(found, Entry) else folder_policy(found)
 
 
 def list_datasets() -> list[DatasetInfo]:
     """All datasets that have a name, sorted."""
-    raise NotImplementedError
+    published = [DatasetInfo(entry.name, entry.policy) for entry in entries().values()]
+    builtin = [DatasetInfo(name, folder_policy(folder)) for name, folder in builtin_folders().items()]
+    return sorted(published + builtin, key=lambda info: info.name)
+
+
+def open_entry(entry: Entry, cache: Path) -> Dataset:
+    """A published dataset from the first source that delivers; an archive fetched before stays the source."""
+    folder = cache / "archives" / (entry.policy.archive or "") / entry.folder
+    reason = ""
+    if not entry.mirrors or not folder.is_dir():
+        try:
+            return IrDataset(entry.name, entry.ir_datasets, entry.policy)
+        except SourceError as err:
+            if not entry.mirrors:
+                raise
+            reason = f"{err}; then "
+        try:
+            fetch_archive(entry.mirrors, entry.md5, cache / "archives" / (entry.policy.archive or ""))
+        except InputError as err:
+            raise InputError(f"{reason}{err}") from err
+    return FolderDataset(entry.name, folder, entry.policy, cache)
+
+
+def _find(name: str) -> Entry | Path:
+    if name in entries():
+        return entries()[name]
+    if name in builtin_folders():
+        return builtin_folders()[name]
+    if Path(name).is_dir():
+        return Path(name)
+    known = [*entries(), *builtin_folders()]
+    raise InputError(f"dataset '{name}' is unknown and no folder{suggest(name, known)}; see `rerankbench ls datasets`")

@@ -1,0 +1,100 @@
+"""BEIR archives from a mirror: checked before anything is unpacked, resumed where the connection broke."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import shutil
+import tempfile
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from ...rerankers.errors import InputError
+
+_TIMEOUT = 60  # seconds without a byte
+_BLOCK = 1 << 20
+
+
+def fetch_archive(mirrors: Sequence[str], md5: str, target: Path) -> None:
+    """Fetch a zip archive from the first mirror that has it and unpack it as the folder `target`.
+
+    A mirror is passed over when it answers with an error, breaks off, or sends bytes with another MD5 (a page that
+    says 404, for example). What came before a break is kept beside `target` and continued the next time.
+    Raises InputError with one reason per mirror; `target` is whole or absent.
+    """
+    part = target.with_name(target.name + ".zip.part")
+    reasons = []
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for url in mirrors:
+            try:
+                _download(url, part)
+                _check(part, md5)
+            except (OSError, http.client.HTTPException, _BadArchive) as err:
+                reasons.append(f"{url}: {_reason(err)}")
+            else:
+                _unpack(part, target)
+                return
+    except OSError as err:
+        raise InputError(f"{target}: cannot be written ({err.strerror}); set RERANKBENCH_CACHE") from err
+    raise InputError(f"{'; '.join(reasons)}; check the network, or unpack the archive yourself as {target}")
+
+
+class _BadArchive(Exception):
+    pass
+
+
+def _download(url: str, part: Path) -> None:
+    have = part.stat().st_size if part.is_file() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        answer = urllib.request.urlopen(request, timeout=_TIMEOUT)
+    except urllib.error.HTTPError as err:
+        if err.code == 416:  # nothing is left to fetch: what is there is whole, or wrong, which the check tells
+            return
+        raise
+    with answer, part.open("ab" if answer.status == 206 else "wb") as file:
+        have = have if answer.status == 206 else 0
+        expected = have + int(answer.headers["Content-Length"]) if answer.headers["Content-Length"] else None
+        with tqdm(
+            total=expected, initial=have, unit="B", unit_scale=True, desc=url.rsplit("/", 1)[-1], disable=None
+        ) as bar:
+            while block := answer.read(_BLOCK):
+                file.write(block)
+                bar.update(len(block))
+        if expected is not None and file.tell() < expected:
+            raise _BadArchive(f"broke off after {file.tell()} of {expected} bytes; run again to continue")
+
+
+def _check(part: Path, md5: str) -> None:
+    digest = hashlib.md5(usedforsecurity=False)
+    with part.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    if digest.hexdigest() != md5 or not zipfile.is_zipfile(part):
+        what = "checksum" if zipfile.is_zipfile(part) else "not a zip archive, checksum"
+        part.unlink()
+        raise _BadArchive(f"{what} {digest.hexdigest()} instead of {md5}")
+
+
+def _unpack(part: Path, target: Path) -> None:
+    folder = Path(tempfile.mkdtemp(dir=target.parent))
+    try:
+        with zipfile.ZipFile(part) as archive:
+            archive.extractall(folder)
+        folder.replace(target)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    part.unlink()
+
+
+def _reason(err: Exception) -> str:
+    if isinstance(err, urllib.error.HTTPError):
+        return f"HTTP {err.code} {err.reason}"
+    return " ".join(str(getattr(err, "reason", None) or err).split()) or type(err).__name__

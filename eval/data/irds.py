@@ -1,0 +1,125 @@
+"""Datasets that ir_datasets provides; texts come from its docstore on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...rerankers.errors import InputError
+from .dataset import Policy
+from .judged import checksum, judged_documents, judged_queries, warn_missing
+
+_SAMPLED = 1000  # documents that enter the checksum besides the judged ones
+_BATCH = 1000  # documents looked up at once
+
+
+class SourceError(InputError):
+    """ir_datasets cannot deliver the dataset; another source may."""
+
+
+class IrDataset:
+    """A dataset of ir_datasets.
+
+    Into the checksum enter the number of documents, every judged document and 1000 others spread evenly over the
+    corpus: a whole corpus of 33 million passages is not read again for every run.
+    """
+
+    def __init__(self, name: str, irds_id: str, policy: Policy) -> None:
+        """Fetch what is not there yet, and build the docstore the first time.
+
+        Odd but allowed, with a warning that counts them: queries without judgements, judged documents that are not
+        in the corpus, judged documents without text. Raises SourceError when ir_datasets cannot deliver, and
+        InputError when what it delivers cannot be used (an archive in its folder that is none, empty parts).
+        """
+        self.name, self.policy, self.warnings = name, policy, []
+        try:
+            import ir_datasets
+
+            _refuse_web_page(Path(ir_datasets.util.home_path()) / irds_id)
+            self._source = ir_datasets.load(irds_id)
+            queries = {str(q.query_id): q.text.strip() for q in self._source.queries_iter()}
+            self.qrels = {}
+            for judgement in self._source.qrels_iter():
+                self.qrels.setdefault(judgement.query_id, {})[judgement.doc_id] = judgement.relevance
+            self._store = self._source.docs_store()
+            self._store.build()
+            self._count = self._store.count()
+            judged = judged_documents(self.qrels)
+            found, digest = self._judged(judged)
+        except InputError:
+            raise
+        except Exception as err:  # ir_datasets and its parsers raise anything, assertions included
+            raise SourceError(f"{name}: ir_datasets cannot deliver it ({_line(err)})") from err
+        for what, part in (("query", queries), ("judgement", self.qrels), ("document", self._count)):
+            if not part:
+                raise InputError(f"{name}: ir_datasets delivers no {what}; remove its files and fetch them again")
+        self.queries = judged_queries(name, queries, self.qrels, self.warnings)
+        warn_missing([doc for doc in judged if doc not in found], self.warnings)
+        self.checksum = checksum(self.queries, self.qrels, digest)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def texts(self, doc_ids: Sequence[str]) -> list[str]:
+        """Passages in the order of `doc_ids`. Raises InputError for an unknown id."""
+        found = self._store.get_many(list(doc_ids))
+        for doc in doc_ids:
+            if doc not in found:
+                raise InputError(f"{self.name}: document '{doc}' is not in the corpus")
+        return [self._passage(found[doc]) for doc in doc_ids]
+
+    def missing(self, doc_ids: Sequence[str]) -> list[str]:
+        """Those of `doc_ids` that are not in the corpus."""
+        found = self._store.get_many(list(doc_ids))
+        return [doc for doc in doc_ids if doc not in found]
+
+    def corpus(self) -> Iterator[tuple[str, str]]:
+        """(id, passage) of all documents, read as they are asked for."""
+        for doc in self._source.docs_iter():
+            yield doc.doc_id, self._passage(doc)
+
+    def _passage(self, doc: Any) -> str:
+        return self.policy.passage(_title(doc), doc.text)
+
+    def _judged(self, judged: list[str]) -> tuple[set[str], str]:
+        """The judged documents that exist, and the digest that stands for the corpus."""
+        digest = hashlib.sha256(f"{self._count}\n".encode())
+        found: set[str] = set()
+        empty = 0
+        for start in range(0, len(judged), _BATCH):
+            docs = self._store.get_many(judged[start : start + _BATCH])
+            found.update(docs)
+            for _, doc in sorted(docs.items()):
+                empty += not (_title(doc).strip() or doc.text.strip())
+                digest.update(_record(doc))
+        for doc in self._source.docs_iter()[:: max(1, self._count // _SAMPLED)]:
+            digest.update(_record(doc))
+        if empty:
+            self.warnings.append(f"{empty} judged documents have neither title nor text")
+        return found, digest.hexdigest()
+
+
+def _title(doc: Any) -> str:
+    return getattr(doc, "title", None) or ""
+
+
+def _record(doc: Any) -> bytes:
+    return json.dumps([doc.doc_id, _title(doc), doc.text], ensure_ascii=False).encode() + b"\n"
+
+
+def _refuse_web_page(folder: Path) -> None:
+    """A `source.zip` that is no zip (an error page that was saved) would only raise something unreadable later."""
+    for place in (folder, folder.parent):
+        file = place / "source.zip"
+        if file.is_file() and not zipfile.is_zipfile(file):
+            with file.open("rb") as page:
+                start = page.read(20)
+            raise InputError(f"{file}: not a zip archive (begins with {start!r}); delete it and run again")
+
+
+def _line(err: Exception) -> str:
+    return f"{type(err).__name__}: {' '.join(str(err).split())}"[:300]

@@ -1,0 +1,147 @@
+"""Random access to a `corpus.jsonl`: an SQLite file of ids and byte ranges, made once per state of the file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from ...rerankers.errors import InputError
+from .lines import decode, parse_record
+
+_LAYOUT = 1  # of the index file; another number makes old ones be rebuilt
+_SCHEMA = """
+CREATE TABLE docs (line INTEGER PRIMARY KEY, id TEXT UNIQUE, start INTEGER, size INTEGER) STRICT;
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT) STRICT;
+"""
+
+
+class JsonlIndex:
+    """Records of a jsonl file by id. Holds no text: every read goes to the file.
+
+    Attributes:
+        sha256: of the file's bytes.
+        empty: number of documents with neither title nor text.
+    """
+
+    def __init__(self, path: Path, cache: Path) -> None:
+        """Open the index of `path` in the folder `cache`, building it if there is none for the file as it is now.
+
+        Building reads the file once. Raises InputError, naming the line, for anything but unique records with `_id`
+        and `text`, and for a file without any.
+        """
+        self.path = path
+        state = _state(path)
+        name = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:20]
+        file = cache / "index" / f"{name}.sqlite"
+        if _facts(file).get("state") != state:
+            _build(path, file, state)
+        facts = _facts(file)
+        self.sha256, self.empty, self._count = facts["sha256"], int(facts["empty"]), int(facts["count"])
+        self._db = sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+        self._file = path.open("rb")
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """All records in the order of the file."""
+        with self.path.open("rb") as file:
+            for line in file:
+                if line.strip():
+                    yield json.loads(line)
+
+    def missing(self, ids: Sequence[str]) -> list[str]:
+        """Those of `ids` that are not in the file."""
+        return [doc for doc in ids if self._find(doc) is None]
+
+    def get(self, ids: Sequence[str]) -> list[dict[str, Any]]:
+        """The records of `ids`, in that order. Raises KeyError for an unknown id."""
+        records = []
+        for doc in ids:
+            found = self._find(doc)
+            if found is None:
+                raise KeyError(doc)
+            start, size = found
+            records.append(json.loads(os.pread(self._file.fileno(), size, start)))
+        return records
+
+    def _find(self, doc: str) -> tuple[int, int] | None:
+        return self._db.execute("SELECT start, size FROM docs WHERE id = ?", (doc,)).fetchone()
+
+
+def _state(path: Path) -> str:
+    try:
+        stat = path.stat()
+    except OSError as err:
+        raise InputError(f"{path}: no such file; a folder in BEIR layout has corpus.jsonl") from err
+    return f"{_LAYOUT} {stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}"
+
+
+def _facts(file: Path) -> dict[str, str]:
+    if not file.is_file():
+        return {}
+    try:
+        db = sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)
+        try:
+            return dict(db.execute("SELECT name, value FROM facts"))
+        finally:
+            db.close()
+    except sqlite3.DatabaseError:  # damaged: built again
+        return {}
+
+
+def _build(path: Path, file: Path, state: str) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=file.parent, suffix=".tmp")
+    except OSError as err:
+        raise InputError(f"{file.parent}: cannot be written ({err.strerror}); set RERANKBENCH_CACHE") from err
+    os.close(handle)
+    try:
+        db = sqlite3.connect(temporary)
+        try:
+            db.executescript(f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; {_SCHEMA}")
+            facts = _insert(path, db)
+            db.executemany("INSERT INTO facts VALUES (?, ?)", {**facts, "state": state}.items())
+            db.commit()
+        finally:
+            db.close()
+        Path(temporary).replace(file)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def _insert(path: Path, db: sqlite3.Connection) -> dict[str, str]:
+    digest = hashlib.sha256()
+    start = count = empty = 0
+    with (
+        path.open("rb") as lines,
+        tqdm(total=path.stat().st_size, unit="B", unit_scale=True, desc=f"index {path.name}", disable=None) as bar,
+    ):
+        for number, raw in enumerate(lines, 1):
+            digest.update(raw)
+            bar.update(len(raw))
+            if raw.strip():
+                record = parse_record(decode(raw, path, number), path, number, last=not raw.endswith(b"\n"))
+                try:
+                    db.execute("INSERT INTO docs VALUES (?, ?, ?, ?)", (number, record["_id"], start, len(raw)))
+                except sqlite3.IntegrityError as err:
+                    (first,) = db.execute("SELECT line FROM docs WHERE id = ?", (record["_id"],)).fetchone()
+                    raise InputError(
+                        f"{path}, line {number}: document '{record['_id']}' was on line {first} already; "
+                        "ids must be unique"
+                    ) from err
+                count += 1
+                empty += not ((record.get("title") or "").strip() or record["text"].strip())
+            start += len(raw)
+    if not count:
+        raise InputError(f"{path}: holds no document")
+    return {"sha256": digest.hexdigest(), "count": str(count), "empty": str(empty)}

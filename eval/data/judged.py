@@ -1,0 +1,45 @@
+"""What queries, judgements and corpus must have to do with each other."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+from ...rerankers.errors import InputError
+
+
+def judged_queries(
+    name: str, queries: Mapping[str, str], qrels: Mapping[str, Mapping[str, int]], warnings: list[str]
+) -> dict[str, str]:
+    """The judged queries in the order of `queries`; a warning counts the others, which are not scored.
+
+    Raises InputError when a judged query is unknown or has no text.
+    """
+    unknown = [q for q in qrels if q not in queries]
+    if unknown:
+        raise InputError(f"{name}: {len(unknown)} judged queries are not among the queries (first: '{unknown[0]}')")
+    judged = {q: text for q, text in queries.items() if q in qrels}
+    empty = [q for q, text in judged.items() if not text.strip()]
+    if empty:
+        raise InputError(f"{name}: {len(empty)} judged queries have no text (first: '{empty[0]}')")
+    if len(judged) < len(queries):
+        warnings.append(f"{len(queries) - len(judged)} queries have no judgement and are not scored")
+    return judged
+
+
+def judged_documents(qrels: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """Ids of all judged documents, sorted."""
+    return sorted({doc for grades in qrels.values() for doc in grades})
+
+
+def warn_missing(missing: list[str], warnings: list[str]) -> None:
+    """A warning that counts judged documents which the corpus does not have; they stay in the ideal ranking."""
+    if missing:
+        warnings.append(f"{len(missing)} judged documents are not in the corpus (first: '{missing[0]}')")
+
+
+def checksum(queries: Mapping[str, str], qrels: Mapping[str, Mapping[str, int]], corpus: str) -> str:
+    """SHA-256 of queries, judgements and `corpus`, a digest that stands for the documents."""
+    content = [sorted(queries.items()), sorted((q, sorted(docs.items())) for q, docs in qrels.items()), corpus]
+    return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()

@@ -1,0 +1,82 @@
+"""Lines and JSON records of text files, with the line number in every complaint."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ...rerankers.errors import InputError
+
+_BOM = b"\xef\xbb\xbf"
+
+
+def open_bytes(path: Path) -> BinaryIO:
+    """A file for reading, unpacked when it begins as gzip does. Raises InputError when it cannot be opened."""
+    try:
+        with path.open("rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+        return gzip.open(path, "rb") if packed else path.open("rb")  # type: ignore[return-value]
+    except FileNotFoundError as err:
+        raise InputError(f"{path}: no such file; check the path") from err
+    except OSError as err:
+        raise InputError(f"{path}: cannot be opened ({err.strerror}); give a readable file") from err
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """(line number from 1, line without its end) of every line that is not blank, plain or gz.
+
+    Raises InputError for a missing file, bytes that are not UTF-8, and a gz file that was cut off.
+    """
+    number = 0
+    try:
+        with open_bytes(path) as file:
+            for number, raw in enumerate(file, 1):
+                line = decode(raw.removeprefix(_BOM) if number == 1 else raw, path, number).rstrip("\r\n")
+                if line.strip():
+                    yield number, line
+    except (EOFError, gzip.BadGzipFile, zlib.error) as err:
+        raise InputError(f"{path}: gzip data is damaged after line {number}; fetch the file again") from err
+
+
+def decode(raw: bytes, path: Path, number: int) -> str:
+    """Text of one line."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as err:
+        raise InputError(f"{path}, line {number}: not UTF-8 (byte {err.start + 1}); convert the file") from err
+
+
+def parse_record(line: str, path: Path, number: int, *, last: bool = False) -> dict[str, Any]:
+    """The JSON object of one line with `_id` and `text` checked; `last` means that no line end followed it.
+
+    A whole number as `_id` is taken as its digits. An id has no blanks, since run files are separated by them.
+    """
+    where = f"{path}, line {number}"
+    try:
+        record = json.loads(line)
+    except ValueError as err:
+        if last:
+            raise InputError(f"{where}: ends inside a record: the file was cut off; fetch it again") from err
+        raise InputError(f"{where}: not valid JSON ({err}); every line must be one JSON object") from err
+    if not isinstance(record, dict):
+        raise InputError(f"{where}: expected a JSON object, found {type(record).__name__}")
+    for key in ("_id", "text"):
+        if key not in record:
+            raise InputError(f"{where}: key '{key}' is missing; BEIR records have '_id' and 'text'")
+    if isinstance(record["_id"], int) and not isinstance(record["_id"], bool):
+        record["_id"] = str(record["_id"])
+    if (
+        not isinstance(record["_id"], str)
+        or len(record["_id"].split()) != 1
+        or record["_id"].split()[0] != record["_id"]
+    ):
+        raise InputError(f"{where}: _id {record['_id']!r} must be a string without blanks")
+    if not isinstance(record["text"], str):
+        raise InputError(f"{where}: text must be a string, found {type(record['text']).__name__}")
+    if not isinstance(record.get("title") or "", str):
+        raise InputError(f"{where}: title must be a string, found {type(record['title']).__name__}")
+    return record
