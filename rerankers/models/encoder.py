@@ -1,0 +1,202 @@
+"""One encoder for BERT and XLM-RoBERTa, on packed tokens.
+
+Sizes in comments: T tokens of n sequences, hidden width d, H heads of width h, intermediate width f.
+The formulas are those of transformers' `modeling_bert.py` and `modeling_xlm_roberta.py` (post-norm blocks).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..errors import InputError
+from ..weights import load_into
+from .config import EncoderConfig
+from .packed import AttentionKind, Packed, attend
+from .work import Work
+
+_ACTIVATIONS = {"gelu": F.gelu, "gelu_tanh": partial(F.gelu, approximate="tanh"), "relu": F.relu, "silu": F.silu}
+_PREFIX = re.compile(r"^(bert|roberta)\.")
+# what a checkpoint may hold beyond the encoder: tables that are computed, heads of pre-training
+_UNUSED = re.compile(r"^((bert|roberta)\.)?(embeddings\.(position_ids|token_type_ids)$|cls\.|lm_head\.)")
+_POOLER = re.compile(r"^((bert|roberta)\.)?pooler\.")
+
+
+@dataclass
+class Layer:
+    """Weights of one block; `qkv` stacks the three projections."""
+
+    qkv: Tensor  # (3d, d)
+    qkv_bias: Tensor  # (3d,)
+    out: Tensor  # (d, d)
+    out_bias: Tensor
+    norm1: Tensor
+    norm1_bias: Tensor
+    up: Tensor  # (f, d)
+    up_bias: Tensor
+    down: Tensor  # (d, f)
+    down_bias: Tensor
+    norm2: Tensor
+    norm2_bias: Tensor
+
+
+class Encoder:
+    """Weights on a device, and the forward pass over packed sequences.
+
+    `attention` chooses the kernel (see `packed.attend`); it does not change a score beyond rounding.
+    """
+
+    def __init__(self, config: EncoderConfig, dtype: torch.dtype, device: torch.device) -> None:
+        """Weights of the configured shape, not filled yet; use `load` or `random`."""
+        self.config, self.dtype, self.device = config, dtype, device
+        self.attention: AttentionKind = "auto"
+        self.activation = _ACTIVATIONS[config.activation]
+        d, f = config.hidden, config.intermediate
+
+        def new(*shape: int, kind: torch.dtype = dtype) -> Tensor:
+            return torch.empty(shape, dtype=kind, device=device)
+
+        self.words, self.positions, self.types = (
+            new(rows, d) for rows in (config.vocab, config.max_positions, config.token_types)
+        )
+        self.norm, self.norm_bias = new(d), new(d)
+        self.layers = [
+            Layer(
+                qkv=new(3 * d, d),
+                qkv_bias=new(3 * d),
+                out=new(d, d),
+                out_bias=new(d),
+                norm1=new(d),
+                norm1_bias=new(d),
+                up=new(f, d),
+                up_bias=new(f),
+                down=new(d, f),
+                down_bias=new(d),
+                norm2=new(d),
+                norm2_bias=new(d),
+            )  # fmt: skip
+            for _ in range(config.layers)
+        ]
+        # the score head runs in float32 whatever the dtype
+        exact = partial(new, kind=torch.float32)
+        self.head = [exact(d, d), exact(d), exact(config.labels, d), exact(config.labels)] if config.labels else []
+
+    @classmethod
+    def load(cls, folder: Path, config: EncoderConfig, dtype: torch.dtype, device: torch.device) -> Encoder:
+        """The encoder of a checkpoint. Raises InputError that names missing, extra or misshapen tensors."""
+        encoder = cls(config, dtype, device)
+
+        def rename(stored: str) -> str:
+            name = _PREFIX.sub("", stored)
+            return name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
+
+        def ignore(stored: str) -> bool:
+            return bool(_UNUSED.match(stored)) or (config.head != "bert" and bool(_POOLER.match(stored)))
+
+        load_into(folder, encoder.named_tensors(), rename, ignore)
+        return encoder
+
+    @classmethod
+    def random(
+        cls, config: EncoderConfig, dtype: torch.dtype, device: torch.device, seed: int = 0, scale: float = 0.02
+    ) -> Encoder:
+        """Normal random weights, norms at 1 and 0: for timing and tests, never for quality."""
+        encoder = cls(config, dtype, device)
+        generator = torch.Generator(device).manual_seed(seed)
+        for name, tensor in encoder.named_tensors().items():
+            if "LayerNorm" in name:
+                tensor.fill_(1.0 if name.endswith("weight") else 0.0)
+            else:
+                tensor.normal_(0.0, scale, generator=generator)
+        return encoder
+
+    def named_tensors(self) -> dict[str, Tensor]:
+        """The weights by their names on the hub, without the model's prefix; parts of `qkv` are views."""
+        named = {
+            "embeddings.word_embeddings.weight": self.words,
+            "embeddings.position_embeddings.weight": self.positions,
+            "embeddings.token_type_embeddings.weight": self.types,
+            "embeddings.LayerNorm.weight": self.norm,
+            "embeddings.LayerNorm.bias": self.norm_bias,
+        }
+        for number, layer in enumerate(self.layers):
+            at = f"encoder.layer.{number}"
+            for part, weight, bias in zip(("query", "key", "value"), layer.qkv.chunk(3), layer.qkv_bias.chunk(3)):
+                named |= {f"{at}.attention.self.{part}.weight": weight, f"{at}.attention.self.{part}.bias": bias}
+            for part, weight, bias in (
+                ("attention.output.dense", layer.out, layer.out_bias),
+                ("attention.output.LayerNorm", layer.norm1, layer.norm1_bias),
+                ("intermediate.dense", layer.up, layer.up_bias),
+                ("output.dense", layer.down, layer.down_bias),
+                ("output.LayerNorm", layer.norm2, layer.norm2_bias),
+            ):
+                named |= {f"{at}.{part}.weight": weight, f"{at}.{part}.bias": bias}
+        if self.head:
+            first, last = ("pooler.dense", "classifier")
+            if self.config.head == "roberta":
+                first, last = ("classifier.dense", "classifier.out_proj")
+            named |= dict(zip((f"{first}.weight", f"{first}.bias", f"{last}.weight", f"{last}.bias"), self.head))
+        return named
+
+    def scores(self, batch: Packed, work: Work) -> Tensor:
+        """(n, labels) float32 logits of the classification head on each sequence's first token."""
+        x = self._embed(batch)
+        for layer in self.layers[:-1]:
+            x = self._block(x, layer, batch, work)
+        x = self._block(x, self.layers[-1], batch, work, first_only=True).float()  # (n, d)
+        dense, dense_bias, project, project_bias = self.head
+        return work.linear(torch.tanh(work.linear(x, dense, dense_bias)), project, project_bias)
+
+    def means(self, batch: Packed, layers: Sequence[int], work: Work) -> dict[int, Tensor]:
+        """(n, d) float32 by layer (from 1): the mean over each sequence's states, one pass to the deepest layer."""
+        x, found = self._embed(batch), {}
+        for number, layer in enumerate(self.layers[: max(layers)], start=1):
+            x = self._block(x, layer, batch, work)
+            if number in layers:
+                found[number] = batch.means(x)
+        return found
+
+    def _embed(self, batch: Packed) -> Tensor:
+        """(T, d): word, position and type embeddings, normalised."""
+        config, longest = self.config, max(batch.lengths)
+        if config.position_offset + longest > config.max_positions:
+            most = config.max_positions - config.position_offset
+            raise InputError(
+                f"a sequence of {longest} tokens exceeds the model's {most} positions; use max_length {most} or less, "
+                "and a smaller query_max_length if a query alone fills it"
+            )
+        if config.position_offset:  # XLM-RoBERTa counts from the padding id on, and leaves padding tokens out
+            padding = config.position_offset - 1
+            places = batch.counted_places(padding) + padding
+        else:
+            places = batch.places
+        x = F.embedding(batch.ids, self.words) + F.embedding(places, self.positions)
+        x += self.types[0] if batch.types is None else F.embedding(batch.types, self.types)
+        return self._normed(x, self.norm, self.norm_bias)
+
+    def _block(self, x: Tensor, layer: Layer, batch: Packed, work: Work, first_only: bool = False) -> Tensor:
+        """One layer on x (T, d); with `first_only` the result is that of the first tokens alone, (n, d)."""
+        config, d = self.config, self.config.hidden
+        if first_only:  # keys and values of all tokens, everything else of the first ones
+            kv = work.linear(x, layer.qkv[d:], layer.qkv_bias[d:])
+            x = x[batch.firsts]
+            q = work.linear(x, layer.qkv[:d], layer.qkv_bias[:d]).unflatten(-1, (config.heads, config.head_dim))
+            k, v = kv.unflatten(-1, (2, config.heads, config.head_dim)).unbind(1)
+        else:
+            qkv = work.linear(x, layer.qkv, layer.qkv_bias)
+            q, k, v = qkv.unflatten(-1, (3, config.heads, config.head_dim)).unbind(1)  # (T, H, h) each, views
+        seen = attend(q, k, v, batch, work, self.attention, first_only)  # (T or n, d)
+        x = self._normed(work.linear(seen, layer.out, layer.out_bias).add_(x), layer.norm1, layer.norm1_bias)
+        inner = self.activation(work.linear(x, layer.up, layer.up_bias))  # (T or n, f)
+        return self._normed(work.linear(inner, layer.down, layer.down_bias).add_(x), layer.norm2, layer.norm2_bias)
+
+    def _normed(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        # torch's kernel accumulates half-precision input in float32
+        return F.layer_norm(x, (self.config.hidden,), weight, bias, self.config.norm_eps)

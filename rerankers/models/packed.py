@@ -1,0 +1,160 @@
+"""Sequences one behind the other without padding, and dense (bidirectional) attention inside each of them."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .work import Work
+
+AttentionKind = Literal["auto", "grouped", "nested", "plain"]
+
+
+class Run(NamedTuple):
+    """`count` neighbouring sequences of `length` tokens each; `first` is their place among the sequences."""
+
+    first: int
+    count: int
+    start: int  # first token
+    length: int
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A batch of n sequences, T tokens in all.
+
+    Attributes:
+        ids: (T,) int64 token ids.
+        types: (T,) int64 token types, or None where all are 0.
+        lengths: tokens of each sequence; equal lengths next to each other make the work faster.
+    """
+
+    ids: Tensor
+    types: Tensor | None
+    lengths: list[int]
+
+    @classmethod
+    def of(
+        cls, sequences: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None, device: torch.device
+    ) -> Packed:
+        """Pack token ids, and token types of the same lengths."""
+
+        def flat(rows: Sequence[Sequence[int]]) -> Tensor:
+            return torch.tensor(list(itertools.chain.from_iterable(rows)), dtype=torch.int64).to(device)
+
+        return cls(flat(sequences), None if types is None else flat(types), [len(s) for s in sequences])
+
+    @cached_property
+    def runs(self) -> list[Run]:
+        """Neighbours of equal length."""
+        found, first, start = [], 0, 0
+        for length, same in itertools.groupby(self.lengths):
+            count = len(list(same))
+            found.append(Run(first, count, start, length))
+            first, start = first + count, start + count * length
+        return found
+
+    @cached_property
+    def offsets(self) -> Tensor:
+        """(n + 1,) int64: where each sequence begins, and T."""
+        return torch.tensor([0, *itertools.accumulate(self.lengths)], dtype=torch.int64).to(self.ids.device)
+
+    @cached_property
+    def firsts(self) -> Tensor:
+        """(n,) places of the first token of each sequence."""
+        return self.offsets[:-1]
+
+    @cached_property
+    def places(self) -> Tensor:
+        """(T,) 0, 1, 2, ... within each sequence."""
+        lengths = self.offsets.diff()
+        return torch.arange(len(self.ids), device=self.ids.device) - self.firsts.repeat_interleave(lengths)
+
+    def counted_places(self, skip: int) -> Tensor:
+        """(T,) as transformers' `create_position_ids_from_input_ids`: 1, 2, ... over tokens other than `skip`.
+
+        A token `skip` gets 0, wherever it stands.
+        """
+        counted = (self.ids != skip).long()
+        total = counted.cumsum(0)
+        before = (total - counted)[self.firsts].repeat_interleave(self.offsets.diff())
+        return (total - before) * counted
+
+    def means(self, x: Tensor) -> Tensor:
+        """(n, width) float32: mean over each sequence's rows of x (T, width)."""
+        parts = [
+            x[r.start : r.start + r.count * r.length].view(r.count, r.length, -1).mean(1, dtype=torch.float32)
+            for r in self.runs
+        ]
+        return torch.cat(parts)
+
+
+def attend(
+    q: Tensor, k: Tensor, v: Tensor, batch: Packed, work: Work, kind: AttentionKind = "auto", first_only: bool = False
+) -> Tensor:
+    """Softmax attention within each sequence; every token sees all tokens of its sequence.
+
+    Args:
+        q: (T, heads, dim), or (n, heads, dim) with `first_only`: the first token of each sequence asks alone.
+        k, v: (T, heads, dim).
+        batch: says where sequences begin.
+        work: counts the products.
+        kind: `grouped` runs torch's fused attention on neighbours of equal length, `nested` one variable-length
+            kernel (CUDA), `plain` the formula itself; `auto` chooses by device and number of runs.
+
+    Returns (rows of q, heads * dim).
+    """
+    if kind == "auto":
+        kind = "nested" if q.is_cuda and len(batch.runs) > 1 else "grouped"
+    heads, dim = q.shape[1:]
+    if kind != "plain":
+        work.attention(heads, dim, sum(n if first_only else n * n for n in batch.lengths))
+    if kind == "nested":
+        return _nested(q, k, v, batch, first_only)
+    out = torch.empty(q.shape[0], heads * dim, dtype=q.dtype, device=q.device)
+    for run in batch.runs:
+        asks = 1 if first_only else run.length
+        rows = slice(run.first, run.first + run.count) if first_only else _tokens(run)
+        # (rows, heads, dim) -> (count, heads, length, dim), views
+        part_q = q[rows].unflatten(0, (run.count, asks)).transpose(1, 2)
+        part_k, part_v = (x[_tokens(run)].unflatten(0, (run.count, run.length)).transpose(1, 2) for x in (k, v))
+        found = _plain(part_q, part_k, part_v, work) if kind == "plain" else _fused(part_q, part_k, part_v)
+        out[rows] = found.transpose(1, 2).reshape(-1, heads * dim)
+    return out
+
+
+def _tokens(run: Run) -> slice:
+    return slice(run.start, run.start + run.count * run.length)
+
+
+def _fused(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    return F.scaled_dot_product_attention(q, k, v)
+
+
+def _plain(q: Tensor, k: Tensor, v: Tensor, work: Work) -> Tensor:
+    logits = work.matmul(q, k.transpose(-1, -2)) / math.sqrt(q.shape[-1])
+    return work.matmul(logits.softmax(-1, dtype=torch.float32).to(v.dtype), v)
+
+
+def _nested(q: Tensor, k: Tensor, v: Tensor, batch: Packed, first_only: bool) -> Tensor:
+    longest, shortest = max(batch.lengths), min(batch.lengths)
+    ones = torch.arange(len(batch.lengths) + 1, device=q.device)
+
+    def jagged(x: Tensor, single: bool) -> Tensor:
+        return torch.nested.nested_tensor_from_jagged(
+            x,
+            ones if single else batch.offsets,
+            min_seqlen=1 if single else shortest,
+            max_seqlen=1 if single else longest,
+        ).transpose(1, 2)
+
+    found = F.scaled_dot_product_attention(jagged(q, first_only), jagged(k, False), jagged(v, False))
+    return found.transpose(1, 2).values().reshape(q.shape[0], -1)
