@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..errors import InputError
 from ..models.config import DecoderConfig, EncoderConfig
 
 
@@ -21,6 +22,11 @@ class LayerCost:
     rest: int
     attention: int
 
+    @property
+    def per_token(self) -> int:
+        """All but attention."""
+        return self.keys + self.rest
+
 
 def layer_cost(config: DecoderConfig | EncoderConfig) -> LayerCost:
     """Cost of any layer of the model; all its layers have one shape."""
@@ -33,13 +39,17 @@ def layer_cost(config: DecoderConfig | EncoderConfig) -> LayerCost:
     return LayerCost(keys=2 * 2 * d * kv, rest=2 * (2 * d * queries + mlp), attention=4 * queries)
 
 
-def head_cost(config: DecoderConfig | EncoderConfig) -> tuple[int, int]:
+def head_cost(config: DecoderConfig | EncoderConfig, family: str) -> tuple[int, int]:
     """FLOPs of the head as published: per position, and per pair.
 
     A scalar head (d x 1) or a vocabulary head (d x V) runs at every position of a decoder. An encoder's
-    classification head (dense d x d, then d x labels) runs on the first token only.
+    classification head (dense d x d, then d x labels) runs on the first token; a bi-encoder takes one dot product.
     """
     d = config.hidden
     if isinstance(config, DecoderConfig):
         return 2 * d * (config.vocab if config.start_layer is None else 1), 0
-    return 0, 2 * d * (d + config.labels) if config.head != "none" else 0
+    if family == "bi-encoder":
+        return 0, 2 * d
+    if config.head == "none":
+        raise InputError(f"family '{family}': the config has no classification head (see its key 'architectures')")
+    return 0, 2 * d * (d + config.labels)
