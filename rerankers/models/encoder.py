@@ -69,19 +69,9 @@ class Encoder:
         self.norm, self.norm_bias = new(d), new(d)
         self.layers = [
             Layer(
-                qkv=new(3 * d, d),
-                qkv_bias=new(3 * d),
-                out=new(d, d),
-                out_bias=new(d),
-                norm1=new(d),
-                norm1_bias=new(d),
-                up=new(f, d),
-                up_bias=new(f),
-                down=new(d, f),
-                down_bias=new(d),
-                norm2=new(d),
-                norm2_bias=new(d),
-            )  # fmt: skip
+                *(new(3 * d, d), new(3 * d), new(d, d), new(d), new(d), new(d)),
+                *(new(f, d), new(f), new(d, f), new(d), new(d), new(d)),
+            )
             for _ in range(config.layers)
         ]
         # the score head runs in float32 whatever the dtype

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +18,8 @@ from .work import Work
 AttentionKind = Literal["auto", "grouped", "nested", "plain"]
 
 
-class Run(NamedTuple):
+@dataclass(frozen=True)
+class Run:
     """`count` neighbouring sequences of `length` tokens each; `first` is their place among the sequences."""
 
     first: int
@@ -103,12 +104,14 @@ def attend(
     """Softmax attention within each sequence; every token sees all tokens of its sequence.
 
     Args:
-        q: (T, heads, dim), or (n, heads, dim) with `first_only`: the first token of each sequence asks alone.
-        k, v: (T, heads, dim).
+        q: (T, heads, dim), or (n, heads, dim) with `first_only`.
+        k: (T, heads, dim).
+        v: (T, heads, dim).
         batch: says where sequences begin.
         work: counts the products.
         kind: `grouped` runs torch's fused attention on neighbours of equal length, `nested` one variable-length
             kernel (CUDA), `plain` the formula itself; `auto` chooses by device and number of runs.
+        first_only: the first token of each sequence asks alone.
 
     Returns (rows of q, heads * dim).
     """
