@@ -41,6 +41,7 @@ def run_batches(
     When the device is out of memory, the budget is halved and what is left is planned anew. A single item that does
     not fit raises ScoreError. `run` must not keep anything of a batch that failed. Nothing else is caught.
     """
+
     def by_length(items: list[int], budget: int) -> list[list[int]]:
         return [[items[i] for i in part] for part in plan_batches([lengths[i] for i in items], budget)]
 

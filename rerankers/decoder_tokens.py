@@ -60,7 +60,8 @@ def pair_tokens(
         sides: prefixes of the texts.
         bos: the ids that begin a sequence.
     """
-    assert text.max_length is not None and text.query_max_length is not None and text.prompt is not None
+    if text.max_length is None or text.query_max_length is None or text.prompt is None:
+        raise ValueError("text options without their defaults")
     separator, prompt = tokenizer.ids([SEPARATOR, text.prompt])
     tail = separator + prompt
     limit = text.max_length + (0 if text.truncation == "snippet" else len(tail))
@@ -70,7 +71,7 @@ def pair_tokens(
     found = []
     for group in groups:
         query_ids = queries[sides.query + group.query]
-        first = [*bos, *query_ids[:text.query_max_length]]
+        first = [*bos, *query_ids[: text.query_max_length]]
         for passage in group.passages:
             passage_ids = passages[sides.passage + passage]
             second = separator + passage_ids[: text.max_length]

@@ -44,7 +44,7 @@ def decoder_shapes(config: DecoderConfig) -> dict[str, tuple[int, ...]]:
         "mlp.gate_proj": (inner, hidden),
         "mlp.up_proj": (inner, hidden),
         "mlp.down_proj": (hidden, inner),
-        **{norm: (hidden,) for norm in norms},
+        **dict.fromkeys(norms, (hidden,)),
     }
     shapes: dict[str, tuple[int, ...]] = {
         "model.embed_tokens.weight": (config.vocab, hidden),
@@ -113,7 +113,8 @@ class Decoder:
             layout: boundaries of the packed batch.
             reads: what to read on the way; the pass stops at the deepest.
             work: counts the FLOPs.
-            ratio: passage states that become one before each of `compress_layers` (0 never counts).
+            ratio: how many passage states become one.
+            compress_layers: layers before which that happens; 0 never counts.
 
         Returns:
             float32 logits, shape (reads, sequences).

@@ -70,7 +70,8 @@ def attend(
 
     Args:
         q: shape (rows, heads, head_dim), or (sequences, heads, head_dim) when `last_only`.
-        k, v: shape (rows, kv_heads, head_dim).
+        k: shape (rows, kv_heads, head_dim).
+        v: the same.
         layout: where the rows lie.
         scale: factor on q.k.
         softcap: c in c * tanh(score / c), or None.

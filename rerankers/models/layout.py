@@ -48,7 +48,11 @@ class Layout:
     """
 
     def __init__(
-        self, prefixes: Sequence[int], groups: Sequence[int], lengths: Sequence[int], passages: Sequence[tuple[int, int]]
+        self,
+        prefixes: Sequence[int],
+        groups: Sequence[int],
+        lengths: Sequence[int],
+        passages: Sequence[tuple[int, int]],
     ):
         self.prefixes = np.asarray(prefixes, dtype=np.int64)
         self.groups = np.asarray(groups, dtype=np.int64)
@@ -79,7 +83,9 @@ class Layout:
     def positions(self) -> np.ndarray:
         """Position of every row within its sequence, shape (rows,)."""
         suffix_offsets = self.prefixes[self.groups]
-        return np.concatenate([_counted(self.prefixes), _counted(self.lengths) + np.repeat(suffix_offsets, self.lengths)])
+        return np.concatenate(
+            [_counted(self.prefixes), _counted(self.lengths) + np.repeat(suffix_offsets, self.lengths)]
+        )
 
     @cached_property
     def group_of_row(self) -> np.ndarray:
