@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from ...rerankers.errors import InputError
+from ..data import list_datasets
+from ..published import PublishedTable, load_published
 from ..results import Cell
+from . import as_csv, as_html, as_json, as_latex, as_markdown, as_text
+from .layout import layout as lay_out
+from .pivot import pivot
 
 Format = Literal["text", "md", "csv", "latex", "html", "json"]
 Layout = Literal["auto", "beir", "miracl"]
 FORMATS: tuple[Format, ...] = ("text", "md", "csv", "latex", "html", "json")
+_GRID_WRITERS = {"text": as_text.write, "md": as_markdown.write, "latex": as_latex.write, "html": as_html.write}
 
 
 def render(
@@ -35,4 +43,30 @@ def render(
 
     Raises InputError when there are no cells, when none has the metric, or for an unknown published name.
     """
-    raise NotImplementedError
+    if format not in FORMATS:
+        raise InputError(f"format '{format}' is unknown; known: {', '.join(FORMATS)}")
+    table = _published(published, metric)
+    board = pivot(cells, metric, group_sizes=_group_sizes(cells), published=table)
+    if format == "json":
+        return as_json.write(cells, metric, table)
+    if format == "csv":
+        return as_csv.write(board, table)
+    transposed = layout == "miracl" or (layout == "auto" and all(row.name.startswith("miracl/") for row in board.rows))
+    grid = lay_out(board, transposed=transposed, published=table, costs=costs, all_rows=all_rows)
+    return _GRID_WRITERS[format](grid)
+
+
+def _published(name: str | None, metric: str) -> PublishedTable | None:
+    if name is None:
+        return None
+    table = load_published(name)
+    if table.metric != metric:
+        raise InputError(f"published table '{name}' has {table.metric}, not {metric}; use --metric {table.metric}")
+    return table
+
+
+def _group_sizes(cells: Sequence[Cell]) -> Mapping[str, int]:
+    """Members that each macro group should have; asked only when a cell is in one."""
+    if not any(cell.manifest.group for cell in cells):
+        return {}
+    return Counter(info.policy.group for info in list_datasets() if info.policy.group)

@@ -1,0 +1,62 @@
+"""A grid as a LaTeX tabular with booktabs rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .layout import Entry, Grid
+
+_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "*": r"\textasteriskcentered{}",
+    "†": r"\dag{}",
+    "‡": r"\ddag{}",
+    "§": r"\S{}",
+    "¶": r"\P{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "–": "--",
+    "[": "{[}",  # a bracket behind \\ would be read as an option
+    **{char: f"\\{char}" for char in "&%$#_{}"},
+}
+
+
+def write(grid: Grid) -> str:
+    r"""A tabular with its notes below; needs `\usepackage{booktabs}`."""
+    height = max(len(head) for head in grid.head)
+    heads = [_row(_escape(head[level]) if level < len(head) else "" for head in grid.head) for level in range(height)]
+    body = []
+    for index, row in enumerate(grid.rows):
+        body += [r"\midrule"] if index in grid.rules else []
+        body.append(_row(_cell(entry) for entry in row))
+    lines = [
+        r"% needs \usepackage{booktabs}",
+        rf"\begin{{tabular}}{{l{'r' * (len(grid.head) - 1)}}}",
+        r"\toprule",
+        *heads,
+        r"\midrule",
+        *body,
+        r"\bottomrule",
+        r"\end{tabular}",
+        *(rf"\par\noindent\footnotesize {_escape(note)}" for note in grid.notes),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _row(cells: Iterable[str]) -> str:
+    return " & ".join(cells) + r" \\"
+
+
+def _cell(entry: Entry) -> str:
+    text = _escape(entry.text)
+    text = rf"\textbf{{{text}}}" if entry.best else text
+    detail = rf" {{\scriptsize {_escape(entry.detail)}}}" if entry.detail else ""
+    indent = r"\quad " if entry.text.startswith("  ") else ""
+    return f"{indent}{text.lstrip()}{_escape(entry.marks)}{detail}"
+
+
+def _escape(text: str) -> str:
+    return "".join(_SPECIAL.get(char, char) for char in text.replace("\n", " "))

@@ -1,0 +1,78 @@
+"""A grid as aligned text. The best of a row stands in brackets; what does not fit beside goes below."""
+
+from __future__ import annotations
+
+from .aligned import pad, terminal_width, width
+from .layout import Entry, Grid
+
+_GAP = "  "
+_HEAD = 16
+
+
+def write(grid: Grid) -> str:
+    """The grid in blocks that are no wider than the terminal, then its notes."""
+    heads = [_wrap_head(parts) for parts in grid.head]
+    columns = [_column([row[index] for row in grid.rows], first=index == 0) for index in range(len(heads))]
+    widths = [max(map(width, [*head, *cells])) for head, cells in zip(heads, columns)]
+    table = list(zip(*columns))
+    blocks = [_block(heads, table, grid.rules, widths, shown) for shown in _split(widths, terminal_width())]
+    best = any(entry.best for row in grid.rows for entry in row)
+    notes = [*([f"[ ] best of the {'row' if grid.rules else 'column'}"] if best else []), *grid.notes]
+    return "\n".join([*blocks, "".join(f"{note}\n" for note in notes)] if notes else blocks)
+
+
+def _column(entries: list[Entry], *, first: bool) -> list[str]:
+    """Figures aligned at their right, details at their left."""
+    if first:
+        return [entry.text for entry in entries]
+    figures = [f"[{e.text}{e.marks}]" if e.best else f"{e.text}{e.marks} " for e in entries]
+    figure_width, detail_width = max(map(width, figures)), max(width(e.detail) for e in entries)
+    if not detail_width:
+        return figures
+    return [f"{pad(f, figure_width, right=True)} {pad(e.detail, detail_width)}" for f, e in zip(figures, entries)]
+
+
+def _wrap_head(parts: tuple[str, ...]) -> list[str]:
+    """Each part on lines of its own, long names broken behind hyphens."""
+    lines: list[str] = []
+    for part in parts:
+        line = ""
+        for piece in part.replace("-", "-\0").split("\0"):
+            if line and width(line + piece) > _HEAD:
+                lines.append(line)
+                line = ""
+            line += piece
+        lines.append(line)
+    return lines
+
+
+def _split(widths: list[int], room: int) -> list[list[int]]:
+    """Columns of each block; the first column opens every block."""
+    blocks: list[list[int]] = []
+    for column in range(1, len(widths)):
+        taken = sum(widths[c] + len(_GAP) for c in [0, *(blocks[-1] if blocks else ())])
+        if not blocks or taken + widths[column] > room:
+            blocks.append([])
+        blocks[-1].append(column)
+    return [[0, *columns] for columns in blocks]
+
+
+def _block(
+    heads: list[list[str]], table: list[tuple[str, ...]], rules: tuple[int, ...], widths: list[int], columns: list[int]
+) -> str:
+    def line(texts: list[str]) -> str:
+        cells = [pad(text, widths[c], right=c > 0) for c, text in zip(columns, texts)]
+        return _GAP.join(cells).rstrip() + "\n"
+
+    height = max(len(heads[c]) for c in columns)
+    rule = "-" * (sum(widths[c] + len(_GAP) for c in columns) - len(_GAP)) + "\n"
+    out = ""
+    for level in range(height):
+        # heads stand on the rule: short ones get blank lines above
+        out += line([([""] * (height - len(heads[c])) + heads[c])[level] + (" " if c else "") for c in columns])
+    out += rule
+    for index, row in enumerate(table):
+        if index in rules:
+            out += rule
+        out += line([row[c] for c in columns])
+    return out

@@ -1,0 +1,188 @@
+"""A board becomes a grid of entries: datasets as rows like the BEIR tables, or as columns like MIRACL's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ..published import PublishedTable, compare
+from ..published.table import MEAN
+from . import units
+from .figures import Figure
+from .pivot import Board, Variant
+
+_MARKS = "*†‡§¶"
+_NONE = "–"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What stands in one place: `text`, footnote `marks`, a `detail` behind it (difference and verdict)."""
+
+    text: str
+    marks: str = ""
+    detail: str = ""
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Line:
+    """A dataset's or a summary's entries, one per variant. A `summary` is set off by a rule."""
+
+    label: str
+    entries: tuple[Entry, ...]
+    summary: bool = False
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What a writer prints. A head has one or two parts (`model`, `setting`); the first one is the corner's.
+
+    `rules` are the indices of rows above which a rule is drawn.
+    """
+
+    head: tuple[tuple[str, ...], ...]
+    rows: tuple[tuple[Entry, ...], ...]
+    rules: tuple[int, ...]
+    notes: tuple[str, ...]
+
+
+def layout(board: Board, *, transposed: bool, published: PublishedTable | None, costs: bool, all_rows: bool) -> Grid:
+    """The grid of a board; `transposed` has variants as rows, their mean and costs before the datasets."""
+    notes = _Notes()
+    lines = _dataset_lines(board, published, notes, all_rows)
+    # a mean over other rows than the published ones is no comparison
+    same_rows = published if published and len(board.rows) == len(published.rows) else None
+    means = [board.mean(variant) for variant in board.variants]
+    mean = _line(f"Mean ({len(board.rows)})", MEAN, means, board, same_rows, notes)
+    summary = [Line(mean.label, mean.entries, summary=True), *(_cost_lines(board) if costs else ())]
+    corner = f"{board.metric} x 100"
+    heads = [_head(variant) for variant in board.variants]
+    if not transposed:
+        rows = [(Entry(line.label), *line.entries) for line in [*lines, *summary]]
+        return Grid(((corner,), *heads), tuple(rows), (len(lines),), notes.lines(published))
+    ordered = [*summary, *lines]
+    rows = [(Entry(" ".join(head)), *(line.entries[column] for line in ordered)) for column, head in enumerate(heads)]
+    labels = [(_short(line.label),) for line in ordered]
+    return Grid(((corner,), *labels), tuple(rows), (), notes.lines(published))
+
+
+def _head(variant: Variant) -> tuple[str, ...]:
+    return (variant.model, variant.setting, *([f"[{variant.origin}]"] if variant.origin else []))
+
+
+def _short(label: str) -> str:
+    return label.removeprefix("miracl/")
+
+
+def _dataset_lines(board: Board, published: PublishedTable | None, notes: _Notes, all_rows: bool) -> list[Line]:
+    lines = []
+    for row in board.rows:
+        figures = [board.figure(row.name, variant) for variant in board.variants]
+        label = f"{row.name} ({len(row.members)})" if row.members else row.name
+        lines.append(_line(label, row.name, figures, board, published, notes))
+        for member in row.members if all_rows else ():
+            figures = [board.figure(member, variant) for variant in board.variants]
+            lines.append(_line(f"  {member}", member, figures, board, published, notes))
+    return lines
+
+
+def _line(
+    label: str, row: str, figures: Sequence[Figure], board: Board, published: PublishedTable | None, notes: _Notes
+) -> Line:
+    best = _best(figures)
+    entries = []
+    for variant, figure, is_best in zip(board.variants, figures, best):
+        marks = "".join(notes.mark(reason) for reason in figure.partial) if figure.score is not None else ""
+        entries.append(Entry(_text(figure), marks, _detail(row, variant, figure, published, notes), is_best))
+    return Line(label, tuple(entries))
+
+
+def _text(figure: Figure) -> str:
+    if figure.score is not None:
+        return f"{figure.score:.2f}"
+    return f"{_NONE} ({figure.have} of {figure.of})" if figure.have else "not run"
+
+
+def _best(figures: Sequence[Figure]) -> list[bool]:
+    """The best as printed, ties included. Whole and partial figures are not ranked against each other."""
+    scored = [f for f in figures if f.score is not None]
+    if len(scored) < 2 or len({f.partial for f in scored}) > 1:
+        return [False] * len(figures)
+    top = max(round(f.score, 2) for f in scored if f.score is not None)
+    return [f.score is not None and round(f.score, 2) == top for f in figures]
+
+
+def _detail(row: str, variant: Variant, figure: Figure, published: PublishedTable | None, notes: _Notes) -> str:
+    if published is None:
+        return ""
+    result = compare(published, row, variant.model, variant.setting, figure.score, partial=bool(figure.partial))
+    if result is None:
+        return ""
+    mark = notes.erratum(published, row, variant)
+    if result.difference is None:
+        return f"published {result.published:.{published.decimals}f}{mark}"
+    return f"{result.difference:+.2f} {result.verdict}{mark}"
+
+
+def _cost_lines(board: Board) -> list[Line]:
+    """FLOPs are macro means over the rows, like the score above them, and as strict about missing rows."""
+    means = [board.mean(variant) for variant in board.variants]
+    if not any(cell.manifest.flops for mean in means for cell in mean.cells):
+        return []
+
+    def line(label: str, value: Callable[[Figure], float | None], write: Callable[[float], str]) -> Line:
+        return Line(label, tuple(Entry(_cost(mean, value(mean), write)) for mean in means), summary=True)
+
+    return [
+        line("FLOPs per query", lambda mean: mean.flops, units.flops),
+        line("FLOPs saved", lambda mean: mean.saved, units.share),
+    ]
+
+
+def _cost(mean: Figure, value: float | None, write: Callable[[float], str]) -> str:
+    if value is not None:
+        return write(value)
+    measured = any(cell.manifest.flops for cell in mean.cells)
+    return _text(mean) if measured and mean.score is None else _NONE
+
+
+class _Notes:
+    """Footnotes in the order in which they are first needed."""
+
+    def __init__(self) -> None:
+        self._reasons: list[str] = []
+        self._errata: list[str] = []
+
+    def mark(self, reason: str) -> str:
+        """The mark of a reason for being partial."""
+        if reason not in self._reasons:
+            self._reasons.append(reason)
+        index = self._reasons.index(reason)
+        return _MARKS[index] if index < len(_MARKS) else f"[{index + 1}]"
+
+    def erratum(self, published: PublishedTable, row: str, variant: Variant) -> str:
+        """` (e)` where the published figure is not the printed one; says so below the table."""
+        printed = published.printed(row, variant.model, variant.setting)
+        value = published.value(row, variant.model, variant.setting)
+        if printed is None or value is None or printed == value:
+            return ""
+        digits = published.decimals
+        self._errata.append(
+            f"(e) erratum: {row}, {variant.model} {variant.setting}: "
+            f"compared with {value:.{digits}f}, printed {printed:.{digits}f}"
+        )
+        return " (e)"
+
+    def lines(self, published: PublishedTable | None) -> tuple[str, ...]:
+        """All footnotes."""
+        lines = [f"{self.mark(reason)} partial: {reason}" for reason in self._reasons]
+        if published:
+            t = published.tolerance
+            lines.append(f"published: {published.name}, {published.source.title}")
+            lines.append(
+                "reproduced: differs from the published figure by at most "
+                f"{t.first_stage} (first stage), {t.reranker} (reranker), {t.mean} (mean)"
+            )
+            lines.extend([f"published note: {published.note}"] if published.note else [])
+        return (*lines, *dict.fromkeys(self._errata))

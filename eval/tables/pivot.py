@@ -1,0 +1,138 @@
+"""Cells from any number of runs become figures by row and variant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ...rerankers.errors import InputError
+from ...rerankers.settings import Setting
+from ..published import PublishedTable
+from ..results import FIRST_STAGE, Cell
+from .figures import NOT_RUN, Figure, figure, macro
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A column. `origin` is set when runs disagree about a variant, which is then shown once per run."""
+
+    model: str
+    setting: str
+    origin: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A dataset, or a macro group with the datasets that are its members."""
+
+    name: str
+    members: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Board:
+    """Every figure of a table, by row name and variant. `datasets` adds the members of groups."""
+
+    metric: str
+    rows: tuple[Row, ...]
+    variants: tuple[Variant, ...]
+    figures: Mapping[tuple[str, Variant], Figure]
+
+    def figure(self, name: str, variant: Variant) -> Figure:
+        """The figure of a row, or of a group's member."""
+        return self.figures.get((name, variant), NOT_RUN)
+
+    def mean(self, variant: Variant) -> Figure:
+        """The macro mean of the rows: every row one weight, a group being one row."""
+        return macro([self.figure(row.name, variant) for row in self.rows])
+
+
+def pivot(
+    cells: Sequence[Cell], metric: str, *, group_sizes: Mapping[str, int], published: PublishedTable | None = None
+) -> Board:
+    """Arrange cells. The published table, if any, adds the rows and variants that were not run.
+
+    `group_sizes` says how many members a macro group has, so that an incomplete one can be marked as partial.
+    Raises InputError when there are no cells or none has the metric.
+    """
+    if not cells:
+        raise InputError("there are no cells to show; give the output folder of `rerankbench run`")
+    if not any(metric in cell.manifest.metrics for cell in cells):
+        known = sorted({name for cell in cells for name in cell.manifest.metrics})
+        raise InputError(f"no cell has the metric '{metric}'; there is {', '.join(known) or 'none at all'}")
+    by_key = _by_variant(cells)
+    variants = _variants([variant for _, variant in by_key], published)
+    rows = _rows(cells, published)
+    figures = {(dataset, variant): figure(cell, metric) for (dataset, variant), cell in by_key.items()}
+    for row in rows:
+        if row.members:
+            for variant in variants:
+                group = macro([figures.get((member, variant), NOT_RUN) for member in row.members])
+                figures[row.name, variant] = _marked(group, group_sizes.get(row.name, len(row.members)))
+    return Board(metric, rows, variants, figures)
+
+
+def _marked(group: Figure, size: int) -> Figure:
+    """A group with fewer members than it should have does not stand for the group."""
+    if group.score is None or group.have >= size:
+        return group
+    return replace(group, partial=(*group.partial, f"{group.have} of {size} members of the group"))
+
+
+def _by_variant(cells: Sequence[Cell]) -> dict[tuple[str, Variant], Cell]:
+    """Cells by dataset and variant; the same result found twice counts once, different ones get an origin each."""
+    found: dict[tuple[str, str, str], dict[str, Cell]] = {}
+    for cell in cells:
+        m = cell.manifest
+        found.setdefault((m.dataset, m.model, m.setting), {}).setdefault(m.identity, cell)
+    disputed = {key[1:] for key, same in found.items() if len(same) > 1}
+    origins = _origins([cell for same in found.values() for cell in same.values()])
+    result: dict[tuple[str, Variant], Cell] = {}
+    for (dataset, model, setting), same in found.items():
+        for cell in same.values():
+            origin = origins[_root(cell)] if (model, setting) in disputed else ""
+            result[dataset, Variant(model, setting, origin)] = cell
+    return result
+
+
+def _root(cell: Cell) -> Path:
+    """The run's folder: the one that holds `cells/<dataset>/<model>/<setting>`."""
+    below = Path(cell.manifest.dataset, cell.manifest.model, cell.manifest.setting)
+    return cell.path.parents[len(below.parts)]
+
+
+def _origins(cells: Iterable[Cell]) -> dict[Path, str]:
+    """What to call each run: its experiment, or its folder where experiments share a name."""
+    names = {_root(cell): cell.manifest.experiment for cell in cells}
+    shared = {name for name in names.values() if list(names.values()).count(name) > 1}
+    return {root: str(root) if name in shared else name for root, name in names.items()}
+
+
+def _variants(found: Iterable[Variant], published: PublishedTable | None) -> tuple[Variant, ...]:
+    listed = [Variant(*column.key) for column in published.columns] if published else []
+    models = list(dict.fromkeys(variant.model for variant in found))
+    rest = sorted(
+        set(found) - set(listed),
+        key=lambda v: (v.setting != FIRST_STAGE, models.index(v.model), _depth(v.setting), v.origin),
+    )
+    first = [v for v in listed if v.setting == FIRST_STAGE]
+    return tuple(dict.fromkeys([*first, *(v for v in rest if v.setting == FIRST_STAGE), *listed, *rest]))
+
+
+def _depth(setting: str) -> tuple[float, int, tuple[int, ...]]:
+    """Sorts settings by what they roughly cost."""
+    if setting == FIRST_STAGE:
+        return 0, 0, ()
+    parsed = Setting.parse(setting)
+    return parsed.cutoff_layer or float("inf"), -parsed.compress_ratio, parsed.compress_layers
+
+
+def _rows(cells: Sequence[Cell], published: PublishedTable | None) -> tuple[Row, ...]:
+    groups: dict[str, list[str]] = {name: [] for name in (published.rows if published else ())}
+    for cell in cells:
+        dataset, group = cell.manifest.dataset, cell.manifest.group
+        members = groups.setdefault(group or dataset, [])
+        if group and dataset not in members:
+            members.append(dataset)
+    return tuple(Row(name, tuple(members)) for name, members in groups.items())
