@@ -5,15 +5,14 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ..errors import InputError, suggest
 from ..models.config import DecoderConfig, EncoderConfig
 from ..settings import Setting
-from .shapes import head_cost, layer_cost
+from .shapes import Counts, head_cost, layer_cost
 
 Config = DecoderConfig | EncoderConfig
-Counts = NDArray[np.int64]
 
 DECODERS = ("llm", "layerwise", "lightweight")
 ENCODERS = ("cross-encoder", "sequence-classification", "bi-encoder")
@@ -44,7 +43,7 @@ def reference(
     causal = causal and isinstance(config, DecoderConfig)
     tokens = 0
     for layers, tokens in stretches(config, family, setting, query, passage, prompt):
-        flops = flops + layers * (cost.per_token * tokens + cost.attention * _products(tokens, causal))
+        flops = flops + layers * cost.over(tokens, causal=causal)
     return np.asarray(flops + per_position * tokens)
 
 
@@ -61,13 +60,12 @@ def useful(
         return reference(config, family, setting, query, passage, prompt)
     decoder = isinstance(config, DecoderConfig)
     cost = layer_cost(config)
+    runs = stretches(config, family, setting, query, passage, prompt)
     flops = 2 * config.hidden if decoder else head_cost(config, family)[1]
-    less = 0
-    for layers, tokens in stretches(config, family, setting, query, passage, prompt):
-        layer = cost.per_token * tokens + cost.attention * _products(tokens, decoder)
-        flops = flops + layers * layer
-        less = layer - ((cost.keys + cost.attention) * tokens + cost.rest)
-    return np.asarray(flops - less)
+    for layers, tokens in runs:
+        flops = flops + layers * cost.over(tokens, causal=decoder)
+    last = runs[-1][1]
+    return np.asarray(flops - cost.over(last, causal=decoder) + (cost.keys + cost.attention) * last + cost.rest)
 
 
 def total(flops: Counts) -> int:
@@ -146,7 +144,3 @@ def _check(config: Config, family: str, setting: Setting) -> None:
         raise InputError(
             f"cutoff_layer {setting.cutoff_layer}: can be {known}" + f" in steps of {heads.step}" * (heads.step > 1)
         )
-
-
-def _products(tokens: Counts, causal: bool) -> Counts:
-    return tokens * (tokens + 1) // 2 if causal else tokens * tokens

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..errors import InputError
 from ..models.config import DecoderConfig, EncoderConfig
+
+Counts = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,12 @@ class LayerCost:
     def per_token(self) -> int:
         """All but attention."""
         return self.keys + self.rest
+
+    def over(self, tokens: Counts, *, causal: bool) -> Counts:
+        """FLOPs of the layer over `tokens` tokens: attention over s^2 pairs of them, or s(s+1)/2 if `causal`."""
+        if causal:
+            return tokens * (self.per_token + self.attention // 2 * (tokens + 1))  # attention is a multiple of 4
+        return tokens * (self.per_token + self.attention * tokens)
 
 
 def layer_cost(config: DecoderConfig | EncoderConfig) -> LayerCost:
