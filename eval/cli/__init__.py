@@ -7,6 +7,9 @@ import sys
 import typer
 
 from ...rerankers.errors import InputError, ScoreError
+from .accept import accept
+from .check import check
+from .compare import compare
 
 app = typer.Typer(
     name="rerankbench",
@@ -16,6 +19,10 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+app.command()(check)
+app.command()(accept)
+app.command()(compare)
 
 
 def main() -> None:

@@ -1,0 +1,58 @@
+"""`rerankbench accept`: make a run the baseline. The only command that writes one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def accept(
+    run: Annotated[Path, typer.Option(help="Output folder of `rerankbench run`.")],
+    baseline: Annotated[Path, typer.Option(help="Baseline file to write or update.")],
+    reason: Annotated[str, typer.Option(help="Why this run is the new baseline; kept in its history.")],
+    policy: Annotated[
+        list[str] | None, typer.Option(help="KEY=VALUE of the baseline's policy (judge=exact); repeatable.")
+    ] = None,
+    tolerance: Annotated[
+        list[str] | None, typer.Option(help="DATASET/MODEL/SETTING=VALUE: tolerance of one cell; repeatable.")
+    ] = None,
+    allow_partial: Annotated[
+        bool, typer.Option("--allow-partial", help="Accept cells of a sample or a limited number of queries.")
+    ] = False,
+    means_only: Annotated[
+        bool, typer.Option("--means-only", help="Leave values by query out; a drop is then judged by the mean alone.")
+    ] = False,
+    prune: Annotated[bool, typer.Option("--prune", help="Take out cells that the run lacks.")] = False,
+) -> None:
+    """Write a run's scores, counts, FLOPs and identities into a baseline file, with the reason."""
+    from datetime import date
+
+    from ...rerankers.errors import InputError
+    from ..gate import baseline as baselines
+    from ..gate.snapshot import snapshots
+
+    old = baselines.read(baseline) if baseline.exists() else baselines.Baseline()
+    rules = baselines.edit_policy(old.policy, policy or [])
+    tolerances: dict[str, float] = {}
+    for text in tolerance or []:
+        key, _, value = text.rpartition("=")
+        try:
+            tolerances[key] = float(value)
+        except ValueError as err:
+            raise InputError(f"--tolerance '{text}': expected DATASET/MODEL/SETTING=NUMBER") from err
+    new = baselines.accept(
+        old,
+        snapshots(run, rules.metrics),
+        reason=reason,
+        today=date.today(),
+        policy=rules,
+        tolerances=tolerances,
+        means_only=means_only,
+        allow_partial=allow_partial,
+        prune=prune,
+    )
+    baselines.write(baseline, new)
+    entry = new.history[-1]
+    print(f"{baseline}: accepted {len(entry.cells)} cells, removed {len(entry.removed)}; {len(new.cells)} in all")

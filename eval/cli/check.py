@@ -1,0 +1,46 @@
+"""`rerankbench check`: did quality or cost get worse than the baseline?"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def check(
+    baseline: Annotated[Path, typer.Option(help="Baseline file that `rerankbench accept` wrote.")],
+    run: Annotated[Path, typer.Option(help="Output folder of `rerankbench run`.")],
+    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML here.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Append Markdown here, as for a GitHub step summary.")] = None,
+    github: Annotated[bool, typer.Option("--github", help="Print GitHub annotations on stderr.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of the table.")] = False,
+    policy: Annotated[
+        list[str] | None, typer.Option(help="KEY=VALUE: judge by this instead of the baseline's policy; repeatable.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the randomisation test and of the bootstrap.")] = 0,
+) -> None:
+    """Compare a run with a baseline. Exit status 0: passed, 1: regression, 2: unusable input.
+
+    Never changes the baseline; `rerankbench accept` does.
+    """
+    from ..gate import baseline as baselines
+    from ..gate import writers
+    from ..gate.check import check as judge
+    from ..gate.snapshot import snapshots
+
+    known = baselines.read(baseline)
+    rules = baselines.edit_policy(known.policy, policy or [])
+    report = judge(known, snapshots(run, rules.metrics), rules, seed)
+    if junit:
+        baselines.replace_text(junit, writers.to_junit(report))
+    if markdown:
+        markdown.parent.mkdir(parents=True, exist_ok=True)
+        with markdown.open("a", encoding="utf-8") as file:
+            file.write(writers.to_markdown(report))
+    if github:
+        sys.stderr.write(writers.to_annotations(report))
+    print(writers.to_json(report) if as_json else writers.to_text(report))
+    if not report.passed:
+        raise typer.Exit(1)

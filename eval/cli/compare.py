@@ -1,0 +1,25 @@
+"""`rerankbench compare`: two runs, query by query."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def compare(
+    a: Annotated[str, typer.Argument(help="DIR, DIR#model, DIR#model@setting or DIR#@setting.")],
+    b: Annotated[str, typer.Argument(help="The same for the other side.")],
+    worst: Annotated[int, typer.Option(min=0, help="Show this many queries per dataset that changed most.")] = 10,
+    metric: Annotated[str, typer.Option(help="Metric of the run's values by query.")] = "nDCG@10",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of the randomisation test and of the bootstrap.")] = 0,
+) -> None:
+    """Show paired differences B - A by dataset, and both top 10s of the queries that changed most."""
+    from ..data import load_dataset
+    from ..gate import compare as comparison
+    from ..gate import compare_text
+
+    sides = comparison.Selector.parse(a), comparison.Selector.parse(b)
+    found = comparison.compare(*sides, metric=metric, worst=worst, load=load_dataset, seed=seed)
+    print(compare_text.to_json(found, metric) if as_json else compare_text.to_text(found, metric))

@@ -1,0 +1,176 @@
+"""The baseline: accepted snapshots, the policy they are judged by, and why each was accepted. One JSON file in git."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from ...rerankers.errors import InputError, suggest
+from .snapshot import Record, Snapshot
+
+BASELINE_VERSION = 1
+
+
+class Policy(Record):
+    """When the gate fails; docs/regression-gate.md explains each line.
+
+    Tolerances of metrics are absolute (0.001 is a tenth of a point of nDCG), `flops_tolerance` and
+    `speed_tolerance` are shares of the accepted figure, those of truncation and ties are shares of the pairs.
+    """
+
+    judge: Literal["significance", "exact"] = "significance"
+    alpha: float = Field(default=0.05, gt=0, lt=1)
+    metrics: tuple[str, ...] = Field(default=("nDCG@10",), min_length=1)
+    tolerance: float = Field(default=0.001, ge=0)
+    query_tolerance: float = Field(default=0.001, ge=0)
+    flops_tolerance: float = Field(default=0.0, ge=0)
+    truncation_tolerance: float = Field(default=0.0, ge=0)
+    tie_tolerance: float = Field(default=0.001, ge=0)
+    speed: Literal["report", "fail"] = "report"
+    speed_tolerance: float = Field(default=0.1, ge=0)
+
+
+class Accepted(Snapshot):
+    """A snapshot in the baseline; `tolerance` overrides the policy's for this cell."""
+
+    tolerance: float | None = None
+    date: str
+    reason: str
+
+
+class Entry(Record):
+    """One call of `accept`: when, why, and the keys of the cells it wrote or took out."""
+
+    date: str
+    reason: str
+    cells: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+class Baseline(Record):
+    """Cells by `dataset/model/setting`, and the history of accepts, oldest first."""
+
+    schema_version: int = BASELINE_VERSION
+    policy: Policy = Policy()
+    cells: dict[str, Accepted] = Field(default_factory=dict)
+    history: tuple[Entry, ...] = ()
+
+
+def read(path: Path) -> Baseline:
+    """A baseline from its file. Raises InputError naming the file and the key."""
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as err:
+        raise InputError(f"{path}: no such baseline; write one with `rerankbench accept`") from err
+    except (OSError, ValueError) as err:
+        raise InputError(f"{path}: cannot be read: {err}") from err
+    version = raw.get("schema_version") if isinstance(raw, dict) else None
+    if version != BASELINE_VERSION:
+        raise InputError(f"{path}: schema_version {version}, this release reads {BASELINE_VERSION}; accept a run anew")
+    try:
+        return Baseline.model_validate(raw)
+    except ValidationError as err:
+        raise _input_error(str(path), err) from err
+
+
+def write(path: Path, baseline: Baseline) -> None:
+    """Sorted keys, one value a line, so that git shows what changed; the file is replaced whole or not at all."""
+    body = baseline.model_dump(mode="json")
+    for cell in body["cells"].values():
+        for name in ("partial", "tolerance", "flops", "per_query"):
+            if cell[name] is None:
+                del cell[name]
+    text = json.dumps(body, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    replace_text(path, text)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def accept(
+    old: Baseline | None,
+    run: Mapping[str, Snapshot],
+    *,
+    reason: str,
+    today: date,
+    policy: Policy | None = None,
+    tolerances: Mapping[str, float] | None = None,
+    means_only: bool = False,
+    allow_partial: bool = False,
+    prune: bool = False,
+) -> Baseline:
+    """The baseline after taking over every cell of a run; cells that the run lacks stay, unless `prune`.
+
+    Per-cell tolerances stay too, unless `tolerances` (key -> tolerance) gives another. Raises InputError for an
+    empty reason, a partial cell without `allow_partial`, a NaN, or a tolerance for a cell that is not there.
+    """
+    if not reason.strip():
+        raise InputError("--reason is empty: say in one sentence why this run is the new baseline")
+    old = old or Baseline()
+    tolerances = tolerances or {}
+    for key in tolerances:
+        if key not in {*run, *old.cells}:
+            raise InputError(f"--tolerance: no cell '{key}'{suggest(key, {*run, *old.cells})}")
+    cells: dict[str, Accepted] = {} if prune else dict(old.cells)
+    for key, snap in run.items():
+        _refuse_unfit(snap, allow_partial)
+        fields = snap.model_dump()
+        if means_only:
+            fields["per_query"] = None
+        before = old.cells.get(key)
+        cells[key] = Accepted(
+            **fields, tolerance=before.tolerance if before else None, date=today.isoformat(), reason=reason.strip()
+        )
+    for key, tolerance in tolerances.items():
+        cells[key] = cells[key].model_copy(update={"tolerance": tolerance})
+    entry = Entry(
+        date=today.isoformat(),
+        reason=reason.strip(),
+        cells=tuple(sorted(run)),
+        removed=tuple(sorted(set(old.cells) - set(cells))),
+    )
+    return Baseline(policy=policy or old.policy, cells=dict(sorted(cells.items())), history=(*old.history, entry))
+
+
+def edit_policy(policy: Policy, assignments: Sequence[str]) -> Policy:
+    """A copy with `KEY=VALUE` lines applied (`metrics` takes a comma list). Raises InputError naming the key."""
+    changes: dict[str, Any] = {}
+    for text in assignments:
+        key, sign, value = text.partition("=")
+        if not sign:
+            raise InputError(f"--policy '{text}': expected KEY=VALUE, for example judge=exact")
+        if key not in Policy.model_fields:
+            raise InputError(f"--policy: unknown key '{key}'{suggest(key, Policy.model_fields)}")
+        changes[key] = tuple(v.strip() for v in value.split(",")) if key == "metrics" else value
+    try:
+        return Policy.model_validate({**policy.model_dump(), **changes})
+    except ValidationError as err:
+        raise _input_error("--policy", err) from err
+
+
+def _refuse_unfit(snap: Snapshot, allow_partial: bool) -> None:
+    if snap.partial is not None and not allow_partial:
+        raise InputError(
+            f"{snap.key}: is partial ({json.dumps(snap.partial)}) and does not stand for its dataset; "
+            "run it whole, or accept it with --allow-partial"
+        )
+    values = [*snap.metrics.values(), *(v for q in (snap.per_query or {}).values() for v in q.values())]
+    if snap.counts.nan or not all(map(math.isfinite, values)):
+        raise InputError(f"{snap.key}: holds NaN, which cannot be a baseline; find its cause first")
+
+
+def _input_error(where: str, err: ValidationError) -> InputError:
+    first = err.errors()[0]
+    return InputError(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}")

@@ -1,0 +1,195 @@
+"""Two runs side by side: paired differences by dataset, and the queries that changed most."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ...rerankers.errors import InputError, suggest
+from ..metrics import rank
+from ..results import Cell, load_cells
+from . import statistics
+from .snapshot import changed_parts, flatten
+
+DEPTH = 10
+_SNIPPET = 80
+
+
+@dataclass(frozen=True)
+class Selector:
+    """`DIR`, `DIR#model`, `DIR#model@setting` or `DIR#@setting`: cells of a run's folder."""
+
+    folder: Path
+    model: str | None = None
+    setting: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Selector:
+        """The setting begins behind the first `@` (`small@L4-r2@3`); an existing folder with a `#` is a folder."""
+        if Path(text).is_dir():
+            return cls(Path(text))
+        folder, _, variant = text.partition("#")
+        model, _, setting = variant.partition("@")
+        return cls(Path(folder), model or None, setting or None)
+
+    def cells(self) -> list[Cell]:
+        """Raises InputError when the folder has no such cell, naming those it has."""
+        found = load_cells([self.folder])
+        chosen = [c for c in found if self.model in (None, c.manifest.model)]
+        chosen = [c for c in chosen if self.setting in (None, c.manifest.setting)]
+        if not chosen:
+            names = {variant(c) for c in found}
+            wanted = f"{self.model or ''}@{self.setting}" if self.setting else self.model or ""
+            raise InputError(f"{self.folder}: has no cell of '{wanted}'; it has {', '.join(sorted(names))}")
+        return chosen
+
+
+@dataclass(frozen=True)
+class Document:
+    """One line of a top 10. `grade` is None for an unjudged document, `text` where the dataset cannot be read."""
+
+    id: str
+    score: float
+    grade: int | None
+    text: str | None
+
+
+@dataclass(frozen=True)
+class QueryChange:
+    """One query under both: its metric, its text if it is known, both tops in trec_eval's order."""
+
+    query: str
+    text: str | None
+    before: float
+    after: float
+    top_a: tuple[Document, ...]
+    top_b: tuple[Document, ...]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """B minus A on one dataset. `p_holm` is two-sided, corrected over all differences; the interval holds 95 %.
+
+    `parts` are the parts of the identity that differ: name -> (A, B). `only` counts queries that one side lacks.
+    """
+
+    dataset: str
+    a: str
+    b: str
+    queries: int
+    only: int
+    mean_a: float
+    mean_b: float
+    paired: statistics.Paired
+    p_holm: float
+    parts: dict[str, tuple[Any, Any]]
+    worst: tuple[QueryChange, ...]
+    note: str | None = None
+
+
+def variant(cell: Cell) -> str:
+    """`model@setting`."""
+    return f"{cell.manifest.model}@{cell.manifest.setting}"
+
+
+def compare(
+    a: Selector, b: Selector, *, metric: str, worst: int, load: Callable[[str], Any], seed: int = 0
+) -> list[Difference]:
+    """One difference per pair of cells, sorted by dataset. `load` turns a dataset's name into a `Dataset`.
+
+    Cells pair by dataset when each side holds one variant, else by dataset, model and setting.
+    Raises InputError when nothing pairs, or a metric is unknown.
+    """
+    pairs = _pair(a.cells(), b.cells())
+    found = [_difference(left, right, metric, worst, load, seed) for left, right in pairs]
+    adjusted = statistics.holm([d.paired.p for d in found])
+    return [replace(d, p_holm=p) for d, p in zip(found, adjusted)]
+
+
+def _pair(a: list[Cell], b: list[Cell]) -> list[tuple[Cell, Cell]]:
+    single = len({variant(c) for c in a}) == 1 and len({variant(c) for c in b}) == 1
+
+    def key(cell: Cell) -> tuple[str, str]:
+        return cell.manifest.dataset, "" if single else variant(cell)
+
+    left, right = {key(c): c for c in a}, {key(c): c for c in b}
+    both = sorted(left.keys() & right.keys())
+    if not both:
+        raise InputError(
+            f"nothing to compare: A has {_names(a)}, B has {_names(b)}; "
+            "choose one variant of each with DIR#model@setting"
+        )
+    return [(left[k], right[k]) for k in both]
+
+
+def _names(cells: list[Cell]) -> str:
+    return ", ".join(sorted(f"{variant(c)} on {c.manifest.dataset}" for c in cells))
+
+
+def _values(cell: Cell, metric: str) -> dict[str, float]:
+    frame = cell.per_query()
+    if metric not in frame.columns:
+        raise InputError(f"{cell.path}: has no metric '{metric}'{suggest(metric, map(str, frame.columns))}")
+    return dict(zip(frame["query_id"].astype(str), frame[metric].astype(float)))
+
+
+def _difference(a: Cell, b: Cell, metric: str, worst: int, load: Callable[[str], Any], seed: int) -> Difference:
+    import numpy as np
+
+    left, right = _values(a, metric), _values(b, metric)
+    common = sorted(left.keys() & right.keys())
+    if not common:
+        raise InputError(f"{a.path} and {b.path}: have no query in common")
+    before, after = np.array([left[q] for q in common]), np.array([right[q] for q in common])
+    d = (after - before).round(9)
+    changed = [i for i in np.argsort(-np.abs(d), kind="stable").tolist() if d[i] != 0][:worst]
+    shown, note = _changes(a, b, [(common[i], float(before[i]), float(after[i])) for i in changed], load)
+    parts = changed_parts(flatten(a.manifest.identity_parts), flatten(b.manifest.identity_parts))
+    result = statistics.paired(d, seed=seed)
+    return Difference(
+        dataset=a.manifest.dataset,
+        a=variant(a),
+        b=variant(b),
+        queries=len(common),
+        only=len(left.keys() ^ right.keys()),
+        mean_a=float(before.mean()),
+        mean_b=float(after.mean()),
+        paired=result,
+        p_holm=result.p,
+        parts=parts,
+        worst=shown,
+        note=note,
+    )
+
+
+def _changes(
+    a: Cell, b: Cell, queries: list[tuple[str, float, float]], load: Callable[[str], Any]
+) -> tuple[tuple[QueryChange, ...], str | None]:
+    if not queries:
+        return (), None
+    dataset, note = None, None
+    try:
+        dataset = load(a.manifest.dataset)
+    except (InputError, OSError, NotImplementedError) as err:
+        note = f"without texts: {err}"
+    runs = a.run(), b.run()
+    shown = []
+    for query, before, after in queries:
+        tops = [_top(run.get(query, {}), query, dataset) for run in runs]
+        text = dataset.queries.get(query) if dataset else None
+        shown.append(QueryChange(query, text, before, after, tops[0], tops[1]))
+    return tuple(shown), note
+
+
+def _top(scores: dict[str, float], query: str, dataset: Any) -> tuple[Document, ...]:
+    ids = rank(scores)[:DEPTH]
+    grades = dataset.qrels.get(query, {}) if dataset else {}
+    texts = [_snippet(t) for t in dataset.texts(ids)] if dataset else [None] * len(ids)
+    return tuple(Document(doc, scores[doc], grades.get(doc), text) for doc, text in zip(ids, texts))
+
+
+def _snippet(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _SNIPPET else f"{line[: _SNIPPET - 1]}…"

@@ -1,0 +1,71 @@
+"""A comparison for the terminal and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from itertools import zip_longest
+
+from .compare import Difference, Document, QueryChange
+
+_SIDE = 56
+
+
+def to_text(found: Sequence[Difference], metric: str) -> str:
+    """A table of differences, then the queries that changed most, both tops side by side."""
+    rows = [("dataset", "queries", "A", "B", "B - A", "95 % interval", "p", "p (Holm)", "win/tie/loss")]
+    rows += [_row(d) for d in found]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = [metric]
+    for d in {(d.a, d.b): d for d in found}.values():
+        lines += [f"A: {d.a}", f"B: {d.b}"]
+    lines += ["  ".join(v.ljust(w) for v, w in zip(row, widths)).rstrip() for row in rows]
+    for d in found:
+        lines += _remarks(d)
+        for change in d.worst:
+            lines += ["", *_change(d, change)]
+    return "\n".join(lines)
+
+
+def to_json(found: Sequence[Difference], metric: str) -> str:
+    """Everything."""
+    return json.dumps({"metric": metric, "differences": [asdict(d) for d in found]}, indent=1, ensure_ascii=False)
+
+
+def _row(d: Difference) -> tuple[str, ...]:
+    p = d.paired
+    interval = f"[{p.low:+.4f}, {p.high:+.4f}]"
+    votes = f"{p.wins}/{p.ties}/{p.losses}"
+    means = f"{d.mean_a:.4f}", f"{d.mean_b:.4f}", f"{p.mean:+.4f}"
+    return (d.dataset, str(d.queries), *means, interval, f"{p.p:.3g}", f"{d.p_holm:.3g}", votes)
+
+
+def _remarks(d: Difference) -> list[str]:
+    lines = [f"{d.dataset}: {name} differs: {_short(a)} | {_short(b)}" for name, (a, b) in d.parts.items()]
+    if d.only:
+        lines.append(f"{d.dataset}: {d.only} queries are in one run only and are left out")
+    if d.note:
+        lines.append(f"{d.dataset}: {d.note}")
+    return lines
+
+
+def _change(d: Difference, change: QueryChange) -> list[str]:
+    title = f"{d.dataset} query {change.query}: {change.before:.4f} -> {change.after:.4f}"
+    lines = [title if change.text is None else f"{title}  {' '.join(change.text.split())}"]
+    for place, (a, b) in enumerate(zip_longest(change.top_a, change.top_b), 1):
+        lines.append(f"  {place:2d}  {_document(a).ljust(_SIDE)}  |  {_document(b)}".rstrip())
+    return lines
+
+
+def _document(doc: Document | None) -> str:
+    if doc is None:
+        return ""
+    grade = "?" if doc.grade is None else str(doc.grade)
+    text = f"[{grade}] {doc.id}" if doc.text is None else f"[{grade}] {doc.id} {doc.text}"
+    return text if len(text) <= _SIDE else f"{text[: _SIDE - 1]}…"
+
+
+def _short(value: object) -> str:
+    text = "none" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:59]}…"

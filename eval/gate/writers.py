@@ -1,0 +1,124 @@
+"""A report as text, Markdown, JUnit XML, GitHub annotations and JSON. Each writer returns a string."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from .check import CellCheck, Report
+
+_MARKS = {"OK": "✅", "NEW": "🆕", "DRIFT": "🟡"}
+
+
+def to_text(report: Report) -> str:
+    """A table for the terminal, then what was found, then one line of summary."""
+    rows = [("status", "cell", "metric", "accepted", "now", "change", "p (Holm)")]
+    rows += [(cell.status, f"{cell.key}", *figures) for cell in report.cells for figures in _figures(cell)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = ["  ".join(value.ljust(width) for value, width in zip(row, widths)).rstrip() for row in rows]
+    for cell in report.cells:
+        if cell.findings:
+            lines += ["", f"{cell.status} {cell.key}", *(f"  {f.text}" for f in cell.findings)]
+    return "\n".join([*lines, "", summary(report)])
+
+
+def to_markdown(report: Report) -> str:
+    """For a GitHub step summary or a comment: verdict, table, and what was found behind a fold."""
+    lines = [f"### Regression check: {'passed ✅' if report.passed else 'failed ❌'}", "", summary(report), ""]
+    lines += ["| | cell | metric | accepted | now | change | p (Holm) |", "|---|---|---|---:|---:|---:|---:|"]
+    for cell in report.cells:
+        for figures in _figures(cell):
+            mark = f"{_MARKS.get(cell.status, '❌')} {cell.status}"
+            lines.append("| " + " | ".join((mark, f"`{cell.key}`", *figures)) + " |")
+    told = [cell for cell in report.cells if cell.findings]
+    if told:
+        opened = "" if report.passed else " open"
+        lines += ["", f"<details{opened}><summary>What was found</summary>", ""]
+        for cell in told:
+            lines += [f"- {cell.status} `{cell.key}`", *(f"  - {_escape_markdown(f.text)}" for f in cell.findings)]
+        lines += ["", "</details>"]
+    return "\n".join(lines) + "\n"
+
+
+def to_junit(report: Report) -> str:
+    """One test case per cell; DRIFT and NEW pass, with their findings as output."""
+    failures = sum(cell.failed for cell in report.cells)
+    suite = ET.Element("testsuite", name="rerankbench check", tests=str(len(report.cells)), failures=str(failures))
+    for cell in report.cells:
+        case = ET.SubElement(suite, "testcase", classname="rerankbench.check", name=cell.key)
+        text = "\n".join(f.text for f in cell.findings)
+        if cell.failed:
+            ET.SubElement(case, "failure", type=cell.status, message=_first(cell)).text = text
+        elif text:
+            ET.SubElement(case, "system-out").text = f"{cell.status}\n{text}"
+    ET.indent(suite)
+    return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def to_annotations(report: Report) -> str:
+    """GitHub workflow commands: an error per failed cell, a warning per drift, a notice per new cell."""
+    lines = []
+    for cell in report.cells:
+        command = "error" if cell.failed else {"DRIFT": "warning", "NEW": "notice"}.get(cell.status)
+        if command:
+            text = "\n".join(f.text for f in cell.findings)
+            title = _escape_command(f"{cell.status} {cell.key}").replace(":", "%3A").replace(",", "%2C")
+            lines.append(f"::{command} title={title}::{_escape_command(text)}\n")
+    return "".join(lines)
+
+
+def to_json(report: Report) -> str:
+    """Everything, NaN as null."""
+    cells = [{**asdict(cell), "failed": cell.failed} for cell in report.cells]
+    body = {"passed": report.passed, "policy": report.policy.model_dump(mode="json"), "cells": cells}
+    return json.dumps(_finite(body), indent=1, ensure_ascii=False, allow_nan=False)
+
+
+def summary(report: Report) -> str:
+    """`failed: 1 FAIL, 3 OK (judged by significance, alpha 0.05, Holm over 4 tests)`."""
+    counts = Counter(cell.status for cell in report.cells)
+    tests = sum(m.p_holm is not None for cell in report.cells for m in cell.metrics)
+    how = {"exact": "any query's drop fails", "significance": f"alpha {report.policy.alpha:g}, Holm over {tests} tests"}
+    found = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()))
+    verdict = "passed" if report.passed else "failed"
+    return f"{verdict}: {found} (judge: {report.policy.judge}, {how[report.policy.judge]})"
+
+
+def _figures(cell: CellCheck) -> Sequence[tuple[str, str, str, str, str]]:
+    if not cell.metrics:
+        return [("", "", "", "", "")]
+    return [
+        (
+            m.metric,
+            f"{m.before:.4f}",
+            f"{m.after:.4f}",
+            f"{m.delta:+.4f}",
+            "" if m.p_holm is None else f"{m.p_holm:.2g}",
+        )
+        for m in cell.metrics
+    ]
+
+
+def _first(cell: CellCheck) -> str:
+    return next((f.text for f in cell.findings if f.level == "FAIL"), cell.status)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _escape_markdown(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+
+
+def _escape_command(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
