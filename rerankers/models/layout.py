@@ -10,12 +10,12 @@ A sequence is its group's prefix followed by its own suffix, so the token in row
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 
@@ -47,13 +47,7 @@ class Layout:
         passages: [start, stop) of the passage within each suffix: what compression may shorten.
     """
 
-    def __init__(
-        self,
-        prefixes: Sequence[int],
-        groups: Sequence[int],
-        lengths: Sequence[int],
-        passages: Sequence[tuple[int, int]],
-    ):
+    def __init__(self, prefixes: ArrayLike, groups: ArrayLike, lengths: ArrayLike, passages: ArrayLike):
         self.prefixes = np.asarray(prefixes, dtype=np.int64)
         self.groups = np.asarray(groups, dtype=np.int64)
         self.lengths = np.asarray(lengths, dtype=np.int64)
@@ -82,10 +76,8 @@ class Layout:
     @cached_property
     def positions(self) -> np.ndarray:
         """Position of every row within its sequence, shape (rows,)."""
-        suffix_offsets = self.prefixes[self.groups]
-        return np.concatenate(
-            [_counted(self.prefixes), _counted(self.lengths) + np.repeat(suffix_offsets, self.lengths)]
-        )
+        suffixes = _counted(self.lengths) + np.repeat(self.prefixes[self.groups], self.lengths)
+        return np.concatenate([_counted(self.prefixes), suffixes])
 
     @cached_property
     def group_of_row(self) -> np.ndarray:
