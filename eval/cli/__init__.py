@@ -10,6 +10,7 @@ from ...rerankers.errors import InputError, ScoreError
 from .accept import accept
 from .check import check
 from .compare import compare
+from .flops import flops
 
 app = typer.Typer(
     name="rerankbench",
@@ -23,6 +24,7 @@ app = typer.Typer(
 app.command()(check)
 app.command()(accept)
 app.command()(compare)
+app.command()(flops)
 
 
 def main() -> None:

@@ -1,0 +1,161 @@
+"""`rerankbench flops`: what a pair costs, from the configuration alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from ...rerankers.settings import Setting
+
+
+def flops(
+    model: Annotated[str, typer.Argument(help="Model name, YAML specification, or folder with a config.json.")],
+    query_tokens: Annotated[
+        int, typer.Option(min=1, help="Query tokens, with BOS and the separator behind the query.")
+    ] = 20,
+    passage_tokens: Annotated[int, typer.Option(min=0, help="Passage tokens; in encoders with its specials.")] = 150,
+    prompt_tokens: Annotated[
+        int | None, typer.Option(min=0, help="Prompt tokens with the separator before; default 14, encoders 0.")
+    ] = None,
+    cutoff_layer: Annotated[int | None, typer.Option(help="Score after this layer; default all layers.")] = None,
+    compress_ratio: Annotated[int, typer.Option(help="Passage tokens that become one.")] = 1,
+    compress_layers: Annotated[str | None, typer.Option(help="Layers before which to compress: 8 or 24,40.")] = None,
+    device: Annotated[str | None, typer.Option(help="Time at the peak of a device in configs/devices.yaml.")] = None,
+    tflops: Annotated[float | None, typer.Option(help="Time at this many TFLOP/s.")] = None,
+    causal: Annotated[
+        bool, typer.Option("--causal", help="Count only the query-key products that a causal mask keeps.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """FLOPs of one pair: 2 per multiply-add of matrix products, embeddings excluded, head included.
+
+    Needs no weights. See docs/flops.md for the conventions.
+    """
+    setting = parse_setting(cutoff_layer, compress_ratio, compress_layers)
+    speed = _speed(device, tflops)
+    report = count(model, setting, query_tokens, passage_tokens, prompt_tokens, causal, speed)
+    print(json.dumps(report, indent=2) if as_json else _text(report))
+
+
+def parse_setting(cutoff_layer: int | None, compress_ratio: int, compress_layers: str | None) -> Setting:
+    """The setting that the three options write. Raises InputError when they do not fit together."""
+    from ...rerankers.errors import InputError
+    from ...rerankers.settings import Setting
+
+    try:
+        layers = tuple(int(layer) for layer in compress_layers.split(",")) if compress_layers else ()
+    except ValueError as err:
+        raise InputError(f"--compress-layers '{compress_layers}': expected layer numbers such as 8 or 24,40") from err
+    if compress_ratio > 1 and not layers:
+        raise InputError(f"--compress-ratio {compress_ratio}: say where, for example --compress-layers 8")
+    if layers and compress_ratio == 1:
+        raise InputError(f"--compress-layers {compress_layers}: say how much, for example --compress-ratio 2")
+    return Setting(cutoff_layer, compress_ratio, layers)
+
+
+def count(
+    model: str,
+    setting: Setting,
+    query: int,
+    passage: int,
+    prompt: int | None = None,
+    causal: bool = False,
+    tflops: float | None = None,
+) -> dict[str, Any]:
+    """The report of one pair, as `--json` prints it. Raises InputError for an unknown model or a wrong setting."""
+    from ...rerankers import flops as ledger
+    from ...rerankers.errors import InputError
+    from ...rerankers.models.config import DecoderConfig
+    from ...rerankers.settings import Setting
+
+    family, config = _shape(model)
+    decoder = isinstance(config, DecoderConfig)
+    if prompt and not decoder:
+        raise InputError(f"--prompt-tokens {prompt}: family '{family}' has no prompt")
+    prompt = 14 * decoder if prompt is None else prompt
+    pair = (query, passage, prompt)
+    reference = int(ledger.reference(config, family, setting, *pair, causal=causal))
+    full = int(ledger.reference(config, family, Setting(), *pair, causal=causal))
+    cost = ledger.layer_cost(config)
+    per_position, per_pair = ledger.head_cost(config, family)
+    return {
+        "model": model,
+        "family": family,
+        "setting": setting.name,
+        "tokens": {"query": query, "passage": passage, "prompt": prompt},
+        "stretches": [
+            {"layers": layers, "tokens": int(tokens)}
+            for layers, tokens in ledger.stretches(config, family, setting, *pair)
+        ],
+        "layer": {"per_token": cost.per_token, "per_query_key": cost.attention},
+        "head": {"per_token": per_position, "per_pair": per_pair},
+        "causal": causal,
+        "full": full,
+        "reference": reference,
+        "useful": int(ledger.useful(config, family, setting, *pair)),
+        "saved": ledger.saved(config, family, setting, *pair, causal=causal),
+        "saved_naive": ledger.saved_naive(config, setting),
+        "tflops": tflops,
+        "seconds": reference / tflops / 1e12 if tflops else None,
+    }
+
+
+def _shape(model: str) -> tuple[str, Any]:
+
+    from ...rerankers.errors import InputError
+    from ...rerankers.hub import read_json
+    from ...rerankers.models.config import read_config
+    from ...rerankers.registry import find_spec
+
+    spec = find_spec(model)
+    file = Path(spec.source).expanduser() / "config.json"
+    if not spec.config and not file.is_file():
+        raise InputError(f"model '{model}': its specification has no `config`; add the shapes of its config.json")
+    return spec.family, read_config(spec.config or read_json(file), where=model if spec.config else str(file))
+
+
+def _speed(device: str | None, tflops: float | None) -> float | None:
+    import yaml
+
+    from ...rerankers.errors import InputError, suggest
+    from ...rerankers.spec import CONFIGS
+
+    if device is None:
+        if tflops is not None and tflops <= 0:
+            raise InputError(f"--tflops {tflops}: must be positive")
+        return tflops
+    if tflops is not None:
+        raise InputError("--device and --tflops: give one of them")
+    known = yaml.safe_load((CONFIGS / "devices.yaml").read_text(encoding="utf-8"))
+    if device not in known:
+        raise InputError(f"--device '{device}' is unknown{suggest(device, known)}; or give --tflops")
+    return float(known[device])
+
+
+def _text(report: dict[str, Any]) -> str:
+    tokens, layer, head = report["tokens"], report["layer"], report["head"]
+    path = " + ".join(f"{run['layers']} layers x {run['tokens']} tokens" for run in report["stretches"])
+    pairs = "s(s+1)/2" if report["causal"] else "s^2"
+    speed = report["tflops"]
+    lines = [
+        f"{report['model']} ({report['family']}), setting {report['setting']}",
+        f"tokens     query {tokens['query']} + passage {tokens['passage']} + prompt {tokens['prompt']}",
+        f"runs       {path}",
+        f"one layer  {layer['per_token']:,} FLOPs per token + {layer['per_query_key']:,} per query-key pair ({pairs})",
+        f"head       {head['per_token']:,} FLOPs per token + {head['per_pair']:,} per pair",
+        "",
+        f"{'':<10}{'FLOPs per pair':>22}{'of full':>10}" + (f"{f'at {speed:g} TFLOP/s':>20}" if speed else ""),
+    ]
+    for name in ("full", "reference", "useful"):
+        time = f"{report[name] / speed / 1e9:>17.3f} ms" if speed else ""
+        lines.append(f"{name:<10}{report[name]:>22,}{report[name] / report['full']:>10.1%}{time}")
+    lines += [
+        "",
+        f"saved        {report['saved']:.1%}  (reference against full)",
+        f"saved_naive  {report['saved_naive']:.1%}  (layers x tokens, as if every token were compressed)",
+    ]
+    return "\n".join(lines)
