@@ -69,11 +69,7 @@ def parse_record(line: str, path: Path, number: int, *, last: bool = False) -> d
             raise InputError(f"{where}: key '{key}' is missing; BEIR records have '_id' and 'text'")
     if isinstance(record["_id"], int) and not isinstance(record["_id"], bool):
         record["_id"] = str(record["_id"])
-    if (
-        not isinstance(record["_id"], str)
-        or len(record["_id"].split()) != 1
-        or record["_id"].split()[0] != record["_id"]
-    ):
+    if not isinstance(record["_id"], str) or record["_id"].split() != [record["_id"]]:
         raise InputError(f"{where}: _id {record['_id']!r} must be a string without blanks")
     if not isinstance(record["text"], str):
         raise InputError(f"{where}: text must be a string, found {type(record['text']).__name__}")

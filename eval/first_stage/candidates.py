@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from ...rerankers.errors import InputError
+from ..data import Dataset
+from ..data.files import replacing
+from .runs import read_run, trec_order, write_run
 
 
 @dataclass(frozen=True)
@@ -28,3 +37,78 @@ class Candidates:
     source: dict[str, Any]
     path: Path
     warnings: tuple[str, ...] = ()
+
+
+def kept_candidates(
+    dataset: Dataset,
+    k: int,
+    folder: Path,
+    source: dict[str, Any],
+    compute: Callable[[], Mapping[str, Mapping[str, float]]],
+) -> Candidates:
+    """Candidates of `source` from `folder` if they are there, else from `compute`, then kept there.
+
+    They are reused when the source, k, the dataset's content (checksum) and what of its policy decides on candidates
+    are the same and the run file is as it was written; the file's name carries a digest of all that, so that
+    different candidates of a dataset live side by side. `compute` gives more than k documents where it has them: the
+    document whose id equals the query's is dropped by the policy, then the top k are kept.
+    Raises InputError when no judged query has a candidate.
+    """
+    if k < 1:
+        raise InputError(f"first_stage.k {k}: must be at least 1")
+    made_from = {
+        "dataset": dataset.name,
+        "checksum": dataset.checksum,
+        "k": k,
+        "remove_identical_ids": dataset.policy.remove_identical_ids,
+        "source": source,
+    }
+    digest = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
+    stem = f"{re.sub(r'[^A-Za-z0-9_.-]', '-', dataset.name)}-top{k}-{digest[:12]}"
+    path, note = folder / f"{stem}.trec.gz", folder / f"{stem}.json"
+    if not _intact(path, note, made_from):
+        found = compute()
+        run = {query: dict(_top(query, found.get(query, {}), k, dataset)) for query in dataset.queries}
+        if not any(run.values()):
+            raise InputError(f"{dataset.name}: no judged query has a candidate; do the run and the dataset fit?")
+        write_run(path, run, str(source.get("retriever") or "imported"))
+        with replacing(note) as file:  # last, so that a run without its note is made again
+            content = {"made_from": made_from, "run_sha256": file_sha256(path)}
+            file.write(json.dumps(content, indent=1, sort_keys=True).encode())
+    stored = read_run(path)
+    run = {query: trec_order(stored[query]) for query in dataset.queries if query in stored}
+    canonical = json.dumps([[query, [doc for doc, _ in run[query]]] for query in sorted(run)], ensure_ascii=False)
+    none = len(dataset.queries) - len(run)
+    return Candidates(
+        dataset=dataset.name,
+        k=k,
+        run=run,
+        hash=hashlib.sha256(canonical.encode()).hexdigest(),
+        source=source,
+        path=path,
+        warnings=(f"{none} judged queries have no candidate and count 0",) if none else (),
+    )
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _top(query: str, scores: Mapping[str, float], k: int, dataset: Dataset) -> list[tuple[str, float]]:
+    ordered = trec_order(scores)
+    if dataset.policy.remove_identical_ids:
+        ordered = [pair for pair in ordered if pair[0] != query]
+    return ordered[:k]
+
+
+def _intact(path: Path, note: Path, made_from: dict[str, Any]) -> bool:
+    try:
+        content = json.loads(note.read_text(encoding="utf-8"))
+        return content["made_from"] == made_from and content["run_sha256"] == file_sha256(path)
+    except (OSError, ValueError, LookupError, TypeError):
+        return False

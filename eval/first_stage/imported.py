@@ -1,13 +1,35 @@
-"""Candidates from a run file."""
+"""Candidates from a run that somebody else made."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from ...rerankers.errors import InputError
 from ..data import Dataset
-from .candidates import Candidates
+from .candidates import Candidates, file_sha256, kept_candidates
+from .runs import Run, read_run
 
 
 def imported_candidates(dataset: Dataset, run_file: Path, k: int, folder: Path) -> Candidates:
-    """Top-k of a run that somebody else made, kept in `folder`."""
-    raise NotImplementedError
+    """Top-k of a run file (see `read_run`) for the judged queries of `dataset`, kept in `folder`.
+
+    Raises InputError for a file that cannot be read, a run without any judged query, and a run with documents that
+    the corpus does not have: it was made from another version of the dataset.
+    """
+    run_file = Path(run_file)
+    if not run_file.is_file():
+        raise InputError(f"{run_file}: no such file; give a TREC run or a JSON dictionary of scores")
+
+    def compute() -> Run:
+        run = {query: scores for query, scores in read_run(run_file).items() if query in dataset.queries}
+        if not run:
+            raise InputError(f"{run_file}: none of its queries is judged in {dataset.name}; do they fit?")
+        unknown = dataset.missing(sorted({doc for scores in run.values() for doc in scores}))
+        if unknown:
+            raise InputError(
+                f"{run_file}: {len(unknown)} documents are not in the corpus of {dataset.name} (first: "
+                f"'{unknown[0]}'); use a run made from this version of it"
+            )
+        return run
+
+    return kept_candidates(dataset, k, folder, {"run": run_file.name, "sha256": file_sha256(run_file)}, compute)

@@ -1,0 +1,84 @@
+"""Words for BM25, in any script."""
+
+from __future__ import annotations
+
+import re
+import sys
+import unicodedata
+from functools import cache
+
+# Snowball stemmers of the languages in MIRACL and their neighbours; other languages are matched as they are written.
+STEMMERS = {
+    "ar": "arabic",
+    "da": "danish",
+    "de": "german",
+    "en": "english",
+    "es": "spanish",
+    "fi": "finnish",
+    "fr": "french",
+    "hi": "hindi",
+    "hu": "hungarian",
+    "id": "indonesian",
+    "it": "italian",
+    "nl": "dutch",
+    "no": "norwegian",
+    "pt": "portuguese",
+    "ro": "romanian",
+    "ru": "russian",
+    "sv": "swedish",
+    "tr": "turkish",
+}
+# Scripts written without spaces (Thai, Lao, Myanmar, Khmer, kana, Han) and Hangul, whose particles are written on to
+# the word: bigrams of characters, as Lucene's CJKAnalyzer takes them.
+_UNSPACED = re.compile(
+    "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+)"
+)
+_ASCII_WORD = re.compile("[a-z0-9]+")
+_JOINERS = str.maketrans("", "", "\u200c\u200d\u00ad")  # invisible inside words: non-joiner, joiner, soft hyphen
+
+
+class Tokenizer:
+    """Text to words: NFKC, lower case, runs of letters, digits and their combining marks; then bigrams or stems.
+
+    English loses Lucene's 33 stopwords before stemming. A mark (a vowel sign of Hindi, say) never ends a word.
+    """
+
+    def __init__(self, language: str) -> None:
+        """A tokenizer for an ISO 639-1 language; unknown ones get words without stemming."""
+        import Stemmer
+        from bm25s.stopwords import STOPWORDS_EN
+
+        algorithm = STEMMERS.get(language)
+        self._stemmer = Stemmer.Stemmer(algorithm) if algorithm in Stemmer.algorithms() else None
+        self._stopwords = frozenset(STOPWORDS_EN) if language == "en" else frozenset()
+        self.description = {
+            "words": "nfkc-lower, letters+digits+marks, bigrams of unspaced scripts",
+            "stemmer": algorithm if self._stemmer else None,
+            "stopwords": "lucene-en" if self._stopwords else None,
+        }
+
+    def __call__(self, text: str) -> list[str]:
+        """The words of `text`, in order, with repetitions."""
+        words = [word for word in self._words(text) if word not in self._stopwords]
+        return self._stemmer.stemWords(words) if self._stemmer else words
+
+    def _words(self, text: str) -> list[str]:
+        if text.isascii():
+            return _ASCII_WORD.findall(text.lower())
+        words: list[str] = []
+        for run in _word().findall(unicodedata.normalize("NFKC", text).lower().translate(_JOINERS)):
+            for piece in [run] if run.isascii() else _UNSPACED.split(run):
+                if _UNSPACED.match(piece):
+                    words.extend(piece[i : i + 2] for i in range(max(1, len(piece) - 1)))
+                elif piece:
+                    words.append(piece)
+        return words
+
+
+@cache
+def _word() -> re.Pattern[str]:
+    """Letters, digits and marks by Unicode category; `\\w` leaves the marks out and takes the underscore in."""
+    kinds = "".join(unicodedata.category(chr(c))[0] for c in range(sys.maxunicode + 1))
+    ranges = (f"{chr(m.start())}-{chr(m.end() - 1)}" for m in re.finditer("[LMN]+", kinds))
+    return re.compile(f"[{''.join(ranges)}]+")
