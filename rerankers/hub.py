@@ -15,6 +15,7 @@ from .errors import InputError
 
 PACKAGE = "package:"
 _SMALL_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
+_OTHER_FORMATS = ["onnx/*", "openvino/*", "*/*.safetensors", "*/*.bin"]
 _TOKENIZERS = (
     "tokenizer.json",
     "tokenizer.model",
@@ -114,12 +115,13 @@ def weight_files(folder: Path) -> list[Path]:
     raise InputError(f"{folder}: no weights; expected model.safetensors, its index and shards, or pytorch_model.bin")
 
 
-def resolve(source: str, revision: str | None = None) -> Resolved:
+def resolve(source: str, revision: str | None = None, cache_dir: str | None = None) -> Resolved:
     """Find a model's files, downloading them if need be (HF_HOME, HF_TOKEN and HF_HUB_OFFLINE are honoured).
 
     Args:
         source: local folder, hub id, or `package:MODULE`.
         revision: branch, tag or commit of a hub repository.
+        cache_dir: where downloads go; None is the hub's own cache.
 
     Raises InputError, one line, when it is not found, gated, not reachable, or lacks weights or a tokenizer.
     """
@@ -129,7 +131,7 @@ def resolve(source: str, revision: str | None = None) -> Resolved:
     elif local.is_dir():
         found = Resolved(source, local)
     elif _HUB_ID.match(source) and not source.startswith("."):
-        folder = _download(source, revision)
+        folder = _download(source, revision, cache_dir)
         found = Resolved(source, folder, folder.name if _COMMIT.match(folder.name) else revision)
     else:
         raise InputError(f"model source '{source}': no such folder, and not a hub id (owner/name)")
@@ -155,7 +157,7 @@ def _package_folder(module: str) -> Path:
     raise InputError(f"source '{PACKAGE}{module}': the package holds no folder with config.json and weights")
 
 
-def _download(repo: str, revision: str | None) -> Path:
+def _download(repo: str, revision: str | None, cache_dir: str | None) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.utils import (
         GatedRepoError,
@@ -167,8 +169,16 @@ def _download(repo: str, revision: str | None) -> Path:
     )
 
     def fetch(patterns: list[str]) -> Path:
-        # `*/*` leaves out other formats in subfolders (onnx, openvino)
-        return Path(snapshot_download(repo, revision=revision, allow_patterns=patterns, ignore_patterns=["*/*"]))
+        # subfolders hold other formats
+        return Path(
+            snapshot_download(
+                repo,
+                revision=revision,
+                cache_dir=cache_dir,
+                allow_patterns=patterns,
+                ignore_patterns=_OTHER_FORMATS,
+            )
+        )
 
     at = f"hub repository '{repo}'" + (f" at '{revision}'" if revision else "")
     try:
