@@ -14,6 +14,7 @@ from typing import Any
 from .api import Reranker
 from .errors import InputError, suggest
 from .hub import read_json, resolve
+from .models.config import model_type
 from .options import LoadOptions
 from .spec import CONFIGS, ModelSpec, list_models, load_spec
 
@@ -64,7 +65,7 @@ def spec_of_folder(folder: Path) -> ModelSpec:
 
 def guess_family(raw: dict[str, Any], where: Path) -> str:
     """The family that runs a `config.json`. Raises InputError when none does."""
-    kind, architectures = raw.get("model_type"), " ".join(raw.get("architectures") or ())
+    kind, architectures = model_type(raw), " ".join(raw.get("architectures") or ())
     if kind == "cost_wise_gemma":
         return "lightweight"
     if kind == "minicpm":

@@ -75,6 +75,11 @@ class Tokenizer:
         ids = encoded.ids
         return ids[: first[0]], ids[first[-1] + 1 : second[0]], ids[second[-1] + 1 :]
 
+    def second_type(self) -> int:
+        """Token type of a pair's second text: 1 in BERT's template, 0 in RoBERTa's."""
+        encoded = self.backend.encode("a", "a", add_special_tokens=True)
+        return encoded.type_ids[encoded.sequence_ids.index(1)]
+
 
 def _encodable(text: str) -> bool:
     try:

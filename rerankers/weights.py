@@ -87,6 +87,11 @@ def load_into(
         raise InputError(f"{folder}: the checkpoint does not fit its config.json; {'; '.join(told)}")
 
 
+def tensor_names(folder: Path) -> list[str]:
+    """Names of all tensors of a checkpoint, as its files have them."""
+    return [name for name, _, _ in _tensors(folder)]
+
+
 def _shortened(names: list[str], most: int = 4) -> str:
     rest = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + rest

@@ -116,15 +116,22 @@ def read_config(raw: Mapping[str, Any], where: str = "config.json") -> DecoderCo
     Raises InputError for a model type without a native implementation, a missing key, or a value that this
     implementation would silently get wrong (rotary scaling, biases in the decoder, relative positions).
     """
-    kind = raw.get("model_type")
+    kind = model_type(raw)
     try:
         if kind in ("bert", "xlm-roberta", "roberta"):
-            return _encoder(raw, where)
+            return _encoder({**raw, "model_type": kind}, where)
         if kind in ("gemma", "gemma2", "cost_wise_gemma", "minicpm"):
             return _decoder(raw, where)
     except KeyError as err:
         raise InputError(f"{where}: key {err} is missing") from err
     raise InputError(f"{where}: model_type '{kind}' has no native implementation here")
+
+
+def model_type(raw: Mapping[str, Any]) -> str | None:
+    """`model_type`, or what stands for it: jina-reranker-v2 names only its classes, in `architectures`."""
+    if "model_type" not in raw and any(name.startswith("XLMRoberta") for name in raw.get("architectures") or ()):
+        return "xlm-roberta"
+    return raw.get("model_type")
 
 
 def _activation(name: str, where: str) -> str:

@@ -17,13 +17,27 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import InputError
-from ..weights import load_into
+from ..weights import load_into, tensor_names
 from .config import EncoderConfig
 from .packed import AttentionKind, Packed, attend
 from .work import Work
 
 _ACTIVATIONS = {"gelu": F.gelu, "gelu_tanh": partial(F.gelu, approximate="tanh"), "relu": F.relu, "silu": F.silu}
 _PREFIX = re.compile(r"^(bert|roberta)\.")
+# other spellings: BERT's first checkpoints, and the flash-attention layout of jina-reranker-v2, whose names map one to
+# one (the table agrees with vLLM's `jina_to_vllm_mapper` and jinaai's convert_roberta_weights_to_flash.py)
+_SPELLINGS = {
+    "LayerNorm.gamma": "LayerNorm.weight",
+    "LayerNorm.beta": "LayerNorm.bias",
+    "emb_ln.": "embeddings.LayerNorm.",
+    "encoder.layers.": "encoder.layer.",
+    ".mixer.Wqkv.": ".attention.self.qkv.",
+    ".mixer.out_proj.": ".attention.output.dense.",
+    ".norm1.": ".attention.output.LayerNorm.",
+    ".mlp.fc1.": ".intermediate.dense.",
+    ".mlp.fc2.": ".output.dense.",
+    ".norm2.": ".output.LayerNorm.",
+}
 # what a checkpoint may hold beyond the encoder: tables that are computed, heads of pre-training
 _UNUSED = re.compile(r"^((bert|roberta)\.)?(embeddings\.(position_ids|token_type_ids)$|cls\.|lm_head\.)")
 _POOLER = re.compile(r"^((bert|roberta)\.)?pooler\.")
@@ -85,12 +99,15 @@ class Encoder:
 
         def rename(stored: str) -> str:
             name = _PREFIX.sub("", stored)
-            return name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
+            for theirs, ours in _SPELLINGS.items():
+                name = name.replace(theirs, ours)
+            return name
 
         def ignore(stored: str) -> bool:
             return bool(_UNUSED.match(stored)) or (config.head != "bert" and bool(_POOLER.match(stored)))
 
-        load_into(folder, encoder.named_tensors(), rename, ignore)
+        fused = any(".mixer.Wqkv." in name for name in tensor_names(folder))
+        load_into(folder, encoder.named_tensors(fused), rename, ignore)
         return encoder
 
     @classmethod
@@ -107,8 +124,8 @@ class Encoder:
                 tensor.normal_(0.0, scale, generator=generator)
         return encoder
 
-    def named_tensors(self) -> dict[str, Tensor]:
-        """The weights by their names on the hub, without the model's prefix; parts of `qkv` are views."""
+    def named_tensors(self, fused: bool = False) -> dict[str, Tensor]:
+        """The weights by their names on the hub, without the model's prefix; `qkv` in parts (views), or `fused`."""
         named = {
             "embeddings.word_embeddings.weight": self.words,
             "embeddings.position_embeddings.weight": self.positions,
@@ -118,7 +135,10 @@ class Encoder:
         }
         for number, layer in enumerate(self.layers):
             at = f"encoder.layer.{number}"
-            for part, weight, bias in zip(("query", "key", "value"), layer.qkv.chunk(3), layer.qkv_bias.chunk(3)):
+            parts = [("qkv", layer.qkv, layer.qkv_bias)]
+            if not fused:
+                parts = list(zip(("query", "key", "value"), layer.qkv.chunk(3), layer.qkv_bias.chunk(3)))
+            for part, weight, bias in parts:
                 named |= {f"{at}.attention.self.{part}.weight": weight, f"{at}.attention.self.{part}.bias": bias}
             for part, weight, bias in (
                 ("attention.output.dense", layer.out, layer.out_bias),
