@@ -11,6 +11,8 @@ from .accept import accept
 from .check import check
 from .compare import compare
 from .flops import flops
+from .published import published
+from .table import table
 
 app = typer.Typer(
     name="rerankbench",
@@ -24,6 +26,8 @@ app = typer.Typer(
 app.command()(check)
 app.command()(accept)
 app.command()(compare)
+app.command()(table)
+app.command()(published)
 app.command()(flops)
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from .check import MeanCheck, check_means
+from .check import CellCheck, MeanCheck, check_cells, check_means
 from .compare import Comparison, compare
 from .table import Erratum, PublishedTable, list_published, load_published
 
 __all__ = [
+    "CellCheck",
     "Comparison",
     "Erratum",
     "MeanCheck",
     "PublishedTable",
+    "check_cells",
     "check_means",
     "compare",
     "list_published",

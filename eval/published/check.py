@@ -1,4 +1,4 @@
-"""Do the printed means follow from the printed rows?"""
+"""Do the printed means follow from the printed rows, and does an older table print the same cells?"""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class MeanCheck:
 
     Attributes:
         recomputed: the mean of the printed rows.
-        corrected: the mean with the cells that an older source corrects; None without such cells.
+        corrected: the mean with the cells that an older table corrects; None without such cells.
         status: `consistent`: the printed mean is within half a unit of its last digit of `recomputed`.
             `rounding`: it is not, but the rows are rounded too, which may move their mean by half a unit more.
             `corrected`: it contradicts its rows, and is consistent with the corrected ones.
@@ -34,6 +34,19 @@ class MeanCheck:
     corrected: float | None
     status: Status
     errata: tuple[Erratum, ...]
+
+
+@dataclass(frozen=True)
+class CellCheck:
+    """A cell that an older table prints otherwise. `recorded`: an erratum says so, with that value."""
+
+    table: str
+    row: str
+    model: str
+    setting: str
+    printed: float
+    older: float
+    recorded: bool
 
 
 def check_means(table: PublishedTable) -> list[MeanCheck]:
@@ -58,3 +71,16 @@ def _check(table: PublishedTable, model: str, setting: str) -> MeanCheck:
     elif abs(recomputed - printed) <= 2 * half:
         status = "rounding"
     return MeanCheck(table.name, model, setting, table.decimals, printed, recomputed, corrected, status, errata)
+
+
+def check_cells(table: PublishedTable, older: PublishedTable) -> list[CellCheck]:
+    """Cells and means that both tables print, differently."""
+    found = []
+    for column in table.columns:
+        recorded = {e.row: e.corrected for e in table.errata_of(*column.key)}
+        for row in [*table.rows, MEAN]:
+            here, there = table.printed(row, *column.key), older.printed(row, *column.key)
+            if here is not None and there is not None and here != there:
+                known = recorded.get(row) == there
+                found.append(CellCheck(table.name, row, column.model, column.setting, here, there, known))
+    return found

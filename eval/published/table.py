@@ -52,7 +52,7 @@ class Tolerance(_Record):
 class Erratum(_Record):
     """A printed figure that contradicts others. `row` is a row of the table or `mean`.
 
-    `corrected` is what the table named by `source` prints; without it the erratum is open.
+    `corrected` is what the older table prints; without it the erratum is open.
     """
 
     model: str
@@ -60,17 +60,20 @@ class Erratum(_Record):
     row: str
     printed: float
     corrected: float | None = None
-    source: str | None = None
     note: str
 
 
 class PublishedTable(_Record):
-    """Rows are datasets or macro groups, columns are variants; figures are the metric x 100, as printed."""
+    """Rows are datasets or macro groups, columns are variants; figures are the metric x 100, as printed.
+
+    `older` names a table that printed the same measurements before.
+    """
 
     name: str
     title: str
     first_stage: str
     source: Source
+    older: str | None = None
     note: str = ""
     metric: str
     decimals: int

@@ -17,6 +17,7 @@ from .pivot import pivot
 Format = Literal["text", "md", "csv", "latex", "html", "json"]
 Layout = Literal["auto", "beir", "miracl"]
 FORMATS: tuple[Format, ...] = ("text", "md", "csv", "latex", "html", "json")
+LAYOUTS: tuple[Layout, ...] = ("auto", "beir", "miracl")
 _GRID_WRITERS = {"text": as_text.write, "md": as_markdown.write, "latex": as_latex.write, "html": as_html.write}
 
 
@@ -43,8 +44,9 @@ def render(
 
     Raises InputError when there are no cells, when none has the metric, or for an unknown published name.
     """
-    if format not in FORMATS:
-        raise InputError(f"format '{format}' is unknown; known: {', '.join(FORMATS)}")
+    for name, value, known in (("format", format, FORMATS), ("layout", layout, LAYOUTS)):
+        if value not in known:
+            raise InputError(f"{name} '{value}' is unknown; known: {', '.join(known)}")
     table = _published(published, metric)
     board = pivot(cells, metric, group_sizes=_group_sizes(cells), published=table)
     if format == "json":

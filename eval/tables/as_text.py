@@ -11,7 +11,8 @@ _HEAD = 16
 
 def write(grid: Grid) -> str:
     """The grid in blocks that are no wider than the terminal, then its notes."""
-    heads = [_wrap_head(parts) for parts in grid.head]
+    corner, *others = [_wrap_head(parts) for parts in grid.head]
+    heads = [corner, *([f"{line} " for line in lines] for lines in others)]  # figures end in a blank or a bracket
     columns = [_column([row[index] for row in grid.rows], first=index == 0) for index in range(len(heads))]
     widths = [max(map(width, [*head, *cells])) for head, cells in zip(heads, columns)]
     table = list(zip(*columns))
@@ -69,7 +70,7 @@ def _block(
     out = ""
     for level in range(height):
         # heads stand on the rule: short ones get blank lines above
-        out += line([([""] * (height - len(heads[c])) + heads[c])[level] + (" " if c else "") for c in columns])
+        out += line([([""] * (height - len(heads[c])) + heads[c])[level] for c in columns])
     out += rule
     for index, row in enumerate(table):
         if index in rules:

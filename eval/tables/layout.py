@@ -55,20 +55,21 @@ def layout(board: Board, *, transposed: bool, published: PublishedTable | None, 
     same_rows = published if published and len(board.rows) == len(published.rows) else None
     means = [board.mean(variant) for variant in board.variants]
     mean = _line(f"Mean ({len(board.rows)})", MEAN, means, board, same_rows, notes)
-    summary = [Line(mean.label, mean.entries, summary=True), *(_cost_lines(board) if costs else ())]
+    summary = [Line(mean.label, mean.entries, summary=True), *(_cost_lines(board, notes) if costs else ())]
     corner = f"{board.metric} x 100"
-    heads = [_head(variant) for variant in board.variants]
+    heads = [head(v.model, v.setting, v.origin) for v in board.variants]
     if not transposed:
         rows = [(Entry(line.label), *line.entries) for line in [*lines, *summary]]
         return Grid(((corner,), *heads), tuple(rows), (len(lines),), notes.lines(published))
     ordered = [*summary, *lines]
-    rows = [(Entry(" ".join(head)), *(line.entries[column] for line in ordered)) for column, head in enumerate(heads)]
+    rows = [(Entry(" ".join(parts)), *(line.entries[column] for line in ordered)) for column, parts in enumerate(heads)]
     labels = [(_short(line.label),) for line in ordered]
     return Grid(((corner,), *labels), tuple(rows), (), notes.lines(published))
 
 
-def _head(variant: Variant) -> tuple[str, ...]:
-    return (variant.model, variant.setting, *([f"[{variant.origin}]"] if variant.origin else []))
+def head(model: str, setting: str, origin: str = "") -> tuple[str, ...]:
+    """The head of a variant's column."""
+    return (model, setting, *([f"[{origin}]"] if origin else []))
 
 
 def _short(label: str) -> str:
@@ -93,7 +94,7 @@ def _line(
     best = _best(figures)
     entries = []
     for variant, figure, is_best in zip(board.variants, figures, best):
-        marks = "".join(notes.mark(reason) for reason in figure.partial) if figure.score is not None else ""
+        marks = notes.marks(figure) if figure.score is not None else ""
         entries.append(Entry(_text(figure), marks, _detail(row, variant, figure, published, notes), is_best))
     return Line(label, tuple(entries))
 
@@ -125,14 +126,16 @@ def _detail(row: str, variant: Variant, figure: Figure, published: PublishedTabl
     return f"{result.difference:+.2f} {result.verdict}{mark}"
 
 
-def _cost_lines(board: Board) -> list[Line]:
+def _cost_lines(board: Board, notes: _Notes) -> list[Line]:
     """FLOPs are macro means over the rows, like the score above them, and as strict about missing rows."""
     means = [board.mean(variant) for variant in board.variants]
     if not any(cell.manifest.flops for mean in means for cell in mean.cells):
         return []
 
     def line(label: str, value: Callable[[Figure], float | None], write: Callable[[float], str]) -> Line:
-        return Line(label, tuple(Entry(_cost(mean, value(mean), write)) for mean in means), summary=True)
+        texts = [_cost(mean, value(mean), write) for mean in means]
+        marks = [notes.marks(mean) if value(mean) is not None else "" for mean in means]
+        return Line(label, tuple(map(Entry, texts, marks)), summary=True)
 
     return [
         line("FLOPs per query", lambda mean: mean.flops, units.flops),
@@ -154,8 +157,11 @@ class _Notes:
         self._reasons: list[str] = []
         self._errata: list[str] = []
 
-    def mark(self, reason: str) -> str:
-        """The mark of a reason for being partial."""
+    def marks(self, figure: Figure) -> str:
+        """The marks of a partial figure; none when it is whole."""
+        return "".join(self._mark(reason) for reason in figure.partial)
+
+    def _mark(self, reason: str) -> str:
         if reason not in self._reasons:
             self._reasons.append(reason)
         index = self._reasons.index(reason)
@@ -176,7 +182,7 @@ class _Notes:
 
     def lines(self, published: PublishedTable | None) -> tuple[str, ...]:
         """All footnotes."""
-        lines = [f"{self.mark(reason)} partial: {reason}" for reason in self._reasons]
+        lines = [f"{self._mark(reason)} partial: {reason}" for reason in self._reasons]
         if published:
             t = published.tolerance
             lines.append(f"published: {published.name}, {published.source.title}")

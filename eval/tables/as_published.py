@@ -1,0 +1,36 @@
+"""A published table as a grid, figures as printed."""
+
+from __future__ import annotations
+
+from ..published import PublishedTable
+from .layout import Entry, Grid, head
+
+
+def grid_of(table: PublishedTable) -> Grid:
+    """Rows as in the source, then the mean and the printed share of FLOPs saved; errata below."""
+    corrected = {(e.row, e.model, e.setting) for e in table.errata}
+
+    def row(name: str, values: tuple[float, ...]) -> tuple[Entry, ...]:
+        entries = [
+            Entry(f"{value:.{table.decimals}f}", "*" if (name, *column.key) in corrected else "")
+            for column, value in zip(table.columns, values)
+        ]
+        return (Entry(name), *entries)
+
+    rows = [row(name, values) for name, values in table.rows.items()]
+    rule = len(rows)
+    rows.append(row("mean", table.mean))
+    if any(column.flops_saved is not None for column in table.columns):
+        saved = ["–" if c.flops_saved is None else f"{c.flops_saved:g} %" for c in table.columns]
+        rows.append((Entry("FLOPs saved"), *map(Entry, saved)))
+    heads = [head(column.model, column.setting) for column in table.columns]
+    return Grid(((f"{table.metric} x 100",), *heads), tuple(rows), (rule,), _notes(table))
+
+
+def _notes(table: PublishedTable) -> tuple[str, ...]:
+    notes = [f"{table.title}", f"source: {table.source.title}", table.source.url]
+    notes += [table.note] if table.note else []
+    for e in table.errata:
+        right = "" if e.corrected is None else f", corrected {e.corrected:.{table.decimals}f} ({table.older})"
+        notes.append(f"* {e.row}, {e.model} {e.setting}: printed {e.printed:.{table.decimals}f}{right}; {e.note}")
+    return tuple(notes)
