@@ -96,9 +96,12 @@ class BiEncoder:
         self.token_budget = run_batches(lengths, self.token_budget, run)
         left = torch.tensor([place[queries[q]] for q, _ in pairs], dtype=torch.int64, device=device)
         right = torch.tensor([place[passages[p]] for _, p in pairs], dtype=torch.int64, device=device)
-        cosine = {n: F.cosine_similarity(x[left], x[right], dim=-1).cpu().numpy() for n, x in states.items()}
+        cosine: dict[int, np.ndarray] = {}
+        for layer, x in states.items():
+            unit = F.normalize(x, dim=-1)
+            cosine[layer] = work.matmul(unit[left].unsqueeze(1), unit[right].unsqueeze(2)).flatten().cpu().numpy()
         order = [setting.cutoff_layer or self.config.layers for setting in settings]
-        scores = np.stack([cosine[layer] for layer in order]).astype(np.float32)
+        scores = np.stack([cosine[layer] for layer in order])
         seconds = {"tokenise": tokenised - start, "forward": time.perf_counter() - tokenised}
         check_finite(scores, order, pairs, self.dtype)
         query_tokens = np.array([len(queries[q]) for q, _ in pairs], dtype=np.int32)
