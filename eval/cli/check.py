@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from .output import emit
+
 
 def check(
     baseline: Annotated[Path, typer.Option(help="Baseline file that `rerankbench accept` wrote.")],
@@ -34,13 +36,12 @@ def check(
     rules = baselines.edit_policy(known.policy, policy or [])
     report = judge(known, snapshots(run, rules.metrics), rules, seed)
     if junit:
-        baselines.replace_text(junit, writers.to_junit(report))
+        emit(writers.to_junit(report), junit)
     if markdown:
-        markdown.parent.mkdir(parents=True, exist_ok=True)
-        with markdown.open("a", encoding="utf-8") as file:
-            file.write(writers.to_markdown(report))
+        before = markdown.read_text(encoding="utf-8") if markdown.exists() else ""
+        emit(before + writers.to_markdown(report), markdown)
     if github:
         sys.stderr.write(writers.to_annotations(report))
-    print(writers.to_json(report) if as_json else writers.to_text(report))
+    emit(f"{writers.to_json(report) if as_json else writers.to_text(report)}\n")
     if not report.passed:
         raise typer.Exit(1)

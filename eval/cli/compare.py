@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from .output import emit
+
 
 def compare(
     a: Annotated[str, typer.Argument(help="DIR, DIR#model, DIR#model@setting or DIR#@setting.")],
@@ -22,4 +24,4 @@ def compare(
 
     sides = comparison.Selector.parse(a), comparison.Selector.parse(b)
     found = comparison.compare(*sides, metric=metric, worst=worst, load=load_dataset, seed=seed)
-    print(compare_text.to_json(found, metric) if as_json else compare_text.to_text(found, metric))
+    emit(f"{compare_text.to_json(found, metric) if as_json else compare_text.to_text(found, metric)}\n")

@@ -88,11 +88,6 @@ def write(path: Path, baseline: Baseline) -> None:
             if cell[name] is None:
                 del cell[name]
     text = json.dumps(body, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
-    replace_text(path, text)
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     temporary.write_text(text, encoding="utf-8")

@@ -134,7 +134,8 @@ def _per_query(cell: Cell, metrics: Sequence[str]) -> dict[str, dict[str, float]
 
 
 def _speed(m: Manifest) -> Speed:
-    versions, device = m.provenance.get("versions") or {}, m.provenance.get("device")
+    versions = m.provenance.get("versions") or {}
+    device = m.provenance.get("device_name") or m.provenance.get("device")
     return Speed(
         pairs_per_second=m.cost.pairs_per_second,
         share_of_peak=m.cost.share_of_peak,

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import io
 import json
-import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 from gate_cells import FakeCell, some_scores
+from rerankbench.eval.cli import main
 
 
-def rerankbench(*words: object) -> subprocess.CompletedProcess[str]:
-    code = "from rerankbench.eval.cli import main; main()"
-    return subprocess.run([sys.executable, "-c", code, *map(str, words)], capture_output=True, text=True, check=False)
+@dataclass(frozen=True)
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def rerankbench(*words: object) -> Done:
+    """What the console script does, in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(sys, "argv", ["rerankbench", *map(str, words)])
+        with pytest.raises(SystemExit) as left:
+            main()
+    return Done(int(left.value.code or 0), out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +56,7 @@ def test_passes(folder: Path) -> None:
 
 
 def test_fails_with_everything_ci_shows(folder: Path) -> None:
-    junit, markdown = folder / "out" / "junit.xml", folder / "out" / "summary.md"
+    junit, markdown = folder / "junit.xml", folder / "summary.md"
     files = ("--junit", junit, "--markdown", markdown, "--github", "--json")
     done = rerankbench("check", "--baseline", folder / "baseline.json", "--run", folder / "bad", *files)
     assert done.returncode == 1
@@ -79,6 +94,7 @@ def test_markdown_is_appended_like_a_step_summary(folder: Path, tmp_path: Path) 
         (("check", "--run", "good", "--baseline", "none.json"), "no such baseline"),
         (("check", "--run", "none", "--baseline", "baseline.json"), "no such folder"),
         (("check", "--run", "good", "--baseline", "baseline.json", "--policy", "x=1"), "unknown key 'x'"),
+        (("check", "--run", "good", "--baseline", "baseline.json", "--junit", "/no/such/x.xml"), "cannot be written"),
         (("accept", "--run", "partial", "--baseline", "new.json", "--reason", "r"), "is partial"),
         (("accept", "--run", "good", "--baseline", "new.json", "--reason", "r", "--tolerance", "a=b"), "=NUMBER"),
     ],
