@@ -48,7 +48,7 @@ def render(
         if value not in known:
             raise InputError(f"{name} '{value}' is unknown; known: {', '.join(known)}")
     table = _published(published, metric)
-    board = pivot(cells, metric, group_sizes=_group_sizes(cells), published=table)
+    board = pivot(cells, metric, group_sizes=group_sizes(cells), published=table)
     if format == "json":
         return as_json.write(cells, metric, table)
     if format == "csv":
@@ -67,7 +67,7 @@ def _published(name: str | None, metric: str) -> PublishedTable | None:
     return table
 
 
-def _group_sizes(cells: Sequence[Cell]) -> Mapping[str, int]:
+def group_sizes(cells: Sequence[Cell]) -> Mapping[str, int]:
     """Members that each macro group should have; asked only when a cell is in one."""
     if not any(cell.manifest.group for cell in cells):
         return {}

@@ -1,0 +1,40 @@
+"""`rerankbench pareto`: quality per cost, and which variants are worth their cost."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .output import emit
+
+
+def pareto(
+    dirs: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Output folders of `rerankbench run`.")],
+    metric: Annotated[str, typer.Option(help="Metric to show, as in the experiment.")] = "nDCG@10",
+    dataset: Annotated[str | None, typer.Option(help="Show one dataset or `mean` instead of all of them.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw a picture: FILE.svg, .png or .pdf.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show what each variant scores per PFLOP, and mark those that another one beats at no more FLOPs.
+
+    FLOPs are reference counts per query. The mean covers variants that were run on every dataset.
+    """
+    from ...rerankers.errors import InputError, suggest
+    from .. import pareto as ledger
+    from ..results import load_cells
+
+    cells = load_cells(dirs)
+    found = ledger.points(cells, metric)
+    if dataset is not None:
+        known = {p.dataset for p in found}
+        if dataset not in known:
+            raise InputError(f"--dataset '{dataset}': no counted variant has it{suggest(dataset, known)}")
+        found = [p for p in found if p.dataset == dataset]
+    if plot is not None:
+        from ..pareto_plot import plot as draw
+
+        draw(cells, plot, metric, dataset)
+    emit(json.dumps(ledger.to_json(found), indent=2) + "\n" if as_json else ledger.to_text(found, metric))

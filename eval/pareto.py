@@ -1,0 +1,150 @@
+"""Quality per cost: which variants no other one beats in both, and what a PFLOP buys.
+
+RPP and QPP are "ranking metrics per PetaFLOP" and "queries per PetaFLOP" (Peng et al. 2025, arXiv 2507.06223), from the
+exact reference count instead of that paper's estimate, and as ratios of means: RPP = metric x QPP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from .results import FIRST_STAGE, Cell
+from .tables import group_sizes, units
+from .tables.aligned import listing
+from .tables.figures import Figure
+from .tables.pivot import Board, Variant, pivot
+
+MEAN = "mean"
+PETA = 1e15
+
+
+@dataclass(frozen=True)
+class Point:
+    """One variant on one dataset, or on the mean of all of them.
+
+    Attributes:
+        dataset: a dataset, a macro group, or `mean`.
+        score: the metric x 100.
+        flops: reference FLOPs per query.
+        partial: why the score does not stand for the dataset, one phrase per reason.
+        dominated_by: the best variant that is at least as good and at most as costly, and not equal in both;
+            None on the frontier. Points are compared only with points that are partial in the same way.
+    """
+
+    dataset: str
+    variant: Variant
+    score: float
+    flops: float
+    partial: tuple[str, ...] = ()
+    dominated_by: Variant | None = None
+
+    @property
+    def rpp(self) -> float:
+        """The metric as a fraction, per PFLOP spent on one query."""
+        return self.score / 100 * self.qpp
+
+    @property
+    def qpp(self) -> float:
+        """Queries reranked per PFLOP."""
+        return PETA / self.flops
+
+
+def points(cells: Sequence[Cell], metric: str = "nDCG@10") -> list[Point]:
+    """Every variant whose FLOPs were counted, by dataset and then by cost; the mean last, over complete variants only.
+
+    Raises InputError when there are no cells or none has the metric.
+    """
+    board = pivot(cells, metric, group_sizes=group_sizes(cells))
+    found: list[Point] = []
+    for name in names(board):
+        row = [_point(name, variant, _figure(board, name, variant)) for variant in board.variants]
+        found.extend(_marked([point for point in row if point is not None]))
+    return found
+
+
+def names(board: Board) -> list[str]:
+    """What there are points for: the rows, and their mean if they are several."""
+    rows = [row.name for row in board.rows]
+    return [*rows, MEAN] if len(rows) > 1 else rows
+
+
+def first_stages(cells: Sequence[Cell], metric: str, dataset: str) -> dict[str, float]:
+    """Score x 100 of each first stage: what reranking starts from, at no cost counted here."""
+    board = pivot(cells, metric, group_sizes=group_sizes(cells))
+    scores = {v.model: _figure(board, dataset, v).score for v in board.variants if v.setting == FIRST_STAGE}
+    return {model: score for model, score in scores.items() if score is not None}
+
+
+def to_text(found: Sequence[Point], metric: str = "nDCG@10") -> str:
+    """An aligned table, one line per point."""
+    head = (
+        "dataset",
+        "model",
+        "setting",
+        f"{metric} x 100",
+        "FLOPs/query",
+        f"{metric}/PFLOP",
+        "queries/PFLOP",
+        "Pareto",
+    )
+    rows = []
+    for p in found:
+        mark = f"dominated by {label(p.dominated_by)}" if p.dominated_by else "frontier"
+        note = f" ({'; '.join(p.partial)})" if p.partial else ""
+        variant = (p.variant.model, f"{p.variant.setting} {p.variant.origin}".strip())
+        figures = (f"{p.score:.2f}", units.flops(p.flops), f"{p.rpp:,.4g}", f"{p.qpp:,.4g}")
+        rows.append((p.dataset, *variant, *figures, mark + note))
+    return listing(head, rows, right=range(3, 7))
+
+
+def to_json(found: Sequence[Point]) -> list[dict[str, object]]:
+    """One object per point, in JSON values."""
+    return [
+        {
+            "dataset": p.dataset,
+            "model": p.variant.model,
+            "setting": p.variant.setting,
+            "origin": p.variant.origin or None,
+            "score": p.score,
+            "flops_per_query": p.flops,
+            "rpp": p.rpp,
+            "qpp": p.qpp,
+            "frontier": p.dominated_by is None,
+            "dominated_by": label(p.dominated_by) if p.dominated_by else None,
+            "partial": list(p.partial),
+        }
+        for p in found
+    ]
+
+
+def label(variant: Variant) -> str:
+    """`model setting`, with its run where runs disagree."""
+    return " ".join(filter(None, (variant.model, variant.setting, variant.origin)))
+
+
+def _figure(board: Board, name: str, variant: Variant) -> Figure:
+    return board.mean(variant) if name == MEAN else board.figure(name, variant)
+
+
+def _point(dataset: str, variant: Variant, figure: Figure) -> Point | None:
+    if figure.score is None or not figure.flops:
+        return None
+    return Point(dataset, variant, figure.score, figure.flops, figure.partial)
+
+
+def _marked(row: list[Point]) -> list[Point]:
+    ordered = sorted(row, key=lambda p: (p.flops, -p.score))
+    return [replace(p, dominated_by=_dominator(p, ordered)) for p in ordered]
+
+
+def _dominator(point: Point, row: Sequence[Point]) -> Variant | None:
+    better = [
+        p
+        for p in row
+        if p.partial == point.partial
+        and p.score >= point.score
+        and p.flops <= point.flops
+        and (p.score, p.flops) != (point.score, point.flops)
+    ]
+    return max(better, key=lambda p: (p.score, -p.flops)).variant if better else None
