@@ -15,7 +15,7 @@ from torch import Tensor
 
 from .compression import compress
 from .config import DecoderConfig
-from .decoder_attention import Masks, attend
+from .decoder_attention import AttentionKind, Masks, attend
 from .layout import Layout, as_index
 from .rope import rope_tables, rotate
 from .work import Work
@@ -65,7 +65,7 @@ class Decoder:
         weights: tensors by name; used as they are, never copied (but the norms, which are kept in float32).
         attention_softcap: apply the configured cap on attention scores.
         vocabulary_head: the head matrix (vocab, hidden) where it is not the embedding.
-        formula: compute attention by the plain formula (for tests).
+        attention: how attention is computed; see `decoder_attention.py`.
     """
 
     def __init__(
@@ -75,12 +75,12 @@ class Decoder:
         *,
         attention_softcap: bool = True,
         vocabulary_head: Tensor | None = None,
-        formula: bool = False,
+        attention: AttentionKind = "auto",
     ):
         self.config = config
         self.embedding = weights["model.embed_tokens.weight"]
         self.softcap = config.attention_softcap if attention_softcap else None
-        self.formula = formula
+        self.attention: AttentionKind = attention
         self._weights = weights
         # the scale is rounded to the model's dtype, as transformers does (sqrt(3584) = 59.87 is 59.75 in bfloat16)
         self._embedding_scale = float(torch.tensor(config.embedding_scale, dtype=self.embedding.dtype))
@@ -198,7 +198,7 @@ class Decoder:
             last_only=last is not None,
             masks=masks,
             work=work,
-            formula=self.formula,
+            kind=self.attention,
         )
         block = linear(attended.flatten(1), "self_attn.o_proj")
         if config.sandwich_norms:

@@ -1,12 +1,13 @@
 """Causal attention over a packed batch whose sequences may share their prefix.
 
-`attend` runs one small dense attention per prefix and per block of equally long suffixes, so nothing is padded.
-`plain` is the formula everything is tested against, and the only one that can cap its scores.
+Three ways, equal up to rounding: `blocks` runs one small dense attention per prefix and per block of equally long
+suffixes, `flex` one kernel for the whole batch, and `plain` the blocks by the formula that both are tested against.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -15,14 +16,25 @@ from torch import Tensor
 from .layout import Layout
 from .work import Work
 
+AttentionKind = Literal["auto", "blocks", "flex", "plain"]
+
 
 @dataclass
 class Masks:
-    """Additive masks, kept because blocks of equal shape come back in every layer."""
+    """Masks of one batch, kept because they come back in every layer."""
 
     dtype: torch.dtype
     device: torch.device
     known: dict[tuple[int, int, int | None], Tensor | None] = field(default_factory=dict)
+    flex: dict[tuple[Layout, int | None], Any] = field(default_factory=dict)
+
+    def whole(self, layout: Layout, window: int | None) -> Any:
+        """The mask of the whole batch for FlexAttention."""
+        from .flex import block_mask
+
+        if (layout, window) not in self.flex:
+            self.flex[layout, window] = block_mask(layout, window, self.device)
+        return self.flex[layout, window]
 
     def get(self, queries: int, keys: int, window: int | None) -> Tensor | None:
         """Shape (queries, keys), 0 or -inf, for the last `queries` of `keys` positions; None hides nothing."""
@@ -64,7 +76,7 @@ def attend(
     last_only: bool,
     masks: Masks,
     work: Work,
-    formula: bool = False,
+    kind: AttentionKind = "auto",
 ) -> Tensor:
     """Attention of every row, or of each sequence's last one.
 
@@ -79,18 +91,23 @@ def attend(
         last_only: queries are the last tokens.
         masks: masks in the dtype and on the device of q.
         work: counts the FLOPs.
-        formula: use `plain` even where the fused kernel could serve.
+        kind: `auto` is `blocks`; where scores are capped, blocks run the formula.
 
     Returns:
         The shape of q.
     """
     heads, head_dim = q.shape[1:]
+    if kind == "flex" and not last_only:
+        from .flex import flex_attend
+
+        work.attention(heads, head_dim, _products(layout))
+        return flex_attend(q, k, v, masks.whole(layout, window), scale, softcap)
     out = torch.empty_like(q)
 
     def dense(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         queries, keys = q.shape[2], k.shape[2]
         k, v = (x.repeat_interleave(heads // x.shape[1], dim=1) if x.shape[1] != heads else x for x in (k, v))
-        if formula or softcap is not None:
+        if kind == "plain" or softcap is not None:
             return plain(q, k, v, masks.get(queries, keys, window), scale, softcap, work)
         work.attention(heads, head_dim, q.shape[0] * queries * keys)
         if queries == keys and (window is None or window >= keys):
@@ -116,3 +133,9 @@ def attend(
         result = dense(q[asked].unflatten(0, (block.count, -1)).transpose(1, 2), keys(k), keys(v))
         out[asked] = result.transpose(1, 2).flatten(0, 1)
     return out
+
+
+def _products(layout: Layout) -> int:
+    """Queries x keys, summed over prefixes and suffixes."""
+    keys = layout.prefixes[layout.groups] + layout.lengths
+    return int((layout.prefixes**2).sum() + (layout.lengths * keys).sum())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from decoder_goldens import MODELS, PARITY, TOLERANCE, cases, groups, model, pairs, read
-
 from rerankbench.rerankers import flag
 from rerankbench.rerankers.decoder_tokens import Sides, pair_tokens
 from rerankbench.rerankers.families.decoder_family import Pass
