@@ -1,0 +1,22 @@
+"""The second level of the regression gate: every family scores its tiny checkpoint as it did when it was accepted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from rerankbench.rerankers.registry import FAMILIES
+from tiny_scores import CASES, frozen, score
+
+TOLERANCE = 1e-5  # of a score, relative above 1
+
+
+def test_every_family_is_watched() -> None:
+    assert set(CASES) == set(FAMILIES) == set(frozen())
+
+
+@pytest.mark.parametrize("family", CASES)
+def test_scores_are_the_frozen_ones(family: str) -> None:
+    now, accepted = score(family), frozen()[family]
+    assert list(now) == sorted(accepted, key=list(now).index)
+    for setting, values in accepted.items():
+        np.testing.assert_allclose(now[setting], values, rtol=TOLERANCE, atol=TOLERANCE, err_msg=f"{family} {setting}")
