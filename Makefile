@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+OLD := .venv-4.44
 RUN_DIR ?= results/runs
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test lint install
+.PHONY: help quickstart test parity lint install
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -28,6 +29,20 @@ quickstart: $(STAMP) ## retrieve, rerank and print the table, with a small real 
 
 test: $(STAMP) ## run the tests
 	$(BIN)/python -m pytest
+
+# the release that the golden scores were made with; what rerankers/ needs and no more
+$(OLD)/.installed: pyproject.toml constraints.txt
+	@echo ">> making $(OLD) with transformers 4.44.2"
+	@test -x $(OLD)/bin/python || $(PYTHON) -m venv $(OLD)
+	@$(OLD)/bin/python -m pip install --quiet --upgrade "pip>=25.1" "setuptools>=77"
+	@$(OLD)/bin/python -m pip install --quiet -c constraints.txt torch transformers==4.44.2 safetensors numpy PyYAML pytest hypothesis
+	@$(OLD)/bin/python -m pip install --quiet --no-deps -e .
+	@touch $@
+
+parity: $(STAMP) $(OLD)/.installed ## scores against the reference's, with transformers 4.44.2 and the installed one
+	@for python in $(OLD)/bin/python $(BIN)/python; do \
+	  $$python -c 'import torch, transformers; print(">> transformers", transformers.__version__, "torch", torch.__version__)' && \
+	  $$python -m pytest tests/rerankers -k "golden or parity" || exit 1; done
 
 lint: $(STAMP) ## ruff and basedpyright
 	$(BIN)/ruff check .

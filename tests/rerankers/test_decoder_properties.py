@@ -88,7 +88,7 @@ def test_shared_prefix_changes_nothing_but_the_work(name, data):
 
 
 @pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
-@pytest.mark.parametrize("kind", ["blocks", "flex"])
+@pytest.mark.parametrize("kind", ["blocks", pytest.param("flex", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("softcap", ["released", "config"])
 def test_fused_attention_equals_the_formula(softcap, kind):
     reranker = model("gemma2-lightweight-s1", attention_softcap=softcap)
