@@ -1,0 +1,171 @@
+"""Experiments: what a YAML file may say. Unknown keys are errors; nothing is guessed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import product
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from ...rerankers.options import HeadPolicy, LoadOptions, SoftcapPolicy, TextOptions, Truncation
+from ...rerankers.settings import Setting
+from ..metrics import DEFAULT_METRICS, parse_metric
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class FirstStage(_Part):
+    """Where candidates come from: BM25, or runs that exist (`{dataset}` in the path stands for the name)."""
+
+    retriever: Literal["bm25"] | None = None
+    run: str | dict[str, str] | None = Field(default=None, description="a run file, or dataset name -> run file")
+    k: int = Field(default=100, ge=1, description="candidates per query")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> FirstStage:
+        if (self.retriever is None) == (self.run is None):
+            raise ValueError("give either 'retriever: bm25' or 'run: PATH'")
+        return self
+
+    def run_file(self, dataset: str) -> Path | None:
+        """The run to import for a dataset; None when the candidates are retrieved."""
+        if self.run is None:
+            return None
+        path = self.run[dataset] if isinstance(self.run, dict) else self.run.replace("{dataset}", dataset)
+        return Path(path)
+
+
+class Compression(_Part):
+    """`ratio` neighbouring passage states become one before each of `layers` (indices from 0)."""
+
+    ratio: int = Field(ge=1)
+    layers: tuple[int, ...]
+
+    @field_validator("layers")
+    @classmethod
+    def _not_negative(cls, layers: tuple[int, ...]) -> tuple[int, ...]:
+        if any(layer < 0 for layer in layers):
+            raise ValueError("layers count from 0")
+        return layers
+
+
+class RerankerEntry(_Part):
+    """A model and the settings to run it under: every cutoff with every compression.
+
+    null among `cutoff_layers` is the full depth, null in `compress` is no compression.
+    """
+
+    model: str = Field(description="a name of `rerankbench ls models`, or the path of a model's YAML file")
+    name: str | None = Field(
+        default=None, description="what tables call it, when one model appears with several options"
+    )
+    cutoff_layers: tuple[int | None, ...] = Field(default=(None,), min_length=1)
+    compress: tuple[Compression | None, ...] = Field(default=(None,), min_length=1)
+    prompt: str | None = Field(default=None, description="overrides the dataset's and the model's")
+    max_length: int | None = Field(default=None, ge=8)
+    query_max_length: int | None = Field(default=None, ge=1)
+    truncation: Truncation = "class"
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    head_policy: HeadPolicy = "released"
+    attention_softcap: SoftcapPolicy = "released"
+
+    @field_validator("cutoff_layers")
+    @classmethod
+    def _positive(cls, cutoffs: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        if any(cutoff is not None and cutoff < 1 for cutoff in cutoffs):
+            raise ValueError("a cutoff is the number of layers that run, at least 1")
+        return cutoffs
+
+    @property
+    def label(self) -> str:
+        """The folder and column name of this entry's cells: its name, or the last part of the model's."""
+        return self.name or Path(self.model.removesuffix(".yaml").removesuffix(".yml")).name
+
+    def settings(self) -> list[Setting]:
+        """Cutoffs x compressions without repeats; the first of equal ones keeps its place."""
+        pairs = product(self.compress, self.cutoff_layers)
+        return list(dict.fromkeys(Setting(cut, c.ratio, c.layers) if c else Setting(cut) for c, cut in pairs))
+
+    def text_options(self, dataset_prompt: str | None) -> TextOptions:
+        """How pairs of a dataset become token ids."""
+        prompt = self.prompt if self.prompt is not None else dataset_prompt
+        return TextOptions(prompt, self.max_length, self.query_max_length, self.truncation)
+
+
+class EngineOptions(_Part):
+    """What executes the work. Provenance only, except that a block is the unit that is stored."""
+
+    name: Literal["local"] = "local"
+    device: str = "auto"
+    token_budget: int | None = Field(default=None, ge=1, description="most tokens in one forward pass")
+    block_queries: int = Field(default=16, ge=1, description="queries that are scored and stored at a time")
+
+
+class Experiment(_Part):
+    """Datasets x variants, and the metrics to judge them by."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    datasets: tuple[str, ...] = Field(min_length=1)
+    first_stage: FirstStage = FirstStage(retriever="bm25")
+    rerankers: tuple[RerankerEntry, ...] = ()
+    metrics: tuple[str, ...] = Field(default=DEFAULT_METRICS, min_length=1)
+    engine: EngineOptions = EngineOptions()
+
+    @field_validator("datasets")
+    @classmethod
+    def _distinct(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name, count in Counter(names).items():
+            if count > 1:
+                raise ValueError(f"'{name}' is listed {count} times")
+        return names
+
+    @field_validator("metrics")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(parse_metric(name).name for name in names))
+
+    @model_validator(mode="after")
+    def _runs(self) -> Experiment:
+        runs = self.first_stage.run
+        if isinstance(runs, dict):
+            for dataset in self.datasets:
+                if dataset not in runs:
+                    raise ValueError(f"first_stage.run: names no run for dataset '{dataset}'")
+        if isinstance(runs, str) and "{dataset}" not in runs and len(self.datasets) > 1:
+            raise ValueError("first_stage.run: one file for several datasets; write {dataset} in it, or a mapping")
+        return self
+
+    @model_validator(mode="after")
+    def _labels(self) -> Experiment:
+        for index, entry in enumerate(self.rerankers):
+            for other in self.rerankers[:index]:
+                if entry.label == other.label and _options(entry) != _options(other):
+                    raise ValueError(
+                        f"rerankers.{index}: '{entry.label}' appears before with other options; give it a 'name'"
+                    )
+        return self
+
+    def load_options(self, entry: RerankerEntry) -> LoadOptions:
+        """How a model is put on a device."""
+        return LoadOptions(
+            device=self.engine.device,
+            dtype=entry.dtype,
+            head_policy=entry.head_policy,
+            attention_softcap=entry.attention_softcap,
+            token_budget=self.engine.token_budget,
+        )
+
+    def variants(self) -> dict[RerankerEntry, list[Setting]]:
+        """Every model once with all settings that its entries ask for; entries under one label are merged."""
+        merged: dict[str, tuple[RerankerEntry, list[Setting]]] = {}
+        for entry in self.rerankers:
+            merged.setdefault(entry.label, (entry, []))[1].extend(entry.settings())
+        return {entry: list(dict.fromkeys(settings)) for entry, settings in merged.values()}
+
+
+def _options(entry: RerankerEntry) -> dict[str, Any]:
+    return entry.model_dump(exclude={"cutoff_layers", "compress", "name"})

@@ -1,0 +1,199 @@
+"""Scores on disk. What one forward pass yields for one block of queries is one file, written atomically.
+
+    scores/<dataset>/<model>/<group>/group.json          which settings, of what, in blocks of how many queries
+                                     block-00000.parquet  the scores: the same bytes however often a run was killed
+                                     block-00000.json     what it cost: differs from run to run
+
+A block counts as stored when its parquet file is there. Nothing that varies between runs goes into it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ...rerankers.api import Scored
+from ...rerankers.errors import InputError
+from ...rerankers.settings import Setting
+from .identity import digest
+
+Candidates = Mapping[str, Sequence[tuple[str, float]]]
+
+_TOKENS = ("query_tokens", "passage_tokens", "prompt_tokens")
+
+
+@dataclass(frozen=True)
+class Block:
+    """Consecutive queries and their candidates: the unit that is executed and stored."""
+
+    index: int
+    candidates: tuple[tuple[str, tuple[str, ...]], ...]  # (query id, document ids in the first stage's order)
+
+    @property
+    def pairs(self) -> int:
+        """Number of pairs."""
+        return sum(len(docs) for _, docs in self.candidates)
+
+
+def plan_blocks(candidates: Candidates, queries_per_block: int) -> list[Block]:
+    """Queries by id, so many to a block. Depends on nothing that differs between machines or engines."""
+    queries = [(query, tuple(doc for doc, _ in candidates[query])) for query in sorted(candidates)]
+    starts = range(0, len(queries), queries_per_block)
+    return [Block(i, tuple(queries[s : s + queries_per_block])) for i, s in enumerate(starts)]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Settings that share a forward pass, and the folder that holds their scores.
+
+    `base` is everything that identifies the scores, except the setting.
+    """
+
+    folder: Path
+    base: Mapping[str, Any]
+    settings: tuple[Setting, ...]
+    block_queries: int
+
+    @classmethod
+    def make(cls, root: Path, base: dict[str, Any], settings: Sequence[Setting], block_queries: int) -> Group:
+        """A new group below `root`; its folder is named by its content and appears with the first block."""
+        names = [setting.name for setting in settings]
+        content = {"base": base, "settings": names, "block_queries": block_queries}
+        return cls(root / digest(content)[:16], base, tuple(settings), block_queries)
+
+    @classmethod
+    def read(cls, folder: Path) -> Group | None:
+        """The group in a folder; None when its description is absent or unreadable, so that it is never reused."""
+        try:
+            raw = json.loads((folder / "group.json").read_text(encoding="utf-8"))
+            settings = tuple(Setting.parse(name) for name in raw["settings"])
+            return cls(folder, raw["base"], settings, int(raw["block_queries"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def empty(self) -> pa.Table:
+        """What the blocks hold, without a row."""
+        return self._table([], [], {name: [] for name in (*(s.name for s in self.settings), *_TOKENS, "truncated")})
+
+    def path(self, block: Block) -> Path:
+        """The file of a block's scores."""
+        return self.folder / f"block-{block.index:05d}.parquet"
+
+    def open(self) -> None:
+        """Makes the folder and its description, and removes what a killed run left half-written."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for leftover in self.folder.glob("*.tmp"):
+            leftover.unlink()
+        content = {"base": self.base, "settings": [s.name for s in self.settings], "block_queries": self.block_queries}
+        write_atomically(self.folder / "group.json", json.dumps(content, indent=1, sort_keys=True).encode())
+
+    def write(self, block: Block, scored: Scored, cost: dict[str, Any]) -> None:
+        """Stores a block. `cost` gets the time that storing took."""
+        start = perf_counter()
+        query_ids = [query for query, docs in block.candidates for _ in docs]
+        doc_ids = [doc for _, docs in block.candidates for doc in docs]
+        scores = {s.name: row for s, row in zip(self.settings, scored.scores, strict=True)}
+        lengths = {name: getattr(scored, name) for name in (*_TOKENS, "truncated")}
+        sink = pa.BufferOutputStream()
+        pq.write_table(self._table(query_ids, doc_ids, {**scores, **lengths}), sink, compression="zstd")
+        path, temporary = self.path(block), self.path(block).with_suffix(".parquet.tmp")
+        _write_through(temporary, sink.getvalue())
+        # the cost goes first: once the scores are there, the block is complete
+        cost["seconds"]["store"] = perf_counter() - start
+        write_atomically(path.with_suffix(".json"), json.dumps(cost, sort_keys=True).encode())
+        temporary.replace(path)
+
+    def _table(self, query_ids: list[str], doc_ids: list[str], columns: Mapping[str, Any]) -> pa.Table:
+        kinds = {**{s.name: pa.float32() for s in self.settings}, **dict.fromkeys(_TOKENS, pa.int32())}
+        kinds["truncated"] = pa.bool_()
+        ids = {"query_id": pa.array(query_ids, pa.string()), "doc_id": pa.array(doc_ids, pa.string())}
+        return pa.table({**ids, **{name: pa.array(columns[name], kind) for name, kind in kinds.items()}})
+
+    def stored(self, block: Block) -> pa.Table | None:
+        """A stored block; None when it is not there, or damaged, or not of these pairs: then it is scored again."""
+        path = self.path(block)
+        if not path.exists():
+            return None
+        try:
+            table = pq.read_table(path)
+            same = table["query_id"].to_pylist() == [query for query, docs in block.candidates for _ in docs]
+            same = same and table["doc_id"].to_pylist() == [doc for _, docs in block.candidates for doc in docs]
+            if same and {setting.name for setting in self.settings} <= set(table.column_names):
+                return table
+        except (OSError, pa.ArrowInvalid, KeyError):
+            pass
+        return None
+
+    def cost(self, block: Block) -> dict[str, Any] | None:
+        """What a stored block cost; None when that was lost."""
+        try:
+            return json.loads(self.path(block).with_suffix(".json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+
+
+def plan_groups(root: Path, base: dict[str, Any], wanted: Sequence[Setting], block_queries: int) -> list[Group]:
+    """Groups that cover the wanted settings: those on disk with the same `base`, then new ones, one per pass.
+
+    A group on disk comes with all of its settings, wanted or not, so that completing it gives the same bytes.
+    """
+    missing = list(wanted)
+    groups: list[Group] = []
+    for folder in sorted(root.iterdir()) if root.is_dir() else ():
+        group = Group.read(folder)
+        if group is not None and digest(dict(group.base)) == digest(base) and set(group.settings) & set(missing):
+            groups.append(group)
+            missing = [setting for setting in missing if setting not in group.settings]
+    passes: dict[Any, list[Setting]] = {}
+    for setting in missing:
+        passes.setdefault(setting.compression, []).append(setting)
+    return groups + [Group.make(root, base, sorted(s, key=_depth), block_queries) for s in passes.values()]
+
+
+def _depth(setting: Setting) -> float:
+    return float("inf") if setting.cutoff_layer is None else setting.cutoff_layer
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Writes a file that is either whole or absent, whatever happens."""
+    temporary = path.with_name(path.name + ".tmp")
+    _write_through(temporary, content)
+    temporary.replace(path)
+
+
+def _write_through(path: Path, content: Any) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keeps a second run out of a folder. The lock ends with the process, however that ends."""
+    import fcntl
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as err:
+            file.seek(0)
+            owner = file.read().strip() or "unknown"
+            raise InputError(
+                f"{folder}: another run writes here (process {owner}); wait for it, or choose another folder with --out"
+            ) from err
+        file.seek(0)
+        file.truncate()
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
