@@ -10,7 +10,10 @@ from ...rerankers.errors import InputError, ScoreError
 from .accept import accept
 from .check import check
 from .compare import compare
+from .doctor import doctor
 from .flops import flops
+from .ls import ls
+from .pareto import pareto
 from .published import published
 from .table import table
 
@@ -28,7 +31,10 @@ app.command()(accept)
 app.command()(compare)
 app.command()(table)
 app.command()(published)
+app.command()(ls)
+app.command()(doctor)
 app.command()(flops)
+app.command()(pareto)
 
 
 def main() -> None:

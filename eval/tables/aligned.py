@@ -29,19 +29,32 @@ def terminal_width() -> int:
     return shutil.get_terminal_size(fallback=(100, 24)).columns
 
 
-def listing(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[int] = ()) -> str:
-    """Rows below a head, two blanks between columns; the last column wraps at the width of the terminal."""
-    everything = [head, *rows]
+def listing(
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    right: Collection[int] = (),
+    notes: Sequence[str] | None = None,
+) -> str:
+    """Rows below a head, two blanks between columns; the last column wraps at the width of the terminal.
+
+    `right` are the columns that are aligned to the right; `notes` has a line for each row, written below it.
+    """
+    everything = [head, *rows] if any(head) else list(rows)
+    if not rows:
+        return "none\n"
     widths = [max(width(row[i]) for row in everything) for i in range(len(head))]
     indent = sum(widths[:-1]) + 2 * (len(head) - 1)
     room = max(20, terminal_width() - indent)
     lines = []
-    for row in everything:
+    for index, row in enumerate(everything, start=len(rows) - len(everything)):
         front = [pad(cell, widths[i], right=i in right) for i, cell in enumerate(row[:-1])]
         last = pad(row[-1], widths[-1], right=True) if len(head) - 1 in right else row[-1]
         first, *more = wrap(last, room)
         lines.append("  ".join([*front, first]).rstrip())
         lines.extend(" " * indent + line for line in more)
+        if notes and index >= 0 and notes[index]:
+            lines.extend(f"    {line}" for line in wrap(notes[index], terminal_width() - 4))
     return "\n".join(lines) + "\n"
 
 

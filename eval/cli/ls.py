@@ -1,0 +1,76 @@
+"""`rerankbench ls`: what comes with the package."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from ...rerankers.errors import InputError, suggest
+from .output import emit
+
+# what is shown of each kind; the rest is in --json
+_COLUMNS: dict[str, tuple[str, ...]] = {
+    "models": ("name", "family", "settings", "license", "note"),
+    "datasets": ("name", "split", "n_queries", "n_docs", "download_bytes", "prompt", "license"),
+    "experiments": ("name", "datasets", "variants", "models"),
+    "published": ("name", "columns", "rows", "title"),
+    "prompts": ("name", "text"),
+}
+_HEADS: dict[str, str] = {"n_queries": "QUERIES", "n_docs": "PASSAGES", "download_bytes": "DOWNLOAD"}
+_NUMBERS = {"n_queries", "n_docs", "download_bytes", "columns", "rows", "variants"}
+
+
+def ls(
+    kind: Annotated[str, typer.Argument(help="models, datasets, experiments, published or prompts.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with everything that is known.")] = False,
+) -> None:
+    """List the models, datasets, experiments, published tables or prompts that come with the package."""
+    from .. import inventory
+
+    if kind not in _COLUMNS:
+        raise InputError(f"ls '{kind}': nothing to list{suggest(kind, _COLUMNS)}")
+    items: list[dict[str, Any]] = getattr(inventory, kind)()
+    if as_json:
+        emit(json.dumps(items, indent=2, ensure_ascii=False) + "\n")
+    else:
+        emit(_text(kind, items))
+
+
+def _text(kind: str, items: list[dict[str, Any]]) -> str:
+    from ..tables.aligned import listing
+
+    keys = _COLUMNS[kind]
+    below = "note" if kind == "models" else ""  # too long for a column
+    shown = [key for key in keys if key != below]
+    head = [_HEADS[key] if key in _HEADS else key.upper() for key in shown]
+    rows = [[_write(key, item[key]) for key in shown] for item in items]
+    if kind == "datasets":
+        _mark_shared(rows, items, shown.index("download_bytes"))
+    notes = [item[below] for item in items] if below else None
+    return listing(head, rows, right={i for i, key in enumerate(shown) if key in _NUMBERS}, notes=notes)
+
+
+def _mark_shared(rows: list[list[str]], items: list[dict[str, Any]], column: int) -> None:
+    """Datasets of one archive are fetched together."""
+    seen: set[str] = set()
+    for row, item in zip(rows, items):
+        if item["archive"] in seen:
+            row[column] = "with it"
+        elif item["archive"]:
+            seen.add(item["archive"])
+
+
+def _write(key: str, value: Any) -> str:
+    from ..tables.units import size
+
+    if value is None:
+        return "-"
+    if key == "download_bytes":
+        return size(value)
+    if key == "datasets":
+        return str(len(value))
+    if isinstance(value, int):
+        return f"{value:,}"
+    return ", ".join(value) if isinstance(value, list) else str(value)

@@ -1,0 +1,83 @@
+"""What comes with the package, as plain values: models, datasets, experiments, published tables, prompts."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import yaml
+
+from ..rerankers.models.config import DecoderConfig, read_config
+from ..rerankers.spec import CONFIGS, ModelSpec, list_models, load_spec
+
+
+def models() -> list[dict[str, Any]]:
+    """Models by name, with the settings that they can be run under."""
+    return [_model(load_spec(name)) for name in list_models()]
+
+
+def _model(spec: ModelSpec) -> dict[str, Any]:
+    keys = ("name", "family", "source", "revision", "max_length", "prompt", "parameters", "download_bytes", "license")
+    return {**{key: getattr(spec, key) for key in keys}, "settings": settings_of(spec), "note": spec.note}
+
+
+def settings_of(spec: ModelSpec) -> str:
+    """The settings of a model in words: `full`, `L8 to L40`, `L8 to L42, rN@layers`."""
+    if not spec.config or spec.family == "sequence-classification":
+        return "full"
+    config = read_config(spec.config, spec.name)
+    if isinstance(config, DecoderConfig):
+        cutoffs = config.head_layers
+    else:
+        cutoffs = range(1 if spec.family == "bi-encoder" else config.layers, config.layers + 1)
+    words = f"L{cutoffs[0]} to L{cutoffs[-1]}" if len(cutoffs) > 1 else "full"
+    return f"{words}, rN@layers" if spec.family == "lightweight" else words
+
+
+def datasets() -> list[dict[str, Any]]:
+    """Datasets by name, with their published sizes."""
+    from .data import list_datasets
+
+    return [{"name": info.name, **asdict(info.policy)} for info in list_datasets()]
+
+
+def experiments() -> list[dict[str, Any]]:
+    """Experiments by name, with how many datasets and variants they have."""
+    from .runner.experiment_file import list_experiments, load_experiment
+
+    found = []
+    for name in list_experiments():
+        experiment = load_experiment(name)
+        variants = experiment.variants()
+        found.append(
+            {
+                "name": name,
+                "datasets": list(experiment.datasets),
+                "models": [entry.label for entry in variants],
+                "variants": sum(map(len, variants.values())),
+            }
+        )
+    return found
+
+
+def published() -> list[dict[str, Any]]:
+    """Published tables by name, with their sources."""
+    from .published import list_published, load_published
+
+    tables = map(load_published, list_published())
+    return [
+        {
+            "name": table.name,
+            "columns": len(table.columns),
+            "rows": len(table.rows),
+            "title": table.title,
+            "source": table.source.title,
+        }
+        for table in tables
+    ]
+
+
+def prompts() -> list[dict[str, Any]]:
+    """Prompts by name."""
+    raw = yaml.safe_load((CONFIGS / "prompts.yaml").read_text(encoding="utf-8"))
+    return [{"name": name, "text": text} for name, text in raw.items()]
