@@ -63,6 +63,12 @@ def points(cells: Sequence[Cell], metric: str = "nDCG@10") -> list[Point]:
     return found
 
 
+def frontier(board: Board, name: str = MEAN) -> dict[Variant, bool]:
+    """Which variants of a row are on the frontier; those whose FLOPs were not counted are left out."""
+    row = [_point(name, variant, _figure(board, name, variant)) for variant in board.variants]
+    return {p.variant: p.dominated_by is None for p in _marked([p for p in row if p is not None])}
+
+
 def names(board: Board) -> list[str]:
     """What there are points for: the rows, and their mean if they are several."""
     rows = [row.name for row in board.rows]

@@ -38,7 +38,7 @@ def render(
         metric: a key of the manifests' `metrics`, shown as per cent with two decimals.
         format: `text` for terminals, `json` is a list of cells, `csv` has one line per figure.
         published: the name of a file in configs/published/: adds the difference per cell and a verdict.
-        costs: adds FLOPs per query and FLOPs saved.
+        costs: adds FLOPs per query, FLOPs saved and which variants are on the Pareto frontier of the two means.
         layout: `beir` has datasets as rows, `miracl` has them as columns; `auto` takes `miracl` when all are.
         all_rows: also shows the members of a macro group.
 
@@ -54,7 +54,10 @@ def render(
     if format == "csv":
         return as_csv.write(board, table)
     transposed = layout == "miracl" or (layout == "auto" and all(row.name.startswith("miracl/") for row in board.rows))
-    grid = lay_out(board, transposed=transposed, published=table, costs=costs, all_rows=all_rows)
+    from ..pareto import frontier  # which reads boards itself
+
+    front = frontier(board) if costs else None
+    grid = lay_out(board, transposed=transposed, published=table, frontier=front, all_rows=all_rows)
     return _GRID_WRITERS[format](grid)
 
 

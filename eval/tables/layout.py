@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..published import PublishedTable, compare
@@ -47,15 +47,25 @@ class Grid:
     notes: tuple[str, ...]
 
 
-def layout(board: Board, *, transposed: bool, published: PublishedTable | None, costs: bool, all_rows: bool) -> Grid:
-    """The grid of a board; `transposed` has variants as rows, their mean and costs before the datasets."""
+def layout(
+    board: Board,
+    *,
+    transposed: bool,
+    published: PublishedTable | None,
+    frontier: Mapping[Variant, bool] | None,
+    all_rows: bool,
+) -> Grid:
+    """The grid of a board; `transposed` has variants as rows, their mean and costs before the datasets.
+
+    `frontier` says which variants no other one beats in score and cost; without it costs are left out.
+    """
     notes = _Notes()
     lines = _dataset_lines(board, published, notes, all_rows)
     # a mean over other rows than the published ones is no comparison
     same_rows = published if published and len(board.rows) == len(published.rows) else None
     means = [board.mean(variant) for variant in board.variants]
     mean = _line(f"Mean ({len(board.rows)})", MEAN, means, board, same_rows, notes)
-    summary = [Line(mean.label, mean.entries, summary=True), *(_cost_lines(board, notes) if costs else ())]
+    summary = [Line(mean.label, mean.entries, summary=True), *_cost_lines(board, notes, frontier)]
     corner = f"{board.metric} x 100"
     heads = [head(v.model, v.setting, v.origin) for v in board.variants]
     if not transposed:
@@ -126,10 +136,10 @@ def _detail(row: str, variant: Variant, figure: Figure, published: PublishedTabl
     return f"{result.difference:+.2f} {result.verdict}{mark}"
 
 
-def _cost_lines(board: Board, notes: _Notes) -> list[Line]:
+def _cost_lines(board: Board, notes: _Notes, frontier: Mapping[Variant, bool] | None) -> list[Line]:
     """FLOPs are macro means over the rows, like the score above them, and as strict about missing rows."""
     means = [board.mean(variant) for variant in board.variants]
-    if not any(cell.manifest.flops for mean in means for cell in mean.cells):
+    if frontier is None or not any(cell.manifest.flops for mean in means for cell in mean.cells):
         return []
 
     def line(label: str, value: Callable[[Figure], float | None], write: Callable[[float], str]) -> Line:
@@ -137,10 +147,13 @@ def _cost_lines(board: Board, notes: _Notes) -> list[Line]:
         marks = [notes.marks(mean) if value(mean) is not None else "" for mean in means]
         return Line(label, tuple(map(Entry, texts, marks)), summary=True)
 
-    return [
-        line("FLOPs per query", lambda mean: mean.flops, units.flops),
-        line("FLOPs saved", lambda mean: mean.saved, units.share),
-    ]
+    flops = line("FLOPs per query", lambda mean: mean.flops, units.flops)
+    saved = line("FLOPs saved", lambda mean: mean.saved, units.share)
+    if len(frontier) < 2:
+        return [flops, saved]
+    words = {True: "frontier", False: "dominated", None: _NONE}
+    marks = tuple(Entry(words[frontier.get(variant)]) for variant in board.variants)
+    return [flops, saved, Line("Pareto", marks, summary=True)]
 
 
 def _cost(mean: Figure, value: float | None, write: Callable[[float], str]) -> str:
