@@ -100,7 +100,9 @@ def _backend(folder: Path, declared: dict[str, Any]) -> Any:
     from transformers import PreTrainedTokenizerFast
 
     try:
-        backend = PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json")).backend_tokenizer
+        backend = PreTrainedTokenizerFast(
+            tokenizer_file=str(folder / "tokenizer.json"), clean_up_tokenization_spaces=False
+        ).backend_tokenizer
     except Exception as err:
         raise InputError(f"{folder / 'tokenizer.json'}: not a readable tokenizer: {err!s:.200}") from err
     if str(declared.get("tokenizer_class", "")).startswith("Bert"):

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from rerankbench.rerankers import LoadOptions, Setting, TextOptions, load
 from rerankbench.rerankers.api import Group
 from rerankbench.rerankers.pairs import build_pairs
