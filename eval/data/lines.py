@@ -6,6 +6,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -14,7 +15,7 @@ from ...rerankers.errors import InputError
 _BOM = b"\xef\xbb\xbf"
 
 
-def open_bytes(path: Path) -> BinaryIO:
+def _open(path: Path) -> BinaryIO:
     """A file for reading, unpacked when it begins as gzip does. Raises InputError when it cannot be opened."""
     try:
         with path.open("rb") as file:
@@ -31,15 +32,25 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
 
     Raises InputError for a missing file, bytes that are not UTF-8, and a gz file that was cut off.
     """
-    number = 0
+    with _open(path) as file, _unpacking(path):
+        for number, raw in enumerate(file, 1):
+            line = decode(raw.removeprefix(_BOM) if number == 1 else raw, path, number).rstrip("\r\n")
+            if line.strip():
+                yield number, line
+
+
+def read_text(path: Path) -> str:
+    """A whole file, plain or gz. Raises InputError as `read_lines` does."""
+    with _open(path) as file, _unpacking(path):
+        return "".join(decode(raw, path, number) for number, raw in enumerate(file, 1)).removeprefix("\ufeff")
+
+
+@contextmanager
+def _unpacking(path: Path) -> Iterator[None]:
     try:
-        with open_bytes(path) as file:
-            for number, raw in enumerate(file, 1):
-                line = decode(raw.removeprefix(_BOM) if number == 1 else raw, path, number).rstrip("\r\n")
-                if line.strip():
-                    yield number, line
+        yield
     except (EOFError, gzip.BadGzipFile, zlib.error) as err:
-        raise InputError(f"{path}: gzip data is damaged after line {number}; fetch the file again") from err
+        raise InputError(f"{path}: gzip data is damaged or cut off; fetch the file again") from err
 
 
 def decode(raw: bytes, path: Path, number: int) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...rerankers.errors import InputError
 from ..data.files import replacing
-from ..data.lines import decode, open_bytes, read_lines
+from ..data.lines import read_lines, read_text
 
 Run = dict[str, dict[str, float]]
 
@@ -37,9 +37,8 @@ def read_run(path: Path) -> Run:
     Raises InputError, naming the line or the query, for another shape, a document that comes twice for a query, and
     a score that is no finite number; and for an empty file.
     """
-    with open_bytes(path) as file:
-        is_json = file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")
-    run = _from_json(path) if is_json else _from_trec(path)
+    _, first = next(read_lines(path), (0, ""))
+    run = _from_json(path) if first.lstrip().startswith(("{", "[")) else _from_trec(path)
     if not run:
         raise InputError(f"{path}: holds no result; give a run file with one line per document")
     return run
@@ -81,10 +80,8 @@ def _from_trec(path: Path) -> Run:
 
 
 def _from_json(path: Path) -> Run:
-    with open_bytes(path) as file:
-        text = decode(file.read().removeprefix(b"\xef\xbb\xbf"), path, 1)
     try:
-        raw = json.loads(text, object_pairs_hook=lambda pairs: _unique(pairs, path))
+        raw = json.loads(read_text(path), object_pairs_hook=lambda pairs: _unique(pairs, path))
     except json.JSONDecodeError as err:
         raise InputError(f"{path}, line {err.lineno}: not valid JSON ({err.msg}); was the file cut off?") from err
     if not isinstance(raw, dict):

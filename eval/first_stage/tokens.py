@@ -34,14 +34,15 @@ _UNSPACED = re.compile(
     "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+)"
 )
-_ASCII_WORD = re.compile("[a-z0-9]+")
+_ASCII_WORD = re.compile("[a-z0-9]{2,}")
 _JOINERS = str.maketrans("", "", "\u200c\u200d\u00ad")  # invisible inside words: non-joiner, joiner, soft hyphen
 
 
 class Tokenizer:
     """Text to words: NFKC, lower case, runs of letters, digits and their combining marks; then bigrams or stems.
 
-    English loses Lucene's 33 stopwords before stemming. A mark (a vowel sign of Hindi, say) never ends a word.
+    A mark (a vowel sign of Hindi, say) never ends a word. Words of one character are left out, as bm25s does, and
+    English loses Lucene's 33 stopwords before stemming.
     """
 
     def __init__(self, language: str) -> None:
@@ -53,7 +54,7 @@ class Tokenizer:
         self._stemmer = Stemmer.Stemmer(algorithm) if algorithm in Stemmer.algorithms() else None
         self._stopwords = frozenset(STOPWORDS_EN) if language == "en" else frozenset()
         self.description = {
-            "words": "nfkc-lower, letters+digits+marks, bigrams of unspaced scripts",
+            "words": "nfkc-lower, 2 or more letters, digits or marks, bigrams of unspaced scripts",
             "stemmer": algorithm if self._stemmer else None,
             "stopwords": "lucene-en" if self._stopwords else None,
         }
@@ -71,7 +72,7 @@ class Tokenizer:
             for piece in [run] if run.isascii() else _UNSPACED.split(run):
                 if _UNSPACED.match(piece):
                     words.extend(piece[i : i + 2] for i in range(max(1, len(piece) - 1)))
-                elif piece:
+                elif len(piece) > 1:
                     words.append(piece)
         return words
 

@@ -1,0 +1,152 @@
+"""Archives over HTTP on loopback: good, wrong, missing, broken off."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import threading
+import zipfile
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from beir_folder import write_beir
+from rerankbench.eval.data import Policy, load
+from rerankbench.eval.data.archive import fetch_archive
+from rerankbench.eval.data.catalog import Entry
+from rerankbench.eval.data.irds import SourceError
+from rerankbench.rerankers.errors import InputError
+
+
+class Server:
+    """Answers by path; `calls` keeps (path, Range header)."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.break_after: int | None = None
+        self.calls: list[tuple[str, str | None]] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                wanted = self.headers.get("Range")
+                outer.calls.append((self.path, wanted))
+                data = outer.files.get(self.path)
+                if data is None:
+                    self.send_error(404, "Not Found")
+                    return
+                start = int(re.findall(r"\d+", wanted)[0]) if wanted else 0
+                if start >= len(data):
+                    self.send_error(416)
+                    return
+                self.send_response(206 if wanted else 200)
+                self.send_header("Content-Length", str(len(data) - start))
+                self.end_headers()
+                self.wfile.write(data[start : outer.break_after])
+
+            def log_message(self, *_):
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_port}"
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    server = Server()
+    yield server
+    server.http.shutdown()
+    server.http.server_close()
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> bytes:
+    folder = write_beir(tmp_path / "source" / "toy")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as file:
+        for path in sorted(folder.rglob("*.*")):
+            file.write(path, path.relative_to(folder.parent))
+    return packed.getvalue()
+
+
+def md5(data: bytes) -> str:
+    return hashlib.md5(data).hexdigest()
+
+
+def entry(server: Server, data: bytes, *paths: str) -> Entry:
+    mirrors = tuple(server.url + path for path in paths)
+    return Entry("beir/toy", Policy(archive="toy"), "beir/toy", mirrors, md5(data), "toy")
+
+
+@pytest.fixture
+def no_irds(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(name: str, irds_id: str, policy: Policy) -> None:
+        raise SourceError(f"{name}: ir_datasets cannot deliver it (no network)")
+
+    monkeypatch.setattr(load, "IrDataset", fail)
+
+
+@pytest.mark.usefixtures("no_irds")
+def test_second_source_from_the_second_mirror(server: Server, archive: bytes, tmp_path: Path):
+    server.files["/good.zip"] = archive
+    wanted = entry(server, archive, "/gone.zip", "/good.zip")
+    data = load.open_entry(wanted, tmp_path / "cache")
+    assert (data.name, len(data), list(data.queries)) == ("beir/toy", 4, ["q1", "q2"])
+    again = load.open_entry(wanted, tmp_path / "cache")
+    assert again.checksum == data.checksum
+    assert [path for path, _ in server.calls] == ["/gone.zip", "/good.zip"]
+    assert [p.name for p in (tmp_path / "cache" / "archives").iterdir()] == ["toy"]
+
+
+@pytest.mark.usefixtures("no_irds")
+def test_every_source_failed(server: Server, archive: bytes, tmp_path: Path):
+    with pytest.raises(InputError) as caught:
+        load.open_entry(entry(server, archive, "/gone.zip"), tmp_path / "cache")
+    message = str(caught.value)
+    assert message.startswith("beir/toy: ir_datasets cannot deliver it (no network); then ")
+    assert f"{server.url}/gone.zip: HTTP 404 Not Found; check the network, or unpack the archive yourself as" in message
+    assert "\n" not in message
+
+
+def test_web_page_saved_as_a_zip_is_refused(server: Server, archive: bytes, tmp_path: Path):
+    server.files["/page.zip"] = page = b"<html>404, file not found</html>"
+    message = f"/page.zip: not a zip archive, checksum {md5(page)} instead of {md5(archive)}"
+    with pytest.raises(InputError, match=re.escape(message)):
+        fetch_archive([server.url + "/page.zip"], md5(archive), tmp_path / "a" / "toy")
+    assert list((tmp_path / "a").iterdir()) == []
+
+
+def test_wrong_checksum_is_refused(server: Server, archive: bytes, tmp_path: Path):
+    server.files["/old.zip"] = archive
+    with pytest.raises(InputError, match=f"/old.zip: checksum {md5(archive)} instead of 0123"):
+        fetch_archive([server.url + "/old.zip"], "0123", tmp_path / "a" / "toy")
+    assert list((tmp_path / "a").iterdir()) == []
+
+
+def test_broken_download_is_continued(server: Server, archive: bytes, tmp_path: Path):
+    server.files["/toy.zip"] = archive
+    server.break_after = 300
+    target = tmp_path / "toy"
+    with pytest.raises(InputError, match=f"broke off after 300 of {len(archive)} bytes; run again to continue"):
+        fetch_archive([server.url + "/toy.zip"], md5(archive), target)
+    assert not target.exists()
+    server.break_after = None
+    fetch_archive([server.url + "/toy.zip"], md5(archive), target)
+    assert server.calls == [("/toy.zip", None), ("/toy.zip", "bytes=300-")]
+    assert (target / "toy" / "corpus.jsonl").is_file()
+
+
+def test_whole_download_that_was_not_unpacked(server: Server, archive: bytes, tmp_path: Path):
+    server.files["/toy.zip"] = archive
+    (tmp_path / "toy.zip.part").write_bytes(archive)
+    fetch_archive([server.url + "/toy.zip"], md5(archive), tmp_path / "toy")
+    assert (tmp_path / "toy" / "toy" / "queries.jsonl").is_file()
+
+
+def test_nobody_answers(tmp_path: Path):
+    with pytest.raises(InputError, match="refused"):
+        fetch_archive(["http://127.0.0.1:9/toy.zip"], "0", tmp_path / "toy")
