@@ -13,6 +13,9 @@ def compare(
     a: Annotated[str, typer.Argument(help="DIR, DIR#model, DIR#model@setting or DIR#@setting.")],
     b: Annotated[str, typer.Argument(help="The same for the other side.")],
     worst: Annotated[int, typer.Option(min=0, help="Show this many queries per dataset that changed most.")] = 10,
+    texts: Annotated[
+        bool, typer.Option("--texts/--no-texts", help="Texts and grades from the dataset, which is fetched if need be.")
+    ] = True,
     metric: Annotated[str, typer.Option(help="Metric of the run's values by query.")] = "nDCG@10",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of the randomisation test and of the bootstrap.")] = 0,
@@ -23,5 +26,5 @@ def compare(
     from ..gate import compare_text
 
     sides = comparison.Selector.parse(a), comparison.Selector.parse(b)
-    found = comparison.compare(*sides, metric=metric, worst=worst, load=load_dataset, seed=seed)
+    found = comparison.compare(*sides, metric=metric, worst=worst, load=load_dataset if texts else None, seed=seed)
     emit(f"{compare_text.to_json(found, metric) if as_json else compare_text.to_text(found, metric)}\n")

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ...rerankers.errors import InputError, suggest
 from ..metrics import rank
 from ..results import Cell, load_cells
@@ -89,23 +91,34 @@ class Difference:
     note: str | None = None
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """Differences sorted by dataset, and the cells (`A: model@setting on dataset`) that have no partner."""
+
+    differences: tuple[Difference, ...]
+    left_out: tuple[str, ...] = ()
+
+
 def variant(cell: Cell) -> str:
     """`model@setting`."""
     return f"{cell.manifest.model}@{cell.manifest.setting}"
 
 
 def compare(
-    a: Selector, b: Selector, *, metric: str, worst: int, load: Callable[[str], Any], seed: int = 0
-) -> list[Difference]:
-    """One difference per pair of cells, sorted by dataset. `load` turns a dataset's name into a `Dataset`.
+    a: Selector, b: Selector, *, metric: str, worst: int, load: Callable[[str], Any] | None, seed: int = 0
+) -> Comparison:
+    """One difference per pair of cells. `load` turns a dataset's name into a `Dataset`; None leaves texts out.
 
     Cells pair by dataset when each side holds one variant, else by dataset, model and setting.
     Raises InputError when nothing pairs, or a metric is unknown.
     """
-    pairs = _pair(a.cells(), b.cells())
+    cells = a.cells(), b.cells()
+    pairs = _pair(*cells)
     found = [_difference(left, right, metric, worst, load, seed) for left, right in pairs]
     adjusted = statistics.holm([d.paired.p for d in found])
-    return [replace(d, p_holm=p) for d, p in zip(found, adjusted)]
+    paired = {cell.path for pair in pairs for cell in pair}
+    alone = [f"{side}: {_name(c)}" for side, some in zip("AB", cells) for c in some if c.path not in paired]
+    return Comparison(tuple(replace(d, p_holm=p) for d, p in zip(found, adjusted)), tuple(alone))
 
 
 def _pair(a: list[Cell], b: list[Cell]) -> list[tuple[Cell, Cell]]:
@@ -125,19 +138,23 @@ def _pair(a: list[Cell], b: list[Cell]) -> list[tuple[Cell, Cell]]:
 
 
 def _names(cells: list[Cell]) -> str:
-    return ", ".join(sorted(f"{variant(c)} on {c.manifest.dataset}" for c in cells))
+    return ", ".join(sorted(map(_name, cells)))
+
+
+def _name(cell: Cell) -> str:
+    return f"{variant(cell)} on {cell.manifest.dataset}"
 
 
 def _values(cell: Cell, metric: str) -> dict[str, float]:
     frame = cell.per_query()
     if metric not in frame.columns:
         raise InputError(f"{cell.path}: has no metric '{metric}'{suggest(metric, map(str, frame.columns))}")
+    if frame[metric].isna().any():
+        raise InputError(f"{cell.path}: {metric} holds NaN; `rerankbench check` names the queries")
     return dict(zip(frame["query_id"].astype(str), frame[metric].astype(float)))
 
 
-def _difference(a: Cell, b: Cell, metric: str, worst: int, load: Callable[[str], Any], seed: int) -> Difference:
-    import numpy as np
-
+def _difference(a: Cell, b: Cell, metric: str, worst: int, load: Callable[[str], Any] | None, seed: int) -> Difference:
     left, right = _values(a, metric), _values(b, metric)
     common = sorted(left.keys() & right.keys())
     if not common:
@@ -165,14 +182,14 @@ def _difference(a: Cell, b: Cell, metric: str, worst: int, load: Callable[[str],
 
 
 def _changes(
-    a: Cell, b: Cell, queries: list[tuple[str, float, float]], load: Callable[[str], Any]
+    a: Cell, b: Cell, queries: list[tuple[str, float, float]], load: Callable[[str], Any] | None
 ) -> tuple[tuple[QueryChange, ...], str | None]:
     if not queries:
         return (), None
     dataset, note = None, None
     try:
-        dataset = load(a.manifest.dataset)
-    except (InputError, OSError, NotImplementedError) as err:
+        dataset = load(a.manifest.dataset) if load else None
+    except (InputError, OSError) as err:
         note = f"without texts: {err}"
     runs = a.run(), b.run()
     shown = []

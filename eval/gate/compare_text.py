@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import zip_longest
 
-from .compare import Difference, Document, QueryChange
+from .compare import Comparison, Difference, Document, QueryChange
 
 _SIDE = 56
 
 
-def to_text(found: Sequence[Difference], metric: str) -> str:
+def to_text(comparison: Comparison, metric: str) -> str:
     """A table of differences, then the queries that changed most, both tops side by side."""
+    found = comparison.differences
     rows = [("dataset", "queries", "A", "B", "B - A", "95 % interval", "p", "p (Holm)", "win/tie/loss")]
     rows += [_row(d) for d in found]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
@@ -21,6 +21,7 @@ def to_text(found: Sequence[Difference], metric: str) -> str:
     for d in {(d.a, d.b): d for d in found}.values():
         lines += [f"A: {d.a}", f"B: {d.b}"]
     lines += ["  ".join(v.ljust(w) for v, w in zip(row, widths)).rstrip() for row in rows]
+    lines += [f"not compared, no partner: {name}" for name in comparison.left_out]
     for d in found:
         lines += _remarks(d)
         for change in d.worst:
@@ -28,9 +29,9 @@ def to_text(found: Sequence[Difference], metric: str) -> str:
     return "\n".join(lines)
 
 
-def to_json(found: Sequence[Difference], metric: str) -> str:
+def to_json(comparison: Comparison, metric: str) -> str:
     """Everything."""
-    return json.dumps({"metric": metric, "differences": [asdict(d) for d in found]}, indent=1, ensure_ascii=False)
+    return json.dumps({"metric": metric, **asdict(comparison)}, indent=1, ensure_ascii=False)
 
 
 def _row(d: Difference) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from gate_cells import FakeCell, some_scores
-from rerankbench.eval.gate.compare import Difference, Selector, compare
+from rerankbench.eval.gate.compare import Comparison, Difference, Selector, compare
 from rerankbench.eval.gate.compare_text import to_json, to_text
 from rerankbench.rerankers.errors import InputError
 
@@ -38,7 +38,9 @@ def root(tmp_path: Path) -> Path:
 
 def variants(root: Path, **options: object) -> Difference:
     a, b = Selector(root, "small", "L4"), Selector(root, "small", "L2-r2@1")
-    (found,) = compare(a, b, **{"metric": "nDCG@10", "worst": 10, "load": fake_dataset, **options})
+    compared = compare(a, b, **{"metric": "nDCG@10", "worst": 10, "load": fake_dataset, **options})
+    assert not compared.left_out
+    (found,) = compared.differences
     return found
 
 
@@ -89,11 +91,11 @@ def test_without_the_dataset_ids_remain(root: Path) -> None:
     assert found.note == "without texts: toy: is not here"
     assert found.worst[0].text is None
     assert found.worst[0].top_a[0].id == "d0"
-    assert "without texts" in to_text([found], "nDCG@10")
+    assert "without texts" in to_text(Comparison((found,)), "nDCG@10")
 
 
 def test_whole_folders_pair_by_variant_and_are_corrected(root: Path, tmp_path: Path) -> None:
-    found = compare(Selector(root), Selector(root), metric="RR@10", worst=3, load=fake_dataset)
+    found = compare(Selector(root), Selector(root), metric="RR@10", worst=3, load=fake_dataset).differences
     assert [(d.a, d.b) for d in found] == [("small@L2-r2@1", "small@L2-r2@1"), ("small@L4", "small@L4")]
     assert all(d.p_holm == 1 and not d.worst and not d.parts for d in found)
 
@@ -103,20 +105,30 @@ def test_holm_over_datasets(tmp_path: Path) -> None:
     for name in ("one", "two", "three"):
         weak.but(dataset=name).write(tmp_path / "a")
         strong.but(dataset=name).write(tmp_path / "b")
-    found = compare(Selector(tmp_path / "a"), Selector(tmp_path / "b"), metric="nDCG@10", worst=0, load=unreadable)
+    found = compare(
+        Selector(tmp_path / "a"), Selector(tmp_path / "b"), metric="nDCG@10", worst=0, load=unreadable
+    ).differences
     assert [d.dataset for d in found] == ["one", "three", "two"]
     assert all(d.p_holm == pytest.approx(3 * d.paired.p) for d in found)
 
 
+def test_cells_without_a_partner_are_told(root: Path, tmp_path: Path) -> None:
+    FakeCell(some_scores(5, 12), dataset="other").write(root)
+    found = compare(Selector(root), Selector(root, None, "L2-r2@1"), metric="RR@10", worst=0, load=None)
+    assert [d.dataset for d in found.differences] == ["toy"]
+    assert found.left_out == ("A: small@L4 on other", "A: small@L4 on toy")
+    assert "not compared, no partner: A: small@L4 on other" in to_text(found, "RR@10")
+
+
 def test_text_and_json(root: Path) -> None:
     found = variants(root)
-    text = to_text([found], "nDCG@10")
+    text = to_text(Comparison((found,)), "nDCG@10")
     assert "A: small@L4\nB: small@L2-r2@1\n" in text
     assert "toy query q003: 1.0000 -> 0.0000  question number 3" in text
     assert "setting.cutoff_layer differs: 4 | 2" in text
     assert "0/38/2" in text
     assert "[1] d0 text of d0" in text
-    body = json.loads(to_json([found], "nDCG@10"))
+    body = json.loads(to_json(Comparison((found,)), "nDCG@10"))
     assert body["differences"][0]["worst"][0]["query"] == "q003"
 
 
