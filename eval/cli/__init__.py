@@ -11,10 +11,12 @@ from .accept import accept
 from .check import check
 from .compare import compare
 from .doctor import doctor
+from .evaluate import evaluate
 from .flops import flops
 from .ls import ls
 from .pareto import pareto
 from .published import published
+from .run import run
 from .table import table
 
 app = typer.Typer(
@@ -26,6 +28,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+app.command()(run)
+app.command()(evaluate)
 app.command()(check)
 app.command()(accept)
 app.command()(compare)

@@ -1,0 +1,49 @@
+"""`rerankbench run`: an experiment from candidates to the table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def run(
+    experiment: Annotated[str, typer.Argument(help="Experiment file, or a name from `rerankbench ls experiments`.")],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a key: --set first_stage.k=50 --set engine.device=cpu"),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Only the first N queries of each dataset; results are marked as partial.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Output folder; default results/runs/NAME, or NAME-limit-N with --limit.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Drop what the folder holds and start anew.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the cells as JSON instead of a table.")] = False,
+) -> None:
+    """Retrieve, rerank, judge, and print nDCG@10 beside FLOPs. Run it again to continue where it stopped.
+
+    Example: rerankbench run quickstart --limit 5
+    """
+    import shlex
+    import sys
+
+    from ...rerankers.registry import find_spec
+    from ..runner.experiment_file import load_experiment
+    from ..runner.run import run_experiment
+    from ..tables import render
+    from .logs import log_to_stderr
+
+    log_to_stderr()
+    wanted = load_experiment(experiment, set_ or ())
+    for entry in wanted.rerankers:
+        find_spec(entry.model)  # an unknown name is told before any work
+    suffix = "" if limit is None else f"-limit-{limit}"
+    folder = out or Path("results/runs") / f"{wanted.name}{suffix}"
+    command = shlex.join(["rerankbench", *sys.argv[1:]])
+    cells = run_experiment(wanted, folder, limit=limit, overwrite=overwrite, command=command)
+    metric = "nDCG@10" if "nDCG@10" in wanted.metrics else wanted.metrics[0]
+    print(render(cells, metric=metric, format="json" if as_json else "text"), end="")
+    print(f"results: {folder}", file=sys.stderr)
