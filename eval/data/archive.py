@@ -42,7 +42,7 @@ def fetch_archive(mirrors: Sequence[str], md5: str, target: Path) -> None:
                 return
     except OSError as err:
         raise InputError(f"{target}: cannot be written ({err.strerror}); set RERANKBENCH_CACHE") from err
-    raise InputError(f"{'; '.join(reasons)}; check the network, or unpack the archive yourself as {target}")
+    raise InputError(f"{'; '.join(reasons)}; check the network, or unpack the archive yourself into {target}")
 
 
 class _BadArchive(Exception):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import TypeAdapter, ValidationError
 
 from ...rerankers.errors import InputError, suggest
 from ...rerankers.spec import CONFIGS
@@ -69,11 +70,18 @@ def folder_policy(folder: Path) -> Policy:
 
 
 def make_policy(values: dict[str, Any], where: str) -> Policy:
-    """A policy from keys and values. Raises InputError for an unknown key and a `join` that cannot be filled in."""
+    """A policy from keys and values.
+
+    Raises InputError for an unknown key, a value of another type and a `join` that cannot be filled in.
+    """
     for key in values:
         if key not in _POLICY_KEYS:
             raise InputError(f"{where}: unknown key '{key}'{suggest(str(key), _POLICY_KEYS)}")
-    policy = Policy(**values)
+    try:
+        policy = TypeAdapter(Policy).validate_python(values)
+    except ValidationError as err:
+        first = err.errors()[0]
+        raise InputError(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from err
     try:
         joined = policy.passage("title", "text")
     except (LookupError, ValueError, AttributeError) as err:

@@ -122,4 +122,5 @@ def _refuse_web_page(folder: Path) -> None:
 
 
 def _line(err: Exception) -> str:
-    return f"{type(err).__name__}: {' '.join(str(err).split())}"[:300]
+    url = getattr(getattr(err, "request", None), "url", None)  # of an error of the network
+    return f"{type(err).__name__}: {url or ' '.join(str(err).split())[:200]}"

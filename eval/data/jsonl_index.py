@@ -18,8 +18,8 @@ from .lines import decode, parse_record
 
 _LAYOUT = 1  # of the index file; another number makes old ones be rebuilt
 _SCHEMA = """
-CREATE TABLE docs (line INTEGER PRIMARY KEY, id TEXT UNIQUE, start INTEGER, size INTEGER) STRICT;
-CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT) STRICT;
+CREATE TABLE docs (line INTEGER PRIMARY KEY, id TEXT UNIQUE, start INTEGER, size INTEGER);
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT);
 """
 
 

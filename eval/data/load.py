@@ -57,7 +57,7 @@ def open_entry(entry: Entry, cache: Path) -> Dataset:
             return IrDataset(entry.name, entry.ir_datasets, entry.policy)
         except SourceError as err:
             if not entry.mirrors:
-                raise
+                raise InputError(f"{err}; check the network, or put its files into $IR_DATASETS_HOME") from err
             reason = f"{err}; then "
         try:
             fetch_archive(entry.mirrors, entry.md5, cache / "archives" / (entry.policy.archive or ""))

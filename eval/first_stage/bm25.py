@@ -25,8 +25,8 @@ def bm25_candidates(dataset: Dataset, k: int, folder: Path, *, progress: bool | 
     Documents without any word of the query are no candidates, so there may be fewer than k. Same scores are in
     TREC order. `progress` None shows bars on a terminal only.
 
-    Memory: no text is held. While the index is built, 4 bytes per token and about 30 per distinct (document, word)
-    pair; then 8 per pair, and 4 bytes per document and query in turn.
+    Memory: no text is held. While the index is built, 4 bytes per token and about 25 per distinct (document, word)
+    pair (measured); then 8 per pair, and for each query in turn 4 per document.
     """
     import bm25s
 
@@ -56,7 +56,7 @@ def _retrieve(dataset: Dataset, k: int, tokenizer: Tokenizer, progress: bool | N
             bar.update()
     if not corpus.vocab:
         raise InputError(f"{dataset.name}: no document has a word that BM25 could find")
-    index = bm25s.BM25(k1=K1, b=B, method="lucene")
+    index = bm25s.BM25(k1=K1, b=B, method="lucene", csc_backend="scipy")
     index.index(corpus, create_empty_token=False, show_progress=False)
     run: Run = {}
     for query, text in tqdm(dataset.queries.items(), desc=f"bm25 {dataset.name}", unit=" queries", disable=quiet):

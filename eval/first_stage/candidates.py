@@ -48,10 +48,10 @@ def kept_candidates(
 ) -> Candidates:
     """Candidates of `source` from `folder` if they are there, else from `compute`, then kept there.
 
-    They are reused when the source, k, the dataset's content (checksum) and what of its policy decides on candidates
-    are the same and the run file is as it was written; the file's name carries a digest of all that, so that
-    different candidates of a dataset live side by side. `compute` gives more than k documents where it has them: the
-    document whose id equals the query's is dropped by the policy, then the top k are kept.
+    They are reused when the source, k, the dataset's content (checksum), its queries and what of its policy decides
+    on candidates are the same and the run file is as it was written; the file's name carries a digest of all that,
+    so that different candidates of a dataset live side by side. `compute` gives more than k documents where it has
+    them: the document whose id equals the query's is dropped by the policy, then the top k are kept.
     Raises InputError when no judged query has a candidate.
     """
     if k < 1:
@@ -59,6 +59,7 @@ def kept_candidates(
     made_from = {
         "dataset": dataset.name,
         "checksum": dataset.checksum,
+        "queries": hashlib.sha256("\n".join(dataset.queries).encode()).hexdigest(),
         "k": k,
         "remove_identical_ids": dataset.policy.remove_identical_ids,
         "source": source,

@@ -108,7 +108,9 @@ def test_every_source_failed(server: Server, archive: bytes, tmp_path: Path):
         load.open_entry(entry(server, archive, "/gone.zip"), tmp_path / "cache")
     message = str(caught.value)
     assert message.startswith("beir/toy: ir_datasets cannot deliver it (no network); then ")
-    assert f"{server.url}/gone.zip: HTTP 404 Not Found; check the network, or unpack the archive yourself as" in message
+    assert (
+        f"{server.url}/gone.zip: HTTP 404 Not Found; check the network, or unpack the archive yourself into" in message
+    )
     assert "\n" not in message
 
 

@@ -112,6 +112,14 @@ def test_docs_cut_off(home: Path):
     assert "\n" not in str(caught.value)
 
 
+def test_no_network(home: Path):
+    with pytest.raises(InputError, match=re.escape("check the network, or put its files into $IR_DATASETS_HOME")):
+        load_dataset("miracl/yo")
+    with pytest.raises(InputError, match=r"ir_datasets cannot deliver it .*; then https.*check the network") as caught:
+        load_dataset("beir/scifact")
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.shared
 def test_scifact_complete(home: Path, shared_data: Path):
     put_scifact(home, shared_data / "scifact")

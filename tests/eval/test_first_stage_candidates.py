@@ -85,7 +85,9 @@ def test_kept_candidates_are_reused_until_something_changes(toy: Dataset, tmp_pa
     assert bm25_candidates(data, 6, tmp_path).path != other.path
     data.policy = replace(data.policy, language="fr")
     assert bm25_candidates(data, 5, tmp_path).source != other.source
-    assert len(data.reads) == 5
+    data.queries = {"q": "tea", "r": "coffee"}
+    assert list(bm25_candidates(data, 5, tmp_path).run) == ["q", "r"]
+    assert len(data.reads) == 6
 
 
 def test_a_note_that_is_missing_makes_them_again(toy: Dataset, tmp_path: Path):
