@@ -44,6 +44,7 @@ class BiEncoder:
         device = resolve_device(options.device)
         self.spec, self.config, self.files = spec, config, files
         self.encoder = Encoder.load(files.folder, config, resolve_dtype(options.dtype, device), device)
+        self.encoder.pack()
         self.tokenizer = Tokenizer(files.folder)
         self.device, self.dtype = str(device), dtype_name(self.encoder.dtype)
         self.token_budget = options.token_budget or BUDGET.get(device.type, BUDGET["cpu"])

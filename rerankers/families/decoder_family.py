@@ -79,12 +79,14 @@ class DecoderFamily:
             return name.endswith("rotary_emb.inv_freq") or (tied and name == "lm_head.weight")
 
         weights = load_weights(self.files.folder, shapes, dtype, device, ignore=ignore)
-        return Decoder(
+        model = Decoder(
             self.config,
             weights,
             attention_softcap=self.applies_softcap(),
             vocabulary_head=weights.get("lm_head.weight"),
         )
+        model.pack()
+        return model
 
     def applies_softcap(self) -> bool:
         """Whether the configured attention soft-capping is applied."""

@@ -6,7 +6,7 @@ a head is one row of weights on one state; no hidden state outlives its layer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +17,7 @@ from .compression import compress
 from .config import DecoderConfig
 from .decoder_attention import AttentionKind, Masks, attend
 from .layout import Layout, as_index
+from .packing import pack
 from .rope import rope_tables, rotate
 from .work import Work
 
@@ -62,7 +63,7 @@ class Decoder:
 
     Args:
         config: shapes and switches.
-        weights: tensors by name; used as they are, never copied (but the norms, which are kept in float32).
+        weights: tensors by name; taken over as they are, never copied (but the norms, which are kept in float32).
         attention_softcap: apply the configured cap on attention scores.
         vocabulary_head: the head matrix (vocab, hidden) where it is not the embedding.
         attention: how attention is computed; see `decoder_attention.py`.
@@ -71,7 +72,7 @@ class Decoder:
     def __init__(
         self,
         config: DecoderConfig,
-        weights: Mapping[str, Tensor],
+        weights: dict[str, Tensor],
         *,
         attention_softcap: bool = True,
         vocabulary_head: Tensor | None = None,
@@ -94,6 +95,11 @@ class Decoder:
         else:
             rows = [weights[f"lm_head.{j}.linear_head.weight"] for j in range(len(config.head_layers))]
             self._heads = torch.cat(rows).float()
+
+    def pack(self) -> None:
+        """Bring the layers' matrices into the layout that is fastest on their device, one at a time."""
+        for name in [name for name in self._weights if ".layers." in name and name.endswith("proj.weight")]:
+            self._weights[name] = pack(self._weights.pop(name))
 
     @torch.inference_mode()
     def forward(
@@ -205,14 +211,8 @@ class Decoder:
             block = norm(block, "post_attention_layernorm")
         x = torch.add(x, block, alpha=config.residual_scale)
         normed = norm(x, "pre_feedforward_layernorm" if config.sandwich_norms else "post_attention_layernorm")
-        gate = _activate(config.activation, linear(normed, "mlp.gate_proj"))
+        gate = work.linear(normed, weights[f"{name}mlp.gate_proj.weight"], activation=config.activation)
         block = linear(gate.mul_(linear(normed, "mlp.up_proj")), "mlp.down_proj")
         if config.sandwich_norms:
             block = norm(block, "post_feedforward_layernorm")
         return torch.add(x, block, alpha=config.residual_scale)
-
-
-def _activate(kind: str, x: Tensor) -> Tensor:
-    if kind == "silu":
-        return F.silu(x)
-    return F.gelu(x, approximate="tanh" if kind == "gelu_tanh" else "none")

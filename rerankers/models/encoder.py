@@ -20,9 +20,9 @@ from ..errors import InputError
 from ..weights import load_into, tensor_names
 from .config import EncoderConfig
 from .packed import AttentionKind, Packed, attend
+from .packing import pack
 from .work import Work
 
-_ACTIVATIONS = {"gelu": F.gelu, "gelu_tanh": partial(F.gelu, approximate="tanh"), "relu": F.relu, "silu": F.silu}
 _PREFIX = re.compile(r"^(bert|roberta)\.")
 # other spellings: BERT's first checkpoints, and the flash-attention layout of jina-reranker-v2, whose names map one to
 # one (the table agrees with vLLM's `jina_to_vllm_mapper` and jinaai's convert_roberta_weights_to_flash.py)
@@ -71,7 +71,6 @@ class Encoder:
         """Weights of the configured shape, not filled yet; use `load` or `random`."""
         self.config, self.dtype, self.device = config, dtype, device
         self.attention: AttentionKind = "auto"
-        self.activation = _ACTIVATIONS[config.activation]
         d, f = config.hidden, config.intermediate
 
         def new(*shape: int, kind: torch.dtype = dtype) -> Tensor:
@@ -155,6 +154,13 @@ class Encoder:
             named |= dict(zip((f"{first}.weight", f"{first}.bias", f"{last}.weight", f"{last}.bias"), self.head))
         return named
 
+    def pack(self) -> None:
+        """Bring the matrices into the layout that is fastest on their device, one at a time; names are lost."""
+        for number, layer in enumerate(self.layers, start=1):
+            if number < len(self.layers):  # the last one may be asked for parts of it
+                layer.qkv = pack(layer.qkv)
+            layer.out, layer.up, layer.down = pack(layer.out), pack(layer.up), pack(layer.down)
+
     def scores(self, batch: Packed, work: Work) -> Tensor:
         """(n, labels) float32 logits of the classification head on each sequence's first token."""
         x = self._embed(batch)
@@ -204,7 +210,7 @@ class Encoder:
             q, k, v = qkv.unflatten(-1, (3, config.heads, config.head_dim)).unbind(1)  # (T, H, h) each, views
         seen = attend(q, k, v, batch, work, self.attention, first_only)  # (T or n, d)
         x = self._normed(work.linear(seen, layer.out, layer.out_bias).add_(x), layer.norm1, layer.norm1_bias)
-        inner = self.activation(work.linear(x, layer.up, layer.up_bias))  # (T or n, f)
+        inner = work.linear(x, layer.up, layer.up_bias, config.activation)  # (T or n, f)
         return self._normed(work.linear(inner, layer.down, layer.down_bias).add_(x), layer.norm2, layer.norm2_bias)
 
     def _normed(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

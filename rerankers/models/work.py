@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .packing import activate, packed_linear
+
 
 @dataclass
 class Work:
@@ -15,10 +17,12 @@ class Work:
 
     flops: int = 0
 
-    def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-        """`x @ weight.T + bias` for x (..., in) and weight (out, in)."""
+    def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None, activation: str | None = None) -> Tensor:
+        """`activation(x @ weight.T + bias)` for x (..., in) and weight (out, in), plain or packed."""
         self.flops += 2 * x.numel() * weight.shape[0]
-        return F.linear(x, weight, bias)
+        if weight.is_mkldnn:
+            return packed_linear(x, weight, bias, activation)
+        return activate(activation, F.linear(x, weight, bias))
 
     def matmul(self, a: Tensor, b: Tensor) -> Tensor:
         """`a @ b` for a (..., m, k) and b (..., k, n) of equal leading shape."""

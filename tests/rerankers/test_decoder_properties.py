@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from counting import flop_counter
 from decoder_goldens import MODELS, groups, model, pairs
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,7 +19,6 @@ from rerankbench.rerankers.models.decoder import Read
 from rerankbench.rerankers.models.layout import Layout
 from rerankbench.rerankers.options import TextOptions
 from rerankbench.rerankers.settings import Setting
-from torch.utils.flop_counter import FlopCounterMode
 
 SETTINGS = {
     "gemma-s1": [Setting()],
@@ -109,7 +109,7 @@ def test_counted_flops_are_those_that_torch_counts(name):
     reranker = model(name)
     reranker.model.attention = "plain"
     try:
-        with FlopCounterMode(display=False) as counter:
+        with flop_counter() as counter:
             group = Group(pairs()[6][0], [passage for _, passage in pairs()[:6]])
             scored = reranker.score([group], SETTINGS[name], TextOptions(max_length=96))
     finally:

@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 import torch
 from checkpoints import change, make
+from counting import flop_counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rerankbench.rerankers import LoadOptions, ScoreError, Setting, TextOptions, load
 from rerankbench.rerankers.api import Group
 from rerankbench.rerankers.errors import InputError
 from rerankbench.rerankers.models.packed import Packed
-from rerankbench.rerankers.models.work import Work
-from torch.utils.flop_counter import FlopCounterMode
 
 EXACT = LoadOptions("cpu", "float32")
 PAIRS = [
@@ -129,7 +128,7 @@ def test_executed_flops_are_what_the_counter_sees(both):
     ):
         reranker.encoder.attention = "plain"  # the counter sees no fused attention on CPU
         work = Work()
-        with FlopCounterMode(display=False) as counter, torch.no_grad():
+        with flop_counter() as counter, torch.no_grad():
             read(work)
         assert work.flops == counter.get_total_flops() > 0
         reranker.encoder.attention = "auto"
