@@ -1,0 +1,106 @@
+"""Alternating rounds: every engine scores the same pairs once per round, each in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ...rerankers.errors import InputError
+
+OURS = "rerankbench"
+PEERS = ("FlagEmbedding", "sentence-transformers")
+
+
+@dataclass
+class Engine:
+    """One engine of the comparison.
+
+    Attributes:
+        name: what tables call it.
+        kind: `rerankbench` or one of PEERS.
+        python: interpreter that has it.
+        options: what its worker is told.
+        rounds: one answer of the worker per counted round.
+        scores: of the last round.
+        versions: of its torch and transformers.
+    """
+
+    name: str
+    kind: str
+    python: str
+    options: dict[str, Any]
+    rounds: list[dict[str, Any]] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=dict)
+    _process: Any = None
+
+    def start(self, folder: Path, family: str, checkpoint: Path, pairs: Path, dtype: str, threads: int) -> None:
+        """Start the worker and wait until its model is loaded. Raises InputError with its last line when it is not."""
+        options = folder / f"{self.name}.options.json"
+        options.write_text(json.dumps(self.options), encoding="utf-8")
+        if self.kind == OURS:
+            command = [self.python, "-m", "rerankbench.eval.bench.worker"]
+        else:
+            command = [self.python, str(Path(__file__).with_name("peer_worker.py")), self.kind]
+        command += [family, str(checkpoint), str(pairs), dtype, str(threads), str(options)]
+        log = (folder / f"{self.name}.log").open("w+", encoding="utf-8")
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, bufsize=1
+        )
+        self.versions = self._answer(log.name)["versions"]
+
+    def round(self, folder: Path, *, counted: bool) -> None:
+        """Score all pairs once."""
+        scores = folder / f"{self.name}.scores.json"
+        self._process.stdin.write(f"{scores}\n")
+        answer = self._answer(str(folder / f"{self.name}.log"))
+        if counted:
+            self.rounds.append(answer)
+        self.scores = json.loads(scores.read_text(encoding="utf-8"))
+
+    def _answer(self, log: str) -> dict[str, Any]:
+        line = self._process.stdout.readline()
+        if not line:
+            told = Path(log).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            raise InputError(f"{self.name} stopped: {told[-1] if told else 'no message'} (started as {self.python})")
+        return json.loads(line)
+
+    def stop(self) -> None:
+        """End the worker."""
+        if self._process is not None:
+            self._process.stdin.close()
+            self._process.wait(timeout=60)
+
+
+def run_rounds(
+    engines: Sequence[Engine],
+    *,
+    folder: Path,
+    family: str,
+    checkpoint: Path,
+    groups: list[tuple[str, list[str]]],
+    dtype: str,
+    threads: int,
+    rounds: int,
+    say: Callable[[str], None],
+) -> None:
+    """Fill `rounds`, `scores` and `versions` of every engine; one round before them is not counted."""
+    pairs = folder / "pairs.json"
+    pairs.write_text(json.dumps(groups), encoding="utf-8")
+    try:
+        for engine in engines:
+            say(f"loading {engine.name}")
+            engine.start(folder, family, checkpoint, pairs, dtype, threads)
+        for number in range(rounds + 1):
+            for engine in engines:
+                engine.round(folder, counted=number > 0)
+            if number:
+                told = ", ".join(f"{e.name} {e.rounds[-1]['seconds']:.2f} s" for e in engines)
+                say(f"round {number} of {rounds}: {told}")
+    finally:
+        for engine in engines:
+            engine.stop()

@@ -1,0 +1,98 @@
+"""Rounds in, figures out: medians, ratios round by round, agreement of the scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from .rounds import OURS, Engine
+
+
+def summarise(engines: Sequence[Engine], pairs: int) -> list[dict[str, Any]]:
+    """One record per engine. What an engine cannot tell is None, never 0.
+
+    Keys: `pairs_per_second` and `tokens_per_second` (tokens of the pairs, unpadded and unshared, the same for all),
+    `padded_share` of the tokens that entered the model, `entered_tokens` (peers: warm-up passes too), `tflops`,
+    `share_of_peak`, `peak_memory_bytes`, `ratio` to the first engine's seconds (median, minimum and maximum over
+    rounds), `score_difference` (largest) and `rank_correlation` against the first engine's scores.
+    """
+    first = engines[0]
+    pair_tokens = next((r["pair_tokens"] for e in engines for r in e.rounds if "pair_tokens" in r), None)
+    records = []
+    for engine in engines:
+        seconds = [r["seconds"] for r in engine.rounds]
+        ratios = [r["seconds"] / f["seconds"] for r, f in zip(engine.rounds, first.rounds)]
+        last, typical = engine.rounds[-1], median(seconds)
+        flops, peaks = last.get("flops"), [r["peak_tflops"] for r in engine.rounds if r.get("peak_tflops")]
+        tflops = flops / typical / 1e12 if flops else None
+        shares = [r["flops"] / r["seconds"] / 1e12 / r["peak_tflops"] for r in engine.rounds if r.get("peak_tflops")]
+        records.append(
+            {
+                "engine": engine.name,
+                "kind": engine.kind,
+                "seconds": seconds,
+                "pairs_per_second": pairs / typical,
+                "tokens_per_second": pair_tokens / typical if pair_tokens else None,
+                "entered_tokens": last["tokens"],
+                "padded_share": last["padded"] / last["tokens"] if last["tokens"] else None,
+                "shared_tokens": last.get("shared"),
+                "flops": flops,
+                "tflops": tflops,
+                "peak_tflops": median(peaks) if peaks else None,
+                "share_of_peak": median(shares) if shares else None,
+                "peak_memory_bytes": max(r["peak_memory_bytes"] for r in engine.rounds),
+                "ratio": {"median": median(ratios), "min": min(ratios), "max": max(ratios)},
+                **_agreement(first.scores, engine.scores),
+                "versions": engine.versions,
+            }
+        )
+    return records
+
+
+def _agreement(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, float]:
+    from scipy.stats import rankdata
+
+    a, b = np.asarray(ours), np.asarray(theirs)
+    correlation = np.corrcoef(rankdata(a), rankdata(b))[0, 1] if len(a) > 1 else 1.0  # Spearman's
+    return {"score_difference": float(np.abs(a - b).max()), "rank_correlation": float(correlation)}
+
+
+def markdown(result: dict[str, Any]) -> str:
+    """The table of one benchmark, with what is needed to repeat it."""
+    work = result["workload"]
+    lines = [
+        f"**{result['shape']}**, {result['setting']}, {result['dtype']}, {result['device']}, "
+        f"{result['threads']} threads; {result['pairs']} pairs (query {work['query_tokens']} tokens, passages "
+        f"lognormal, mean {work['passage_mean']:g}, sigma {work['sigma']:g}), {result['rounds']} alternating rounds.",
+        "",
+        "| engine | pairs/s | tokens/s | padded | TFLOP/s | share of peak | peak memory | time / ours (min–max) "
+        "| largest score difference |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for r in result["engines"]:
+        ratio = r["ratio"]
+        cells = [
+            r["engine"],
+            f"{r['pairs_per_second']:.2f}",
+            _or_not(r["tokens_per_second"], "{:.0f}"),
+            _or_not(r["padded_share"], "{:.0%}"),
+            _or_not(r["tflops"], "{:.3f}"),
+            _or_not(r["share_of_peak"], "{:.2f}"),
+            f"{r['peak_memory_bytes'] / 2**30:.2f} GiB",
+            "1"
+            if r["kind"] == OURS and ratio["min"] == ratio["max"] == 1
+            else f"{ratio['median']:.2f} ({ratio['min']:.2f}–{ratio['max']:.2f})",
+            "–" if r is result["engines"][0] else f"{r['score_difference']:.1e}",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    versions = "; ".join(
+        f"{r['engine']}: {', '.join(f'{k} {v}' for k, v in r['versions'].items())}" for r in result["engines"]
+    )
+    return "\n".join([*lines, "", f"Versions: {versions}. Command: `{result['command']}`."])
+
+
+def _or_not(value: float | None, form: str) -> str:
+    return "not measured" if value is None else form.format(value)

@@ -1,0 +1,54 @@
+"""The project's own engine in its own process, with the line protocol of `peer_worker`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from time import perf_counter
+
+
+def main() -> None:
+    """Arguments: FAMILY CHECKPOINT PAIRS.json DTYPE THREADS OPTIONS.json."""
+    family, checkpoint, pairs_file, dtype, threads, options_file = sys.argv[1:]
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    sys.stdout = sys.stderr
+    import torch
+
+    from ...rerankers import LoadOptions, ModelSpec, Setting, TextOptions, load
+    from ...rerankers.api import Group
+    from ..runner.peak import peak_memory, peak_tflops
+
+    torch.set_num_threads(int(threads))
+    options = json.loads(Path(options_file).read_text(encoding="utf-8"))
+    groups = [Group(query, passages) for query, passages in json.loads(Path(pairs_file).read_text(encoding="utf-8"))]
+    spec = ModelSpec("bench", family, checkpoint, prompt=options["prompt"], max_length=options["max_length"])
+    model = load(spec, LoadOptions(device=options["device"], dtype=dtype, token_budget=options["token_budget"]))
+    settings = [Setting.parse(name) for name in options["settings"]]
+    text = TextOptions(max_length=options["max_length"])
+    versions = {"torch": torch.__version__}
+    answers.write(json.dumps({"ready": "rerankbench", "versions": versions}) + "\n")
+    for line in sys.stdin:
+        peak = peak_tflops(model.device, dtype)
+        start = perf_counter()
+        found = model.score(groups, settings, text)
+        seconds = perf_counter() - start
+        Path(line.strip()).write_text(json.dumps(found.scores[-1].tolist()), encoding="utf-8")
+        ran = found.executed
+        answer = {
+            "seconds": seconds,
+            "tokens": ran.real_tokens + ran.padded_tokens,
+            "padded": ran.padded_tokens,
+            "shared": ran.shared_tokens,
+            "pair_tokens": int((found.query_tokens + found.passage_tokens + found.prompt_tokens).sum()),
+            "flops": ran.flops,
+            "phases": ran.seconds,
+            "peak_tflops": peak,
+            "peak_memory_bytes": peak_memory(model.device),
+        }
+        answers.write(json.dumps(answer) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""`rerankbench bench`: speed side by side with peers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+
+def bench(
+    shape: str = typer.Argument("encoder-base", help="A shape of configs/bench.yaml: encoder-base, gemma-small, ..."),
+    setting: str = typer.Option("full", help="Setting of the timed variant: full, L10, L10-r2@3."),
+    sweep: bool = typer.Option(False, help="Add a run that reads every cutoff layer on the way."),
+    against: str = typer.Option("", help="Other settings of this engine to time beside it, comma-separated."),
+    peer: list[str] = typer.Option(
+        [], help="PEER[=PYTHON]: FlagEmbedding or sentence-transformers, and the interpreter that has it."
+    ),
+    workload: str = typer.Option("retrieval", help="A workload of configs/bench.yaml: retrieval, long-queries."),
+    queries: int = typer.Option(1, min=1, help="Number of queries."),
+    candidates: int = typer.Option(0, min=0, help="Candidates per query; 0 takes the workload's."),
+    dtype: str = typer.Option("float32", help="float32, bfloat16 or float16, for all engines."),
+    device: str = typer.Option("cpu", help="cpu, cuda, cuda:0."),
+    threads: int = typer.Option(0, min=0, help="CPU threads per engine; 0 takes all cores."),
+    rounds: int = typer.Option(5, min=1, help="Counted rounds; one more comes before them."),
+    peer_batch_size: int = typer.Option(0, min=0, help="Batch size of the peers; 0 leaves their default."),
+    token_budget: int = typer.Option(0, min=0, help="Most tokens in one forward pass; 0 lets the engine choose."),
+    seed: int = typer.Option(0, help="Seed of the weights and of the texts."),
+    output: Path | None = typer.Option(None, help="Write the result as JSON here, and its table beside it as .md."),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON instead of the table."),
+) -> None:
+    """Score the same generated pairs with this engine and with peers, in alternating rounds.
+
+    Every engine runs in its own process on the same random-weight checkpoint, so the figures are speed and never
+    quality. Scores are compared: a peer that disagrees is shown to.
+
+    Example: rerankbench bench encoder-base --peer sentence-transformers --rounds 5
+    """
+    import json
+    import shlex
+    import sys
+
+    from ..bench.run import run_bench
+    from ..bench.summary import markdown
+
+    result = run_bench(
+        shape=shape,
+        setting=setting,
+        sweep=sweep,
+        against=[name for name in against.split(",") if name],
+        peers=peer,
+        workload=workload,
+        queries=queries,
+        candidates=candidates,
+        dtype=dtype,
+        device=device,
+        threads=threads,
+        rounds=rounds,
+        peer_batch_size=peer_batch_size,
+        token_budget=token_budget,
+        seed=seed,
+        command=shlex.join(["rerankbench", *sys.argv[1:]]),
+        say=lambda line: print(line, file=sys.stderr, flush=True),
+    )
+    table = markdown(result)
+    if output:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        output.with_suffix(".md").write_text(table + "\n", encoding="utf-8")
+    print(json.dumps(result, indent=1) if as_json else table)
