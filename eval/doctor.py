@@ -54,12 +54,10 @@ class Extra:
 
 def versions() -> dict[str, str | None]:
     """Python, this package and everything that it requires; None: not installed."""
-    required = [re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in metadata.requires("rerankbench") or ()
-                if "extra ==" not in line]  # fmt: skip
-    return {
-        "python": platform.python_version(),
-        **{name: version(name) for name in ("rerankbench", *required, "tokenizers", "huggingface-hub")},
-    }
+    required = [line for line in metadata.requires("rerankbench") or () if "extra ==" not in line]
+    names = [re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in required]
+    names = ["rerankbench", *names, "tokenizers", "huggingface-hub"]
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
 
 def version(name: str) -> str | None:

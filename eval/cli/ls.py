@@ -42,13 +42,13 @@ def _text(kind: str, items: list[dict[str, Any]]) -> str:
     from ..tables.aligned import listing
 
     keys = _COLUMNS[kind]
-    below = "note" if kind == "models" else ""  # too long for a column
-    shown = [key for key in keys if key != below]
+    below = ("license", "note") if kind == "models" else ()  # too long for columns
+    shown = [key for key in keys if key not in below]
     head = [_HEADS[key] if key in _HEADS else key.upper() for key in shown]
     rows = [[_write(key, item[key]) for key in shown] for item in items]
     if kind == "datasets":
         _mark_shared(rows, items, shown.index("download_bytes"))
-    notes = [item[below] for item in items] if below else None
+    notes = ["; ".join(filter(None, (item[key] for key in below))) for item in items]
     return listing(head, rows, right={i for i, key in enumerate(shown) if key in _NUMBERS}, notes=notes)
 
 

@@ -116,12 +116,12 @@ def _text(figure: Figure) -> str:
 
 
 def _best(figures: Sequence[Figure]) -> list[bool]:
-    """The best as printed, ties included. Whole and partial figures are not ranked against each other."""
-    scored = [f for f in figures if f.score is not None]
-    if len(scored) < 2 or len({f.partial for f in scored}) > 1:
+    """The best as printed, ties included unless all tie. Whole and partial figures are not ranked together."""
+    printed = [None if f.score is None else round(f.score, 2) for f in figures]
+    scores = {score for score in printed if score is not None}
+    if len(scores) < 2 or len({f.partial for f in figures if f.score is not None}) > 1:
         return [False] * len(figures)
-    top = max(round(f.score, 2) for f in scored if f.score is not None)
-    return [f.score is not None and round(f.score, 2) == top for f in figures]
+    return [score == max(scores) for score in printed]
 
 
 def _detail(row: str, variant: Variant, figure: Figure, published: PublishedTable | None, notes: _Notes) -> str:
