@@ -56,17 +56,12 @@ def points(cells: Sequence[Cell], metric: str = "nDCG@10") -> list[Point]:
     Raises InputError when there are no cells or none has the metric.
     """
     board = pivot(cells, metric, group_sizes=group_sizes(cells))
-    found: list[Point] = []
-    for name in names(board):
-        row = [_point(name, variant, _figure(board, name, variant)) for variant in board.variants]
-        found.extend(_marked([point for point in row if point is not None]))
-    return found
+    return [point for name in names(board) for point in _row(board, name)]
 
 
 def frontier(board: Board, name: str = MEAN) -> dict[Variant, bool]:
     """Which variants of a row are on the frontier; those whose FLOPs were not counted are left out."""
-    row = [_point(name, variant, _figure(board, name, variant)) for variant in board.variants]
-    return {p.variant: p.dominated_by is None for p in _marked([p for p in row if p is not None])}
+    return {point.variant: point.dominated_by is None for point in _row(board, name)}
 
 
 def names(board: Board) -> list[str]:
@@ -96,10 +91,10 @@ def to_text(found: Sequence[Point], metric: str = "nDCG@10") -> str:
     )
     rows = []
     for p in found:
-        mark = f"dominated by {label(p.dominated_by)}" if p.dominated_by else "frontier"
+        mark = f"dominated by {_short(p.dominated_by, p.variant)}" if p.dominated_by else "frontier"
         note = f" ({'; '.join(p.partial)})" if p.partial else ""
         variant = (p.variant.model, f"{p.variant.setting} {p.variant.origin}".strip())
-        figures = (f"{p.score:.2f}", units.flops(p.flops), f"{p.rpp:,.4g}", f"{p.qpp:,.4g}")
+        figures = (f"{p.score:.2f}", units.flops(p.flops), *(f"{float(f'{x:.4g}'):,g}" for x in (p.rpp, p.qpp)))
         rows.append((p.dataset, *variant, *figures, mark + note))
     return listing(head, rows, right=range(3, 7))
 
@@ -129,19 +124,20 @@ def label(variant: Variant) -> str:
     return " ".join(filter(None, (variant.model, variant.setting, variant.origin)))
 
 
+def _short(variant: Variant, beside: Variant) -> str:
+    """Without the model's name where it is the same."""
+    return label(replace(variant, model="")) if variant.model == beside.model else label(variant)
+
+
 def _figure(board: Board, name: str, variant: Variant) -> Figure:
     return board.mean(variant) if name == MEAN else board.figure(name, variant)
 
 
-def _point(dataset: str, variant: Variant, figure: Figure) -> Point | None:
-    if figure.score is None or not figure.flops:
-        return None
-    return Point(dataset, variant, figure.score, figure.flops, figure.partial)
-
-
-def _marked(row: list[Point]) -> list[Point]:
-    ordered = sorted(row, key=lambda p: (p.flops, -p.score))
-    return [replace(p, dominated_by=_dominator(p, ordered)) for p in ordered]
+def _row(board: Board, name: str) -> list[Point]:
+    """The points of a row by cost, marked."""
+    figures = [(variant, _figure(board, name, variant)) for variant in board.variants]
+    row = [Point(name, v, f.score, f.flops, f.partial) for v, f in figures if f.score is not None and f.flops]
+    return [replace(p, dominated_by=_dominator(p, row)) for p in sorted(row, key=lambda p: (p.flops, -p.score))]
 
 
 def _dominator(point: Point, row: Sequence[Point]) -> Variant | None:

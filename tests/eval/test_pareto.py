@@ -91,7 +91,7 @@ def test_text_and_json_agree() -> None:
     found = points(CELLS)
     text, rows = to_text(found), to_json(found)
     assert len(text.splitlines()) == 1 + len(rows)
-    assert "dominated by toy L8" in text
+    assert "dominated by L8" in text
     assert json.loads(json.dumps(rows))[0] | {"rpp": 4, "qpp": 10} == {
         "dataset": "a", "model": "toy", "setting": "L8", "origin": None, "score": 40.0, "flops_per_query": 1e14,
         "rpp": 4, "qpp": 10, "frontier": True, "dominated_by": None, "partial": [],
@@ -175,7 +175,7 @@ def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest
 
     status, out, _ = run("--plot", str(tmp_path / "pareto.svg"))
     assert status == 0
-    assert "dominated by toy L8" in out
+    assert "dominated by L8" in out
     assert (tmp_path / "pareto.svg").is_file()
     status, out, _ = run("--dataset", "mean", "--json")
     assert [(row["dataset"], row["setting"]) for row in json.loads(out)] == [("mean", "L8"), ("mean", "full")]
