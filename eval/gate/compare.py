@@ -164,6 +164,7 @@ def _difference(a: Cell, b: Cell, metric: str, worst: int, load: Callable[[str],
     changed = [i for i in np.argsort(-np.abs(d), kind="stable").tolist() if d[i] != 0][:worst]
     shown, note = _changes(a, b, [(common[i], float(before[i]), float(after[i])) for i in changed], load)
     parts = changed_parts(flatten(a.manifest.identity_parts), flatten(b.manifest.identity_parts))
+    parts.pop("setting", None)  # said by the variants
     result = statistics.paired(d, seed=seed)
     return Difference(
         dataset=a.manifest.dataset,

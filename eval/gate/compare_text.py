@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from itertools import zip_longest
 
+from ..tables.aligned import pad, width
 from .compare import Comparison, Difference, Document, QueryChange
 
 _SIDE = 56
@@ -55,7 +56,7 @@ def _change(d: Difference, change: QueryChange) -> list[str]:
     title = f"{d.dataset} query {change.query}: {change.before:.4f} -> {change.after:.4f}"
     lines = [title if change.text is None else f"{title}  {' '.join(change.text.split())}"]
     for place, (a, b) in enumerate(zip_longest(change.top_a, change.top_b), 1):
-        lines.append(f"  {place:2d}  {_document(a).ljust(_SIDE)}  |  {_document(b)}".rstrip())
+        lines.append(f"  {place:2d}  {pad(_document(a), _SIDE)}  |  {_document(b)}".rstrip())
     return lines
 
 
@@ -64,7 +65,11 @@ def _document(doc: Document | None) -> str:
         return ""
     grade = "?" if doc.grade is None else str(doc.grade)
     text = f"[{grade}] {doc.id}" if doc.text is None else f"[{grade}] {doc.id} {doc.text}"
-    return text if len(text) <= _SIDE else f"{text[: _SIDE - 1]}…"
+    if width(text) <= _SIDE:
+        return text
+    while width(text) >= _SIDE:
+        text = text[:-1]
+    return f"{text}…"
 
 
 def _short(value: object) -> str:

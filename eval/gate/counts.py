@@ -33,11 +33,11 @@ def speed_findings(known: Speed, now: Speed, policy: Policy) -> list[Finding]:
         named = ", ".join(f"{name} {a} -> {b}" for name, (a, b) in versions.items())
         return [Finding("OK", "speed", f"speed not compared: {named}")]
     ratio = now.share_of_peak / known.share_of_peak
-    text = f"share of peak {known.share_of_peak:.1%} -> {now.share_of_peak:.1%}, ratio {ratio:.3f}"
-    if ratio < 1 - policy.speed_tolerance:
-        level = "FAIL" if policy.speed == "fail" else "DRIFT"
-        return [Finding(level, "speed", f"{text}, slower by more than {policy.speed_tolerance:.0%}")]
-    return [Finding("OK", "speed", text)]
+    if ratio >= 1 - policy.speed_tolerance:
+        return []
+    text = f"slower by more than {policy.speed_tolerance:.0%}: share of peak {known.share_of_peak:.1%} -> "
+    level = "FAIL" if policy.speed == "fail" else "OK"
+    return [Finding(level, "speed", f"{text}{now.share_of_peak:.1%}, ratio {ratio:.3f}")]
 
 
 def _queries(known: Snapshot, now: Snapshot) -> list[Finding]:

@@ -135,10 +135,12 @@ def _per_query(cell: Cell, metrics: Sequence[str]) -> dict[str, dict[str, float]
 
 def _speed(m: Manifest) -> Speed:
     versions = m.provenance.get("versions") or {}
-    device = m.provenance.get("device_name") or m.provenance.get("device")
+    device, threads = m.provenance.get("device_name"), m.provenance.get("threads")
+    if device and threads and m.provenance.get("device") == "cpu":
+        device = f"{device}, {threads} threads"
     return Speed(
         pairs_per_second=m.cost.pairs_per_second,
         share_of_peak=m.cost.share_of_peak,
-        device=None if device is None else str(device),
+        device=device,
         versions={k: str(v) for k, v in versions.items() if k != _OWN},  # this code is what is judged
     )

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from .check import CellCheck, Report
+from .check import CellCheck, Report, Status
 
 _MARKS = {"OK": "✅", "NEW": "🆕", "DRIFT": "🟡"}
 
@@ -21,10 +21,10 @@ def to_text(report: Report) -> str:
     rows += [(cell.status, f"{cell.key}", *figures) for cell in report.cells for figures in _figures(cell)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ["  ".join(value.ljust(width) for value, width in zip(row, widths)).rstrip() for row in rows]
-    for cell in report.cells:
-        if cell.findings:
-            lines += ["", f"{cell.status} {cell.key}", *(f"  {f.text}" for f in cell.findings)]
-    return "\n".join([*lines, "", summary(report)])
+    for heading, texts in _told(report):
+        lines += ["", heading, *(f"  {text}" for text in texts)]
+    remarks = [f"{_cells(n)}: {text}" for text, n in _remarks(report).items()]
+    return "\n".join([*lines, *([""] if remarks else []), *remarks, "", summary(report)])
 
 
 def to_markdown(report: Report) -> str:
@@ -35,12 +35,13 @@ def to_markdown(report: Report) -> str:
         for figures in _figures(cell):
             mark = f"{_MARKS.get(cell.status, '❌')} {cell.status}"
             lines.append("| " + " | ".join((mark, f"`{cell.key}`", *figures)) + " |")
-    told = [cell for cell in report.cells if cell.findings]
-    if told:
+    told, remarks = _told(report), _remarks(report)
+    if told or remarks:
         opened = "" if report.passed else " open"
         lines += ["", f"<details{opened}><summary>What was found</summary>", ""]
-        for cell in told:
-            lines += [f"- {cell.status} `{cell.key}`", *(f"  - {_escape_markdown(f.text)}" for f in cell.findings)]
+        for heading, texts in told:
+            lines += [f"- {heading}", *(f"  - {_escape_markdown(text)}" for text in texts)]
+        lines += [f"- {_cells(n)}: {_escape_markdown(text)}" for text, n in remarks.items()]
         lines += ["", "</details>"]
     return "\n".join(lines) + "\n"
 
@@ -102,6 +103,24 @@ def _figures(cell: CellCheck) -> Sequence[tuple[str, str, str, str, str]]:
         )
         for m in cell.metrics
     ]
+
+
+def _told(report: Report) -> list[tuple[str, tuple[str, ...]]]:
+    """`STATUS cell` and its findings; cells of one status with the same findings stand together."""
+    groups: dict[tuple[Status, tuple[str, ...]], list[str]] = {}
+    for cell in report.cells:
+        if texts := tuple(f.text for f in cell.findings if f.level != "OK"):
+            groups.setdefault((cell.status, texts), []).append(cell.key)
+    return [(f"{status} {', '.join(keys)}", texts) for (status, texts), keys in groups.items()]
+
+
+def _remarks(report: Report) -> Counter[str]:
+    """Remarks that fail nothing, often the same for many cells, each with its number of cells."""
+    return Counter(f.text for cell in report.cells for f in cell.findings if f.level == "OK")
+
+
+def _cells(n: int) -> str:
+    return "1 cell" if n == 1 else f"{n} cells"
 
 
 def _first(cell: CellCheck) -> str:
