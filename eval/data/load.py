@@ -50,20 +50,21 @@ def list_datasets() -> list[DatasetInfo]:
 
 def open_entry(entry: Entry, cache: Path) -> Dataset:
     """A published dataset from the first source that delivers; an archive fetched before stays the source."""
-    folder = cache / "archives" / (entry.policy.archive or "") / entry.folder
-    reason = ""
-    if not entry.mirrors or not folder.is_dir():
+    if not entry.mirrors:
         try:
             return IrDataset(entry.name, entry.ir_datasets, entry.policy)
         except SourceError as err:
-            if not entry.mirrors:
-                raise InputError(f"{err}; check the network, or put its files into $IR_DATASETS_HOME") from err
-            reason = f"{err}; then "
+            raise InputError(f"{err}; check the network, or put its files into $IR_DATASETS_HOME") from err
+    archive = cache / "archives" / str(entry.policy.archive)
+    if not archive.is_dir():
         try:
-            fetch_archive(entry.mirrors, entry.md5, cache / "archives" / (entry.policy.archive or ""))
-        except InputError as err:
-            raise InputError(f"{reason}{err}") from err
-    return FolderDataset(entry.name, folder, entry.policy, cache)
+            return IrDataset(entry.name, entry.ir_datasets, entry.policy)
+        except SourceError as first:
+            try:
+                fetch_archive(entry.mirrors, entry.md5, archive)
+            except InputError as second:
+                raise InputError(f"{first}; then {second}") from second
+    return FolderDataset(entry.name, archive / entry.folder, entry.policy, cache)
 
 
 def _find(name: str) -> Entry | Path:
