@@ -16,7 +16,7 @@ from typing import Any
 
 def load_flagembedding(family, checkpoint, dtype, options):
     """A function from pairs to scores, and the torch module inside."""
-    import FlagEmbedding
+    import FlagEmbedding  # pyright: ignore[reportMissingImports]
 
     name, call = {
         "cross-encoder": ("FlagReranker", {}),
@@ -49,8 +49,9 @@ def load_sentence_transformers(family, checkpoint, dtype, options):
     if family != "cross-encoder":
         raise SystemExit(f"sentence-transformers has no {family} reranker")
     scorer = CrossEncoder(checkpoint, max_length=options["max_length"], device=options["device"])
+    module: Any = scorer.model
     if dtype == "bfloat16":
-        scorer.model.bfloat16()
+        module.bfloat16()
     batch = {"batch_size": options["batch_size"]} if options.get("batch_size") else {}
 
     def score(pairs):
@@ -61,7 +62,7 @@ def load_sentence_transformers(family, checkpoint, dtype, options):
             found = scorer.predict(pairs, activation_fct=torch.nn.Identity(), **kwargs)
         return found.float().tolist()
 
-    return score, scorer.model
+    return score, module
 
 
 def main():

@@ -15,6 +15,7 @@ from rerankbench.rerankers import LoadOptions, ScoreError, Setting, TextOptions,
 from rerankbench.rerankers.api import Group
 from rerankbench.rerankers.errors import InputError
 from rerankbench.rerankers.models.packed import Packed
+from rerankbench.rerankers.models.work import Work
 
 EXACT = LoadOptions("cpu", "float32")
 PAIRS = [
