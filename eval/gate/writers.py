@@ -111,7 +111,11 @@ def _told(report: Report) -> list[tuple[str, tuple[str, ...]]]:
     for cell in report.cells:
         if texts := tuple(f.text for f in cell.findings if f.level != "OK"):
             groups.setdefault((cell.status, texts), []).append(cell.key)
-    return [(f"{status} {', '.join(keys)}", texts) for (status, texts), keys in groups.items()]
+    return [(f"{status} {_named(keys)}", texts) for (status, texts), keys in groups.items()]
+
+
+def _named(keys: list[str]) -> str:
+    return keys[0] if len(keys) == 1 else f"{len(keys)} cells: {', '.join(keys[:3])}{', …' if len(keys) > 3 else ''}"
 
 
 def _remarks(report: Report) -> Counter[str]:
