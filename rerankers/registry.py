@@ -32,7 +32,7 @@ def load(model: str | ModelSpec, options: LoadOptions | None = None) -> Reranker
     """Load a reranker onto its device.
 
     Args:
-        model: a name from `configs/models/`, the path of a YAML specification, a local model folder, or a
+        model: a name from `configs/models/`, the path of a YAML specification, a local model folder, a hub id, or a
             specification.
         options: device, dtype and the policies that are part of a result's identity.
 
@@ -46,7 +46,7 @@ def load(model: str | ModelSpec, options: LoadOptions | None = None) -> Reranker
 
 
 def find_spec(model: str) -> ModelSpec:
-    """The specification of a name, a YAML file or a local model folder (its family is read from its config.json)."""
+    """The specification of a name, a YAML file, a hub id or a local folder; config.json tells a family not written."""
     folder = Path(model).expanduser()
     if (CONFIGS / "models" / f"{model}.yaml").is_file() or not folder.is_dir():
         if model.count("/") == 1 and not model.endswith((".yaml", ".yml")):
@@ -81,14 +81,12 @@ def guess_family(raw: dict[str, Any], where: Path) -> str:
 
 
 def _spec_of_hub_id(model: str) -> ModelSpec:
-    """The shipped specification whose source is this hub id."""
+    """The shipped specification whose source is this hub id, or one guessed from the repository's config.json."""
     for name in list_models():
         if (spec := load_spec(name)).source == model:
             return spec
-    raise InputError(
-        f"model '{model}': no such folder, and no specification has this source{suggest(model, list_models())}; "
-        "write a YAML file with family and source and give its path"
-    )
+    files = resolve(model)
+    return ModelSpec(name=model.split("/")[1], family=guess_family(files.config, files.folder), source=model)
 
 
 def _family(name: str) -> Any:

@@ -61,7 +61,8 @@ def test_hub_id_from_the_cache(tmp_path, monkeypatch):
 
     cached = partial(huggingface_hub.snapshot_download, cache_dir=tmp_path)  # its default was bound at import
     monkeypatch.setattr("huggingface_hub.snapshot_download", cached)
-    reranker = load(ModelSpec("tiny", "cross-encoder", "somebody/tiny"), EXACT)
+    reranker = load("somebody/tiny", EXACT)
+    assert (reranker.spec.name, reranker.spec.family) == ("tiny", "cross-encoder")
     assert reranker.spec.revision == commit
     identity = reranker.identity(TextOptions())
     assert (identity["source"], identity["revision"]) == ("somebody/tiny", commit)
@@ -122,10 +123,11 @@ def test_missing_shard_and_tokenizer(tmp_path):
     [
         ("bge-reranker-bas", "bge-reranker-base"),
         ("./nowhere", "no such folder|unknown"),
-        ("nobody/nothing", "no specification has this source"),
+        ("nobody/nothing", "hub repository 'nobody/nothing': not in the local cache"),
     ],
 )
-def test_unknown_names(name, told):
+def test_unknown_names(name, told, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(InputError, match=told):
         load(name)
 

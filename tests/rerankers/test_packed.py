@@ -1,0 +1,68 @@
+"""Packed batches: places, means, and attention kernels against the plain formula."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rerankbench.rerankers.models.packed import Packed, attend
+from rerankbench.rerankers.models.work import Work
+
+LENGTHS = st.lists(st.integers(1, 12), min_size=1, max_size=8)
+
+
+def packed(lengths: list[int], seed: int = 0) -> Packed:
+    generator = torch.Generator().manual_seed(seed)
+    sequences = [torch.randint(0, 9, (n,), generator=generator).tolist() for n in lengths]
+    return Packed.of(sequences, None, torch.device("cpu"))
+
+
+@settings(deadline=None)
+@given(LENGTHS)
+def test_places_and_means(lengths):
+    batch = packed(lengths)
+    assert batch.places.tolist() == [i for n in lengths for i in range(n)]
+    assert batch.firsts.tolist() == [sum(lengths[:i]) for i in range(len(lengths))]
+    x = torch.randn(sum(lengths), 3)
+    expected = torch.stack([part.mean(0) for part in x.split(lengths)])
+    torch.testing.assert_close(batch.means(x), expected)
+
+
+@settings(deadline=None)
+@given(LENGTHS, st.integers(0, 20))
+def test_counted_places_are_those_of_transformers(lengths, seed):
+    batch = packed(lengths, seed)
+    for part, found in zip(batch.ids.split(lengths), batch.counted_places(1).split(lengths)):
+        mask = part.ne(1).int()  # transformers' create_position_ids_from_input_ids, before the padding id is added
+        assert found.tolist() == (mask.cumsum(0) * mask).tolist()
+
+
+@settings(max_examples=30, deadline=None)
+@given(LENGTHS, st.booleans())
+@pytest.mark.parametrize("kind", ["grouped", "nested"])
+def test_kernels_equal_the_formula(kind, lengths, first_only):
+    batch, heads, dim = packed(lengths), 2, 4
+    generator = torch.Generator().manual_seed(1)
+    q, k, v = torch.randn(3, sum(lengths), heads, dim, generator=generator)
+    q = q[batch.firsts] if first_only else q
+    plain_work, work = Work(), Work()
+    expected = attend(q, k, v, batch, plain_work, "plain", first_only)
+    found = attend(q, k, v, batch, work, kind, first_only)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+    assert work.flops == plain_work.flops > 0
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("first_only", [False, True])
+def test_kernels_equal_the_formula_on_cuda(dtype, first_only):
+    lengths = [70, 33, 33, 8, 1]
+    batch = Packed.of([[1] * n for n in lengths], None, torch.device("cuda"))
+    q, k, v = torch.randn(3, sum(lengths), 4, 32, device="cuda", dtype=dtype)
+    q = q[batch.firsts] if first_only else q
+    expected = attend(q.float(), k.float(), v.float(), batch, Work(), "plain", first_only)
+    found = attend(q, k, v, batch, Work(), "auto", first_only).float()
+    tolerance = 1e-5 if dtype == torch.float32 else 2e-2
+    torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance)
