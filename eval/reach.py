@@ -14,6 +14,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from ..rerankers.spec import ModelSpec, list_models, load_spec
+from .tables.units import size
 
 State = Literal["here", "needs download", "needs installation", "unreachable", "not asked"]
 
@@ -94,7 +95,8 @@ def _model(spec: ModelSpec, hub: Host) -> Item:
         return Item(spec.name, "here" if found else "needs installation", f"package {module.replace('_', '-')}")
     if Path(spec.source).expanduser().is_dir() or _in_cache(spec):
         return Item(spec.name, "here", spec.source)
-    return Item(spec.name, _fetchable(hub), spec.source)
+    volume = f", {size(spec.download_bytes)}" if spec.download_bytes else ""
+    return Item(spec.name, _fetchable(hub), f"{spec.source}{volume}")
 
 
 def _in_cache(spec: ModelSpec) -> bool:

@@ -90,7 +90,7 @@ def _datasets(items: list[Item]) -> list[tuple[str, str]]:
         members = [item for item in items if item.name.split("/")[0] == family]
         states = Counter(item.state for item in members)
         here = [item.name.partition("/")[2] for item in members if item.state == "here"]
-        counts = ", ".join(f"{count} {state}" for state, count in states.items())
-        named = f": {' '.join(here)}" if here and len(here) < len(members) else ""
+        counts = ", ".join(f"{state}: {count}" for state, count in states.items())
+        named = f" ({' '.join(here)})" if here and len(here) < len(members) else ""
         rows.append((family, counts + named))
     return rows

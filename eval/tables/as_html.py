@@ -21,11 +21,12 @@ def write(grid: Grid) -> str:
     """A page with the table and its notes as a list."""
     heads = "".join(f"<th>{'<br>'.join(escape(part) for part in head)}</th>" for head in grid.head)
     body = "\n".join(_row(row, index in grid.rules) for index, row in enumerate(grid.rows))
-    notes = "\n".join(f"<li>{escape(note)}</li>" for note in grid.notes)
+    items = "\n".join(f"<li>{escape(note)}</li>" for note in grid.notes)
+    notes = f"<ul>\n{items}\n</ul>\n" if items else ""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>rerankbench</title>\n'
         f"<style>{_STYLE}</style>\n</head>\n<body>\n<table>\n<thead>\n<tr>{heads}</tr>\n</thead>\n<tbody>\n{body}\n"
-        f"</tbody>\n</table>\n<ul>\n{notes}\n</ul>\n</body>\n</html>\n"
+        f"</tbody>\n</table>\n{notes}</body>\n</html>\n"
     )
 
 

@@ -41,7 +41,7 @@ def write(grid: Grid) -> str:
         *body,
         r"\bottomrule",
         r"\end{tabular}",
-        *(rf"\par\noindent\footnotesize {_escape(note)}" for note in grid.notes),
+        *(rf"{{\footnotesize\noindent {_escape(note)}\par}}" for note in grid.notes),
     ]
     return "\n".join(lines) + "\n"
 

@@ -61,7 +61,7 @@ def pivot(
     if not any(metric in cell.manifest.metrics for cell in cells):
         known = sorted({name for cell in cells for name in cell.manifest.metrics})
         raise InputError(f"no cell has the metric '{metric}'; there is {', '.join(known) or 'none at all'}")
-    by_key = _by_variant(cells)
+    by_key = _by_variant(sorted(cells, key=lambda cell: metric not in cell.manifest.metrics))
     variants = _variants([variant for _, variant in by_key], published)
     rows = _rows(cells, published)
     figures = {(dataset, variant): figure(cell, metric) for (dataset, variant), cell in by_key.items()}

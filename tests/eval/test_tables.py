@@ -215,6 +215,8 @@ def test_runs_that_disagree_are_shown_apart_and_equal_results_once() -> None:
     same = make_cell("a", 0.5, root=Path("two"), experiment="second")
     other = make_cell("a", 0.6, root=Path("two"), experiment="second")
     assert render([one, same], format="md") == render([one], format="md")
+    without = Cell(one.path, one.manifest.model_copy(update={"metrics": {"R@100": 1.0}}))
+    assert render([without, one], format="md") == render([one], format="md")
     head = render([one, other], format="md").splitlines()[0]
     assert r"\[first\]" in head
     assert r"\[second\]" in head
