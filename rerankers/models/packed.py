@@ -153,7 +153,7 @@ def _nested(q: Tensor, k: Tensor, v: Tensor, batch: Packed, first_only: bool) ->
 
     def jagged(x: Tensor, single: bool) -> Tensor:
         return torch.nested.nested_tensor_from_jagged(
-            x,
+            x.contiguous(),
             ones if single else batch.offsets,
             min_seqlen=1 if single else shortest,
             max_seqlen=1 if single else longest,

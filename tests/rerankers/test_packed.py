@@ -44,7 +44,7 @@ def test_counted_places_are_those_of_transformers(lengths, seed):
 def test_kernels_equal_the_formula(kind, lengths, first_only):
     batch, heads, dim = packed(lengths), 2, 4
     generator = torch.Generator().manual_seed(1)
-    q, k, v = torch.randn(3, sum(lengths), heads, dim, generator=generator)
+    q, k, v = torch.randn(sum(lengths), 3, heads, dim, generator=generator).unbind(1)  # views, as the encoder has them
     q = q[batch.firsts] if first_only else q
     plain_work, work = Work(), Work()
     expected = attend(q, k, v, batch, plain_work, "plain", first_only)
@@ -60,7 +60,7 @@ def test_kernels_equal_the_formula(kind, lengths, first_only):
 def test_kernels_equal_the_formula_on_cuda(dtype, first_only):
     lengths = [70, 33, 33, 8, 1]
     batch = Packed.of([[1] * n for n in lengths], None, torch.device("cuda"))
-    q, k, v = torch.randn(3, sum(lengths), 4, 32, device="cuda", dtype=dtype)
+    q, k, v = torch.randn(sum(lengths), 3, 4, 32, device="cuda", dtype=dtype).unbind(1)
     q = q[batch.firsts] if first_only else q
     expected = attend(q.float(), k.float(), v.float(), batch, Work(), "plain", first_only)
     found = attend(q, k, v, batch, Work(), "auto", first_only).float()
