@@ -66,7 +66,7 @@ def check(baseline: Baseline, run: Mapping[str, Snapshot], policy: Policy | None
         else:
             measured.append((known, now, len(tests)))
             tests.extend(measure(known, now, metric, policy, seed) for metric in policy.metrics)
-    tests = correct(tests)
+    tests = correct(tests, policy.alpha)
     for known, now, first in measured:
         verdicts.append(_judge(known, now, tests[first : first + len(policy.metrics)], policy))
     return Report(tuple(sorted(verdicts, key=lambda cell: cell.key)), policy)

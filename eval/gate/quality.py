@@ -31,8 +31,8 @@ class MetricCheck:
     """One metric of one cell.
 
     `paired` is None when the baseline holds means only. Its `p` is one-sided (is it worse?) and uncorrected, its
-    interval holds 1 - 2 alpha, so that the upper end is the one-sided bound; `p_holm` is corrected over all metrics
-    of all cells. `drops` are sorted, the deepest first.
+    interval holds 1 - 2 alpha, so that the upper end is the one-sided bound; `p_holm` is corrected, and None where too
+    few queries changed for any significance. `drops` are sorted, the deepest first.
     """
 
     metric: str
@@ -76,10 +76,16 @@ def measure(known: Accepted, now: Snapshot, metric: str, policy: Policy, seed: i
     return MetricCheck(metric, before, after, tolerance, result, tuple(fallen))
 
 
-def correct(checks: Sequence[MetricCheck]) -> list[MetricCheck]:
-    """The same with `p_holm` filled in, corrected over all of them."""
-    adjusted = iter(statistics.holm([c.paired.p for c in checks if c.paired]))
-    return [replace(c, p_holm=next(adjusted)) if c.paired else c for c in checks]
+def correct(checks: Sequence[MetricCheck], alpha: float) -> list[MetricCheck]:
+    """The same with `p_holm` filled in, corrected over all that could be significant by themselves.
+
+    With k changed queries the smallest p of the randomisation test is 2^-k. A test that cannot reach `alpha` never
+    rejects, so it costs the others nothing (Tarone 1990); k depends on the sizes of the differences only, not on their
+    signs, and so does not bias the tests that remain.
+    """
+    able = [c.paired is not None and 0.5 ** (c.paired.wins + c.paired.losses) <= alpha for c in checks]
+    adjusted = iter(statistics.holm([c.paired.p for c, can in zip(checks, able) if can and c.paired]))
+    return [replace(c, p_holm=next(adjusted)) if can else c for c, can in zip(checks, able)]
 
 
 def metric_findings(m: MetricCheck, policy: Policy) -> list[Finding]:
@@ -112,9 +118,10 @@ def _mean_text(m: MetricCheck, policy: Policy) -> str:
         return f"{text}; accept it if intended"
     verdict = "significant" if m.significant(policy.alpha) else "not significant"
     level = f"{100 * (1 - 2 * policy.alpha):g} %"
+    corrected = "too few queries changed" if m.p_holm is None else f"Holm {m.p_holm:.2g}"
     return (
         f"{text}; {level} interval [{m.paired.low:+.4f}, {m.paired.high:+.4f}], "
-        f"p {m.paired.p:.2g}, Holm {m.p_holm:.2g}: {verdict}"
+        f"p {m.paired.p:.2g}, {corrected}: {verdict}"
     )
 
 

@@ -250,18 +250,37 @@ def test_means_only_is_judged_by_the_mean(tmp_path: Path, cell: FakeCell, pushed
     assert "judged by the mean alone" in told(verdict)
 
 
-def test_holm_counts_all_cells(tmp_path: Path, cell: FakeCell) -> None:
-    """A drop that is significant alone is not when it is the best of thirty cells."""
-    cells = [cell.but(dataset=f"set{i:02d}") for i in range(30)]
+def test_holm_counts_the_cells_that_changed(tmp_path: Path, cell: FakeCell) -> None:
+    """A drop that is significant alone, and beside thirty equal cells, is not the best of thirty that moved."""
     scores = cell.scores.copy()
     good = np.argsort(scores[:, 1:].max(1) - scores[:, 0])[:7]
     scores[good, 0] = -9
-    worse = cells[0].but(scores=scores)
-    alone = Gate(tmp_path / "a", cells[0]).one(worse)
+    worse = cell.but(scores=scores)
+    others = [cell.but(dataset=f"u{i:02d}") for i in range(30)]
+    shuffled = [other.but(scores=some_scores(seed=i + 1)) for i, other in enumerate(others)]
+    gate = Gate(tmp_path, cell, *others)
+    alone = gate.check(worse, *others).cells[0]
     assert alone.status == "FAIL"
-    among = Gate(tmp_path / "b", *cells).check(worse, *cells[1:]).cells[0]
+    assert alone.metrics[0].p_holm == alone.metrics[0].paired.p == 2**-7  # pyright: ignore
+    among = gate.check(worse, *shuffled).cells[0]
     assert among.status == "DRIFT"
-    assert among.metrics[0].p_holm == pytest.approx(30 * (alone.metrics[0].p_holm or 0))
+    assert among.metrics[0].p_holm == pytest.approx(min(1, 31 / 2**7), abs=0.03)
+
+
+def test_wrong_layer_in_one_of_many_small_cells_fails(tmp_path: Path, cell: FakeCell) -> None:
+    """Fourteen queries, 35 cells, one variant that scores by another layer."""
+    cells = [
+        cell.but(dataset=f"d{i}", setting=f"L{j}", scores=some_scores(14, 12, signal=2.5, seed=i))
+        for i in range(5)
+        for j in range(7)
+    ]
+    wrong = [
+        c if c.setting != "L6" else c.but(scores=some_scores(14, 12, signal=0.3, seed=100 + i))
+        for i, c in enumerate(cells)
+    ]
+    report = Gate(tmp_path, *cells).check(*wrong)
+    assert {c.key for c in report.cells if c.failed} >= {"d0/small/L6", "d1/small/L6"}
+    assert all(c.status == "OK" for c in report.cells if not c.key.endswith("L6"))
 
 
 def test_speed_is_compared_only_on_the_same_device_and_versions(tmp_path: Path, cell: FakeCell) -> None:
