@@ -3,14 +3,20 @@
 from ..data import read_qrels
 from .bm25 import bm25_candidates
 from .candidates import Candidates
+from .dense import dense_candidates
 from .imported import imported_candidates
 from .retrieve import retrieve
+from .retriever import RetrieverSpec, list_retrievers, load_retriever
 from .runs import read_run, trec_order, write_run
 
 __all__ = [
     "Candidates",
+    "RetrieverSpec",
     "bm25_candidates",
+    "dense_candidates",
     "imported_candidates",
+    "list_retrievers",
+    "load_retriever",
     "read_qrels",
     "read_run",
     "retrieve",

@@ -1,0 +1,164 @@
+"""Vectors of a corpus on disk: written in blocks, continued after a kill, read in chunks.
+
+    identity.json what was encoded and how
+    vectors.npy   float16 or float32, shape (documents, dimensions), rows in the order of the corpus
+    ids.txt       document ids, one a line
+    ends.npy      int64, shape (documents,): where each line of ids.txt ends
+    journal.txt   one line per block that is whole: rows so far, bytes of ids so far
+
+No more than one block of texts and vectors is in memory, and files are mapped for one chunk at a time, so that
+resident memory does not grow with the corpus.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.lib.format import open_memmap
+from tqdm import tqdm
+
+from ...rerankers.errors import InputError
+from ..data.files import replacing
+from .encode import Encoder
+
+BLOCK = 8192  # documents that are encoded (sorted by length among each other) and stored at a time
+
+
+class EmbeddingStore:
+    """The vectors of one corpus under one setting, in a folder of their own."""
+
+    def __init__(self, folder: Path, identity: dict[str, Any], documents: int) -> None:
+        """Open the store of `identity`. What the folder holds of another identity is dropped."""
+        self.folder, self.documents = folder, documents
+        note = folder / "identity.json"
+        wanted = json.dumps({**identity, "documents": documents}, indent=1, sort_keys=True)
+        if not note.is_file() or note.read_bytes() != wanted.encode():
+            (folder / "journal.txt").unlink(missing_ok=True)
+            with replacing(note) as file:
+                file.write(wanted.encode())
+
+    @property
+    def complete(self) -> bool:
+        """Every document has its vector."""
+        return self._done()[0] == self.documents
+
+    def fill(
+        self,
+        corpus: Iterable[tuple[str, str]],
+        encoder: Encoder,
+        dtype: str,
+        *,
+        title: str = "encode",
+        block: int = BLOCK,
+        progress: bool | None = None,
+    ) -> None:
+        """Encode and store what is not there yet; `corpus` gives (id, text), in the same order every time.
+
+        Raises InputError when the corpus has another length than was said, or other documents than an interrupted
+        call had encoded.
+        """
+        rows, id_bytes, journal_bytes = self._done()
+        self._allocate(rows, encoder.dimensions, dtype)
+        stream = iter(corpus)
+        self._skip(stream, rows)
+        quiet = None if progress is None else not progress
+        with (
+            _writing(self.folder),
+            _at(self.folder / "ids.txt", id_bytes) as ids,
+            _at(self.folder / "journal.txt", journal_bytes) as journal,
+            tqdm(total=self.documents, initial=rows, desc=title, unit=" docs", disable=quiet) as bar,
+        ):
+            while documents := list(islice(stream, block)):
+                if rows + len(documents) > self.documents:
+                    raise InputError(f"{title}: the corpus has more than the {self.documents} documents it said it has")
+                lines = [f"{doc}\n".encode() for doc, _ in documents]
+                ends = id_bytes + np.cumsum([len(line) for line in lines])
+                self._put("vectors.npy", rows, encoder.encode([text for _, text in documents], queries=False))
+                self._put("ends.npy", rows, ends)
+                ids.write(b"".join(lines))
+                _to_disk(ids)
+                rows, id_bytes = rows + len(documents), int(ends[-1])
+                journal.write(f"{rows} {id_bytes}\n".encode())  # last: from here on the block counts
+                _to_disk(journal)
+                bar.update(len(documents))
+        if rows < self.documents:
+            raise InputError(f"{title}: the corpus ended after {rows} of {self.documents} documents")
+
+    def chunks(self, rows: int) -> Iterator[tuple[int, np.ndarray]]:
+        """(first row, vectors of shape (up to `rows`, dimensions)) over the whole corpus, each a copy in memory."""
+        for start in range(0, self.documents, rows):
+            yield start, np.array(np.load(self.folder / "vectors.npy", mmap_mode="r")[start : start + rows])
+
+    def ids(self, rows: Sequence[int]) -> list[str]:
+        """Document ids of some rows, in their order."""
+        ends = np.load(self.folder / "ends.npy", mmap_mode="r")
+        with (self.folder / "ids.txt").open("rb") as file:
+            spans = [(int(ends[row - 1]) if row else 0, int(ends[row]) - 1) for row in rows]
+            return [os.pread(file.fileno(), end - start, start).decode() for start, end in spans]
+
+    def _done(self) -> tuple[int, int, int]:
+        """Rows, bytes of ids, and bytes of the journal that stand for whole blocks."""
+        path = self.folder / "journal.txt"
+        rows = id_bytes = journal_bytes = 0
+        for line in path.read_bytes().splitlines(keepends=True) if path.is_file() else ():
+            cells = line.split()
+            if not line.endswith(b"\n") or len(cells) != 2:  # cut off: the block is done again
+                break
+            rows, id_bytes = map(int, cells)
+            journal_bytes += len(line)
+        return rows, id_bytes, journal_bytes
+
+    def _allocate(self, rows: int, dimensions: int, dtype: str) -> None:
+        """Files of the full size (sparse at first); what earlier blocks wrote stays."""
+        if rows == 0:
+            with _writing(self.folder):
+                open_memmap(self.folder / "vectors.npy", "w+", dtype, (self.documents, dimensions))
+                open_memmap(self.folder / "ends.npy", "w+", "int64", (self.documents,))
+
+    def _skip(self, stream: Iterator[tuple[str, str]], rows: int) -> None:
+        """Pass over what is encoded, and see that it is what was encoded."""
+        path = self.folder / "ids.txt"
+        if not rows:
+            return
+        with path.open("rb") as ids:
+            for row, (line, (doc, _)) in enumerate(zip(ids, islice(stream, rows))):
+                if line.decode().removesuffix("\n") != doc:
+                    raise InputError(
+                        f"{path}, line {row + 1}: the corpus has '{doc}' there now; delete the folder to encode it anew"
+                    )
+
+    def _put(self, name: str, row: int, values: np.ndarray) -> None:
+        """Rows in place, by writing: a full disk is an error there, and would kill the process in a mapped file."""
+        mapped = np.load(self.folder / name, mmap_mode="r")
+        with (self.folder / name).open("r+b") as file:
+            file.seek(mapped.offset + row * mapped.strides[0])
+            file.write(np.ascontiguousarray(values, mapped.dtype).tobytes())
+            _to_disk(file)
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as err:
+        raise InputError(f"{folder}: cannot be written ({err.strerror}); make room, or set RERANKBENCH_CACHE") from err
+
+
+def _at(path: Path, size: int) -> BinaryIO:
+    """A file opened for writing behind its first `size` bytes; the rest is cut off."""
+    file = path.open("r+b" if path.is_file() else "w+b")
+    file.truncate(size)
+    file.seek(size)
+    return file
+
+
+def _to_disk(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())

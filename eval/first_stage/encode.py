@@ -1,0 +1,108 @@
+"""Texts to vectors, by sentence-transformers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from ...rerankers.errors import InputError
+from ...rerankers.hub import resolve
+from .retriever import RetrieverSpec
+
+log = logging.getLogger("rerankbench")
+
+_POOLING = {"cls": "cls", "mean": "mean", "last": "lasttoken"}
+
+
+class Encoder(Protocol):
+    """Turns texts into vectors."""
+
+    dimensions: int
+
+    def encode(self, texts: Sequence[str], *, queries: bool) -> np.ndarray:
+        """Float32, shape (texts, dimensions), rows in the order of `texts`."""
+        ...
+
+
+def compute_dtype(spec: RetrieverSpec, device: str) -> str:
+    """The dtype that `auto` means on a device."""
+    if spec.dtype != "auto":
+        return spec.dtype
+    return "float16" if device.startswith("cuda") else "float32"
+
+
+def resolve_device(device: str) -> str:
+    """`auto` is CUDA if there is one, else the CPU."""
+    if device != "auto":
+        return device
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def weights_identity(spec: RetrieverSpec) -> dict[str, str]:
+    """Which weights: source and commit where the specification pins one, else what is found there."""
+    if spec.revision is not None:
+        return {"source": spec.source, "revision": spec.revision}
+    return resolve(spec.source).identity
+
+
+class SentenceEncoder:
+    """A model of the specification on a device, its pooling taken from there and not from the model's files."""
+
+    def __init__(self, spec: RetrieverSpec, device: str) -> None:
+        """Raises InputError when the extra is not installed, the model is not found or does not fit."""
+        try:
+            from sentence_transformers import SentenceTransformer
+            from sentence_transformers.models import Normalize, Pooling, Transformer
+        except ImportError as err:
+            raise InputError(
+                f"retriever '{spec.name}' needs sentence-transformers: pip install \"rerankbench[dense]\""
+            ) from err
+        folder = resolve(spec.source, spec.revision).folder
+        dtype = compute_dtype(spec, device)
+        try:
+            words = Transformer(
+                str(folder), max_seq_length=spec.passage_max_length, **_model_arguments(Transformer, dtype)
+            )
+        except (OSError, ValueError, KeyError) as err:
+            raise InputError(f"{folder}: cannot be loaded as a text encoder: {' '.join(str(err).split())}") from err
+        size = int(words.auto_model.config.hidden_size)
+        pooling = Pooling(size, pooling_mode=_POOLING[spec.pooling])
+        modules = [words, pooling, *([Normalize()] if spec.normalise else [])]
+        self._model = SentenceTransformer(modules=modules, device=device)
+        self._spec, self.dimensions = spec, size
+        tokenizer = self._model.tokenizer
+        if spec.pooling == "last" and tokenizer("a")["input_ids"][-1] != tokenizer.eos_token_id:
+            raise InputError(
+                f"{folder}: pooling 'last' reads the end-of-text token, which this tokenizer does not add; "
+                "set add_eos_token in its tokenizer_config.json, or use a revision that has it"
+            )
+        log.info("%s: loaded on %s as %s", spec.name, device, dtype)
+
+    def encode(self, texts: Sequence[str], *, queries: bool) -> np.ndarray:
+        """See `Encoder.encode`. Batches are made by length, so that little is padded."""
+        self._model.max_seq_length = self._spec.query_max_length if queries else self._spec.passage_max_length
+        vectors = self._model.encode(
+            list(texts), batch_size=self._spec.batch_size, show_progress_bar=False, convert_to_numpy=True
+        )
+        found = np.asarray(vectors, dtype=np.float32)
+        if not np.isfinite(found).all():
+            row = int(np.flatnonzero(~np.isfinite(found).all(axis=1))[0])
+            raise InputError(
+                f"retriever '{self._spec.name}': the vector of {texts[row][:60]!r} is not finite; set dtype: float32"
+            )
+        return found
+
+
+def _model_arguments(transformer: Any, dtype: str) -> dict[str, Any]:
+    """sentence-transformers renamed the keyword in release 5."""
+    import inspect
+
+    import torch
+
+    accepted = inspect.signature(transformer.__init__).parameters
+    return {"model_kwargs" if "model_kwargs" in accepted else "model_args": {"torch_dtype": getattr(torch, dtype)}}
