@@ -130,7 +130,7 @@ class Decoder:
         deepest = max(wanted)
         states: dict[int, Tensor] = {}
         x = F.embedding(ids, self.embedding) * self._embedding_scale
-        masks = Masks(x.dtype, x.device)
+        masks = Masks(layout.longest, x.dtype, x.device)
         tables = self._tables(layout)
         last = as_index(layout.last, x.device)
         for i in range(deepest):
@@ -161,8 +161,8 @@ class Decoder:
     def _norm(self, name: str, x: Tensor) -> Tensor:
         """RMSNorm (Zhang and Sennrich, 2019, arXiv 1910.07467) in float32, back in x's dtype."""
         wide = x.float()
-        wide = wide * torch.rsqrt(wide.square().mean(dim=-1, keepdim=True) + self.config.norm_eps)
-        return wide.mul_(self._norms[name]).to(x.dtype)
+        mean_square = torch.linalg.vector_norm(wide, dim=-1, keepdim=True).square_() / wide.shape[-1]
+        return (wide * torch.rsqrt(mean_square + self.config.norm_eps)).mul_(self._norms[name]).to(x.dtype)
 
     def _layer(
         self,

@@ -6,50 +6,54 @@ suffixes, `flex` one kernel for the whole batch, and `plain` the blocks by the f
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .layout import Layout
+from .layout import Block, Layout
 from .work import Work
 
 AttentionKind = Literal["auto", "blocks", "flex", "plain"]
 
 
-@dataclass
 class Masks:
-    """Masks of one batch, kept because they come back in every layer."""
+    """Masks of one batch; they come back in every layer.
 
-    dtype: torch.dtype
-    device: torch.device
-    known: dict[tuple[int, int, int | None], Tensor | None] = field(default_factory=dict)
-    flex: dict[tuple[Layout, int | None], Any] = field(default_factory=dict)
+    Args:
+        longest: most tokens of a sequence.
+        dtype: of the queries.
+        device: of the queries.
+    """
 
-    def whole(self, layout: Layout, window: int | None) -> Any:
-        """The mask of the whole batch for FlexAttention."""
-        from .flex import block_mask
-
-        if (layout, window) not in self.flex:
-            self.flex[layout, window] = block_mask(layout, window, self.device)
-        return self.flex[layout, window]
+    def __init__(self, longest: int, dtype: torch.dtype, device: torch.device):
+        self.longest, self.dtype, self.device = longest, dtype, device
+        self._square: dict[int | None, Tensor] = {}
+        self._whole: dict[tuple[Layout, int | None], Any] = {}
 
     def get(self, queries: int, keys: int, window: int | None) -> Tensor | None:
         """Shape (queries, keys), 0 or -inf, for the last `queries` of `keys` positions; None hides nothing."""
         if window is not None and window >= keys:
             window = None
-        key = (queries, keys, window)
-        if key not in self.known:
-            position = torch.arange(keys, device=self.device)
-            behind = position[keys - queries :, None] - position
-            hidden = behind < 0
+        if queries == 1 and window is None:
+            return None
+        if window not in self._square:
+            square = torch.full((self.longest, self.longest), -torch.inf, dtype=self.dtype, device=self.device)
+            square.triu_(1)
             if window is not None:
-                hidden |= behind >= window
-            mask = torch.zeros(queries, keys, dtype=self.dtype, device=self.device).masked_fill_(hidden, -torch.inf)
-            self.known[key] = mask if bool(hidden.any()) else None
-        return self.known[key]
+                square += torch.full_like(square, -torch.inf).tril_(-window)
+            self._square[window] = square
+        # who sees whom depends on the distance only, so any part of the diagonal will do
+        return self._square[window][keys - queries : keys, :keys]
+
+    def whole(self, layout: Layout, window: int | None) -> Any:
+        """The mask of the whole batch for FlexAttention."""
+        from .flex import block_mask
+
+        if (layout, window) not in self._whole:
+            self._whole[layout, window] = block_mask(layout, window, self.device)
+        return self._whole[layout, window]
 
 
 def plain(
@@ -104,15 +108,22 @@ def attend(
         return flex_attend(q, k, v, masks.whole(layout, window), scale, softcap)
     out = torch.empty_like(q)
 
+    share = heads // k.shape[1]  # query heads to a key head
+
     def dense(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        queries, keys = q.shape[2], k.shape[2]
-        k, v = (x.repeat_interleave(heads // x.shape[1], dim=1) if x.shape[1] != heads else x for x in (k, v))
+        """Shapes: q (count, heads, queries, head_dim), k and v (count, kv_heads, keys, head_dim) -> that of q."""
+        count, queries, keys = q.shape[0], q.shape[2], k.shape[2]
+        # key heads become batch entries, so that the query heads of each see them without a copy
+        q = q.reshape(-1, share, queries, head_dim)
+        k, v = (x.reshape(-1, 1, keys, head_dim).expand(-1, share, -1, -1) for x in (k, v))
         if kind == "plain" or softcap is not None:
-            return plain(q, k, v, masks.get(queries, keys, window), scale, softcap, work)
-        work.attention(heads, head_dim, q.shape[0] * queries * keys)
-        if queries == keys and (window is None or window >= keys):
-            return F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=scale)
-        return F.scaled_dot_product_attention(q, k, v, attn_mask=masks.get(queries, keys, window), scale=scale)
+            found = plain(q, k, v, masks.get(queries, keys, window), scale, softcap, work)
+        else:
+            work.attention(heads, head_dim, count * queries * keys)
+            causal = queries == keys and (window is None or window >= keys)
+            mask = None if causal else masks.get(queries, keys, window)
+            found = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal, scale=scale)
+        return found.reshape(count, heads, queries, head_dim)
 
     if not last_only:
         for start, length in zip(layout.prefix_starts.tolist(), layout.prefixes.tolist()):
@@ -123,12 +134,13 @@ def attend(
     for block in layout.blocks:
         own = slice(block.start, block.start + block.count * block.length)
         asked = slice(block.first, block.first + block.count) if last_only else own
-        shared = slice(block.prefix_start, block.prefix_start + block.prefix)
 
-        def keys(x: Tensor, own: slice = own, shared: slice = shared, count: int = block.count) -> Tensor:
-            suffixes = x[own].unflatten(0, (count, -1))
-            prefix = x[shared].expand(count, -1, -1, -1)
-            return torch.cat((prefix, suffixes), dim=1).transpose(1, 2)
+        def keys(x: Tensor, block: Block = block, own: slice = own) -> Tensor:
+            suffixes = x[own].unflatten(0, (block.count, -1)).transpose(1, 2)
+            if not block.prefix:
+                return suffixes
+            prefix = x[block.prefix_start : block.prefix_start + block.prefix].transpose(0, 1)
+            return torch.cat((prefix.expand(block.count, -1, -1, -1), suffixes), dim=2)
 
         result = dense(q[asked].unflatten(0, (block.count, -1)).transpose(1, 2), keys(k), keys(v))
         out[asked] = result.transpose(1, 2).flatten(0, 1)

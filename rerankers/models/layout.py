@@ -59,6 +59,11 @@ class Layout:
         return int(self.prefixes.sum() + self.lengths.sum())
 
     @cached_property
+    def longest(self) -> int:
+        """Tokens of the longest sequence."""
+        return int((self.prefixes[self.groups] + self.lengths).max())
+
+    @cached_property
     def prefix_starts(self) -> np.ndarray:
         """First row of each prefix, shape (groups,)."""
         return np.cumsum(self.prefixes) - self.prefixes

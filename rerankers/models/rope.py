@@ -15,5 +15,10 @@ def rope_tables(positions: Tensor, head_dim: int, theta: float) -> tuple[Tensor,
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotate the pairs (i, i + head_dim / 2) of `x` (rows, heads, head_dim), in float32, back in x's dtype."""
-    first, second = x.float().chunk(2, dim=-1)
-    return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1).to(x.dtype)
+    wide = x.float()
+    out = torch.empty(x.shape, dtype=torch.float32, device=x.device)
+    first, second = wide.chunk(2, dim=-1)
+    new_first, new_second = out.chunk(2, dim=-1)
+    torch.mul(first, cos, out=new_first).addcmul_(second, sin, value=-1)
+    torch.mul(second, cos, out=new_second).addcmul_(first, sin)
+    return out.to(x.dtype)
