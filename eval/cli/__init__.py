@@ -8,6 +8,7 @@ import typer
 
 from ...rerankers.errors import InputError, ScoreError
 from .accept import accept
+from .bench import bench
 from .check import check
 from .compare import compare
 from .doctor import doctor
@@ -15,6 +16,7 @@ from .evaluate import evaluate
 from .flops import flops
 from .ls import ls
 from .pareto import pareto
+from .plan import plan
 from .published import published
 from .run import run
 from .table import table
@@ -29,6 +31,7 @@ app = typer.Typer(
 )
 
 app.command()(run)
+app.command()(plan)
 app.command()(evaluate)
 app.command()(check)
 app.command()(accept)
@@ -38,6 +41,7 @@ app.command()(published)
 app.command()(ls)
 app.command()(doctor)
 app.command()(flops)
+app.command()(bench)
 app.command()(pareto)
 
 

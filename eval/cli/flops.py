@@ -36,8 +36,8 @@ def flops(
     Needs no weights. See docs/flops.md for the conventions.
     """
     setting = parse_setting(cutoff_layer, compress_ratio, compress_layers)
-    speed = _speed(device, tflops)
-    report = count(model, setting, query_tokens, passage_tokens, prompt_tokens, causal, speed)
+    tflops = speed(device, tflops)
+    report = count(model, setting, query_tokens, passage_tokens, prompt_tokens, causal, tflops)
     print(json.dumps(report, indent=2) if as_json else _text(report))
 
 
@@ -118,7 +118,8 @@ def _shape(model: str) -> tuple[str, Any]:
     return spec.family, read_config(spec.config or read_json(file), where=model if spec.config else str(file))
 
 
-def _speed(device: str | None, tflops: float | None) -> float | None:
+def speed(device: str | None, tflops: float | None) -> float | None:
+    """TFLOP/s of a device, or as given. Raises InputError for an unknown device or when both are given."""
     import yaml
 
     from ...rerankers.errors import InputError, suggest

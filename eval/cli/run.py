@@ -8,6 +8,16 @@ from typing import Annotated
 import typer
 
 
+def _print_schema(wanted: bool) -> None:
+    if wanted:
+        import json
+
+        from ..runner.experiment import Experiment
+
+        print(json.dumps(Experiment.model_json_schema(), indent=2))
+        raise typer.Exit
+
+
 def run(
     experiment: Annotated[str, typer.Argument(help="Experiment file, or a name from `rerankbench ls experiments`.")],
     set_: Annotated[
@@ -22,6 +32,10 @@ def run(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Drop what the folder holds and start anew.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the cells as JSON instead of a table.")] = False,
+    schema: Annotated[
+        bool,
+        typer.Option("--schema", callback=_print_schema, is_eager=True, help="Print the JSON Schema of experiments."),
+    ] = False,
 ) -> None:
     """Retrieve, rerank, judge, and print nDCG@10 beside FLOPs. Run it again to continue where it stopped.
 

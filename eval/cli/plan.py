@@ -1,0 +1,75 @@
+"""`rerankbench plan`: what an experiment will cost."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ..runner.plan import Plan
+
+
+def plan(
+    experiment: Annotated[str, typer.Argument(help="Experiment file, or a name from `rerankbench ls experiments`.")],
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key, as for `rerankbench run`.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N queries of each dataset.")] = None,
+    device: Annotated[str | None, typer.Option(help="Hours on a device of configs/devices.yaml, at --share.")] = None,
+    share: Annotated[
+        float, typer.Option(min=0.01, max=1.0, help="Share of the device's peak that is sustained; an assumption.")
+    ] = 0.4,
+    tflops: Annotated[float | None, typer.Option(help="Hours at this many sustained TFLOP/s.")] = None,
+    query_tokens: Annotated[int, typer.Option(min=1, help="Assumed for datasets that are not here.")] = 20,
+    passage_tokens: Annotated[int, typer.Option(min=1, help="Assumed for datasets that are not here.")] = 150,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Cells, pairs, tokens, PFLOPs and hours of an experiment. Nothing is downloaded, no model is loaded.
+
+    Example: rerankbench plan quickstart --tflops 0.1
+    """
+    from ..runner.experiment_file import load_experiment
+    from ..runner.plan import make_plan
+    from .flops import speed
+
+    peak = speed(device, tflops)
+    sustained = peak * share if device and peak else peak
+    made = make_plan(
+        load_experiment(experiment, set_ or ()), limit=limit, query_tokens=query_tokens, passage_tokens=passage_tokens
+    )
+    if as_json:
+        print(json.dumps(made.as_json(sustained), indent=2))
+        return
+    print(_text(made, sustained))
+    if device:
+        print(f"hours assume {share:.0%} of the {peak:g} TFLOP/s that {device} has at most")
+
+
+def _text(plan: Plan, tflops: float | None) -> str:
+    from ..runner.plan import PROMPT_TOKENS, TOKENS_PER_WORD, hours
+
+    lines = [f"{'dataset':<28}{'queries':>9}{'pairs':>12}{'tokens per query + passage':>30}"]
+    for size in plan.sizes:
+        lengths = f"{size.query_tokens} + {size.passage_tokens}, {size.lengths}"
+        lines.append(f"{size.dataset:<28}{size.queries:>9,}{size.pairs:>12,}{lengths:>30}")
+    lines += ["", f"{'model':<42}{'setting':<16}{'Gtokens':>9}{'PFLOPs':>14}"]
+    for model, setting in dict.fromkeys((cell.model, cell.setting) for cell in plan.cells):
+        cells = [cell for cell in plan.cells if (cell.model, cell.setting) == (model, setting)]
+        tokens, pflops = sum(cell.tokens or 0 for cell in cells), sum(cell.pflops or 0.0 for cell in cells)
+        known = model not in plan.unknown
+        figures = f"{tokens / 1e9:>9,.3f}{pflops:>14,.3f}" if known else f"{'unknown':>9}{'unknown':>14}"
+        lines.append(f"{model:<42}{setting:<16}{figures}")
+    time = hours(plan.pflops, tflops)
+    pairs = sum(one.pairs for one in plan.passes)
+    passes = f"{len(plan.cells)} cells from {len(plan.passes)} forward passes over at most {pairs:,} pairs"
+    at = f", {time:,.2f} hours at {tflops:g} TFLOP/s" if time is not None else ""
+    lines += [
+        "",
+        f"{passes}: {plan.pflops:,.3f} PFLOPs{at}",
+        f"downloads: {plan.download_bytes / 1e9:,.2f} GB where sizes are known",
+        f"estimate: reference FLOPs of mean lengths; {TOKENS_PER_WORD} tokens a word where words are counted; "
+        f"{PROMPT_TOKENS} prompt tokens in decoders; a pass costs what its deepest setting costs",
+    ]
+    return "\n".join(lines)

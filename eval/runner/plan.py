@@ -1,0 +1,187 @@
+"""What an experiment will cost, before anything is fetched, loaded or spent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ...rerankers import flops
+from ...rerankers.errors import InputError
+from ...rerankers.models.config import DecoderConfig, EncoderConfig, read_config
+from ...rerankers.registry import find_spec
+from ...rerankers.settings import Setting
+from ...rerankers.spec import ModelSpec
+from ..data import load_dataset, load_policy
+from ..data.catalog import entries
+from .experiment import Experiment, RerankerEntry
+
+# all-MiniLM-L6-v2's WordPiece makes 1.30 tokens of a word in XQuAD's English paragraphs (SciFact's abstracts: 1.56)
+TOKENS_PER_WORD = 1.3
+WITHOUT_BLANKS = frozenset({"ja", "th", "zh"})
+PROMPT_TOKENS = 14  # the lightweight model's default prompt with its separator; decoders only
+SAMPLE = 1000  # passages whose words are counted
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of a dataset is scored. `lengths` says where the mean token counts come from."""
+
+    dataset: str
+    queries: int
+    pairs: int
+    query_tokens: int
+    passage_tokens: int
+    lengths: str
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """One cell: its tokens and its reference PFLOPs, both None when the model's shape is unknown."""
+
+    dataset: str
+    model: str
+    setting: str
+    queries: int
+    pairs: int
+    tokens: int | None
+    pflops: float | None
+
+
+@dataclass(frozen=True)
+class PlannedPass:
+    """One forward pass over a dataset; as deep as its deepest setting, which it costs."""
+
+    dataset: str
+    model: str
+    settings: tuple[str, ...]
+    pairs: int
+    pflops: float | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Cells, passes and downloads of an experiment. `unknown` names models whose shape is not known."""
+
+    experiment: str
+    sizes: tuple[Size, ...]
+    cells: tuple[PlannedCell, ...]
+    passes: tuple[PlannedPass, ...]
+    download_bytes: int
+    unknown: tuple[str, ...]
+
+    @property
+    def pflops(self) -> float:
+        """Of all passes of known shape."""
+        return sum(one.pflops or 0.0 for one in self.passes)
+
+    def as_json(self, tflops: float | None) -> dict[str, Any]:
+        """Plain values; `hours` at a sustained speed."""
+        return {
+            **asdict(self),
+            "pairs": sum(one.pairs for one in self.passes),
+            "pflops": self.pflops,
+            "tflops": tflops,
+            "hours": hours(self.pflops, tflops),
+        }
+
+
+def hours(pflops: float, tflops: float | None) -> float | None:
+    """Time at a sustained speed in TFLOP/s; None without one."""
+    return pflops * 1000 / tflops / 3600 if tflops else None
+
+
+def make_plan(
+    experiment: Experiment, *, limit: int | None = None, query_tokens: int = 20, passage_tokens: int = 150
+) -> Plan:
+    """The plan of an experiment, from what is known without fetching anything.
+
+    Sizes of published datasets are data. The lengths of datasets that are here (built-in, folders) are estimated from
+    their words; of all others they are `query_tokens` and `passage_tokens`, which include the special tokens.
+    Raises InputError for an unknown model or dataset, or a setting that a model cannot run.
+    """
+    sizes = [_size(name, experiment.first_stage.k, limit, query_tokens, passage_tokens) for name in experiment.datasets]
+    cells: list[PlannedCell] = []
+    passes: list[PlannedPass] = []
+    specs = {entry: find_spec(entry.model) for entry in experiment.rerankers}
+    unknown: list[str] = []
+    for entry, settings in experiment.variants().items():
+        spec = specs[entry]
+        config = read_config(spec.config, spec.name) if spec.config else None
+        if config is None:
+            unknown.append(entry.label)
+        for size in sizes:
+            planned = [_cell(entry, spec, config, setting, size) for setting in settings]
+            cells += planned
+            passes += _passes(settings, planned)
+    return Plan(
+        experiment=experiment.name,
+        sizes=tuple(sizes),
+        cells=tuple(cells),
+        passes=tuple(passes),
+        download_bytes=_downloads(experiment, specs.values()),
+        unknown=tuple(unknown),
+    )
+
+
+def _size(name: str, k: int, limit: int | None, query_tokens: int, passage_tokens: int) -> Size:
+    if name in entries():
+        policy = load_policy(name)
+        if policy.n_queries is None or policy.n_docs is None:
+            raise InputError(f"dataset '{name}': its number of queries or documents is not known; add it to its policy")
+        queries, documents, lengths = policy.n_queries, policy.n_docs, "assumed"
+    else:
+        dataset = load_dataset(name)
+        queries, documents, lengths = len(dataset.queries), len(dataset), "from words"
+        language = dataset.policy.language
+        query_tokens = _tokens(list(dataset.queries.values()), language)
+        passage_tokens = _tokens([text for (_, text), _ in zip(dataset.corpus(), range(SAMPLE))], language)
+    queries = min(queries, limit or queries)
+    return Size(name, queries, queries * min(k, documents), query_tokens, passage_tokens, lengths)
+
+
+def _tokens(texts: Sequence[str], language: str) -> int:
+    """Mean tokens of some texts with two special ones; in languages without blanks a token per character."""
+    lengths = [len(text) if language in WITHOUT_BLANKS else len(text.split()) * TOKENS_PER_WORD for text in texts]
+    return round(sum(lengths) / max(len(lengths), 1)) + 2
+
+
+def _cell(
+    entry: RerankerEntry, spec: ModelSpec, config: DecoderConfig | EncoderConfig | None, setting: Setting, size: Size
+) -> PlannedCell:
+    tokens = pflops = None
+    if config is not None:
+        prompt = PROMPT_TOKENS if isinstance(config, DecoderConfig) else 0
+        limit = entry.max_length or spec.max_length
+        query = min(size.query_tokens, entry.query_max_length or limit * 3 // 4)
+        passage = min(size.passage_tokens, limit if spec.family == "bi-encoder" else limit - query)
+        tokens = size.pairs * (query + passage + prompt)
+        pflops = size.pairs * int(flops.reference(config, spec.family, setting, query, passage, prompt)) / 1e15
+    return PlannedCell(size.dataset, entry.label, setting.name, size.queries, size.pairs, tokens, pflops)
+
+
+def _passes(settings: Sequence[Setting], cells: Sequence[PlannedCell]) -> list[PlannedPass]:
+    together: dict[Any, list[PlannedCell]] = {}
+    for setting, cell in zip(settings, cells, strict=True):
+        together.setdefault(setting.compression, []).append(cell)
+    return [
+        PlannedPass(
+            some[0].dataset,
+            some[0].model,
+            tuple(cell.setting for cell in some),
+            some[0].pairs,
+            None if some[0].pflops is None else max(cell.pflops or 0.0 for cell in some),
+        )
+        for some in together.values()
+    ]
+
+
+def _downloads(experiment: Experiment, specs: Any) -> int:
+    """Bytes of datasets and models by their published sizes; what is shared counts once, what is unknown not at all."""
+    sizes: dict[str, int] = {}
+    for name in experiment.datasets:
+        policy = load_policy(name)
+        sizes[f"data {policy.archive or name}"] = policy.download_bytes or 0
+    for spec in specs:
+        sizes[f"model {spec.source}"] = spec.download_bytes or 0
+    return sum(sizes.values())

@@ -1,0 +1,91 @@
+"""`rerankbench plan`: counts that follow from sizes, and nothing fetched."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from beir_folder import write_beir
+from rerankbench.eval.cli import main
+from rerankbench.eval.runner.experiment_file import parse_experiment
+from rerankbench.eval.runner.plan import hours, make_plan
+from rerankbench.rerankers import Setting, flops, load_spec
+from rerankbench.rerankers.errors import InputError
+from rerankbench.rerankers.models.config import read_config
+
+LIGHT = "bge-reranker-v2.5-gemma2-lightweight"
+
+
+def experiment(**keys: Any):
+    return parse_experiment({"name": "x", "datasets": ["beir/nfcorpus"], **keys}, "here")
+
+
+def test_published_sizes_and_assumed_lengths():
+    rerankers = [{"model": LIGHT, "cutoff_layers": [25, None], "compress": [{"ratio": 2, "layers": [8]}]}]
+    plan = make_plan(experiment(rerankers=rerankers), query_tokens=20, passage_tokens=150)
+    assert [(s.queries, s.pairs, s.lengths) for s in plan.sizes] == [(323, 32300, "assumed")]
+    cut, deep = plan.cells
+    config = read_config(load_spec(LIGHT).config)
+    pair = int(flops.reference(config, "lightweight", Setting(25, 2, (8,)), 20, 150, 14))
+    assert cut.pflops == pytest.approx(32300 * pair / 1e15)
+    assert cut.tokens == 32300 * (20 + 150 + 14)
+    (single,) = plan.passes
+    assert single.settings == ("L25-r2@8", "r2@8")
+    assert single.pflops == deep.pflops == plan.pflops
+
+
+def test_settings_without_a_common_pass_are_added():
+    rerankers = [{"model": LIGHT, "compress": [None, {"ratio": 2, "layers": [8]}]}]
+    plan = make_plan(experiment(rerankers=rerankers))
+    assert len(plan.passes) == 2
+    assert plan.pflops == pytest.approx(sum(cell.pflops or 0 for cell in plan.cells))
+
+
+def test_lengths_of_a_folder_are_measured(tmp_path: Path):
+    folder = write_beir(tmp_path / "tea")
+    plan = make_plan(experiment(datasets=[str(folder)], rerankers=[{"model": "all-minilm-l6-v2"}]))
+    (size,) = plan.sizes
+    assert (size.queries, size.pairs, size.lengths) == (2, 2 * 4, "from words")  # no more pairs than documents
+    assert 2 < size.query_tokens < size.passage_tokens < 20
+
+
+def test_length_limit_holds():
+    limited = experiment(rerankers=[{"model": LIGHT, "max_length": 64}])
+    short, long = (make_plan(limited, passage_tokens=tokens).pflops for tokens in (60, 6000))
+    assert short == long
+
+
+def test_shared_archive_is_fetched_once():
+    forums = ["beir/cqadupstack/android", "beir/cqadupstack/english"]
+    one, two = (make_plan(experiment(datasets=names)).download_bytes for names in (forums[:1], forums))
+    assert one == two > 0
+
+
+def test_limit():
+    assert make_plan(experiment(), limit=5).sizes[0].pairs == 500
+
+
+def test_unknown_names_and_impossible_settings():
+    with pytest.raises(InputError, match="did you mean"):
+        make_plan(experiment(rerankers=[{"model": "bge-reranker-bse"}]))
+    with pytest.raises(InputError, match="cutoff_layer 3"):
+        make_plan(experiment(rerankers=[{"model": LIGHT, "cutoff_layers": [3]}]))
+
+
+def test_hours():
+    assert hours(3600.0, 1000.0) == 1.0
+    assert hours(1.0, None) is None
+
+
+def test_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.setattr("sys.argv", ["rerankbench", "plan", "quickstart", "--device", "h100-sxm", "--json"])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert not stop.value.code
+    report = json.loads(capsys.readouterr().out)
+    assert report["tflops"] == pytest.approx(0.4 * 989)
+    assert len(report["cells"]) == 5 * 6
+    assert len(report["passes"]) == 5
+    assert report["hours"] == pytest.approx(report["pflops"] * 1000 / report["tflops"] / 3600)
