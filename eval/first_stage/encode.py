@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import logging
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -57,7 +59,8 @@ class SentenceEncoder:
         """Raises InputError when the extra is not installed, the model is not found or does not fit."""
         try:
             from sentence_transformers import SentenceTransformer
-            from sentence_transformers.models import Normalize, Pooling, Transformer
+
+            parts: Any = importlib.import_module("sentence_transformers.models")  # a shim without types since release 5
         except ImportError as err:
             raise InputError(
                 f"retriever '{spec.name}' needs sentence-transformers: pip install \"rerankbench[dense]\""
@@ -65,14 +68,14 @@ class SentenceEncoder:
         folder = resolve(spec.source, spec.revision).folder
         dtype = compute_dtype(spec, device)
         try:
-            words = Transformer(
-                str(folder), max_seq_length=spec.passage_max_length, **_model_arguments(Transformer, dtype)
+            words = parts.Transformer(
+                str(folder), max_seq_length=spec.passage_max_length, **_model_arguments(parts.Transformer, dtype)
             )
         except (OSError, ValueError, KeyError) as err:
             raise InputError(f"{folder}: cannot be loaded as a text encoder: {' '.join(str(err).split())}") from err
         size = int(words.auto_model.config.hidden_size)
-        pooling = Pooling(size, pooling_mode=_POOLING[spec.pooling])
-        modules = [words, pooling, *([Normalize()] if spec.normalise else [])]
+        pooling = parts.Pooling(size, pooling_mode=_POOLING[spec.pooling])
+        modules = [words, pooling, *([parts.Normalize()] if spec.normalise else [])]
         self._model = SentenceTransformer(modules=modules, device=device)
         self._spec, self.dimensions = spec, size
         tokenizer = self._model.tokenizer
@@ -100,8 +103,6 @@ class SentenceEncoder:
 
 def _model_arguments(transformer: Any, dtype: str) -> dict[str, Any]:
     """sentence-transformers renamed the keyword in release 5."""
-    import inspect
-
     import torch
 
     accepted = inspect.signature(transformer.__init__).parameters
