@@ -28,22 +28,32 @@ def to_text(report: Report) -> str:
 
 
 def to_markdown(report: Report) -> str:
-    """For a GitHub step summary or a comment: verdict, table, and what was found behind a fold."""
+    """For a GitHub step summary or a comment: verdict, what was found, then all figures; what is OK is folded."""
     lines = [f"### Regression check: {'passed ✅' if report.passed else 'failed ❌'}", "", summary(report), ""]
-    lines += ["| | cell | metric | accepted | now | change | p (Holm) |", "|---|---|---|---:|---:|---:|---:|"]
-    for cell in report.cells:
-        for figures in _figures(cell):
-            mark = f"{_MARKS.get(cell.status, '❌')} {cell.status}"
-            lines.append("| " + " | ".join((mark, f"`{cell.key}`", *figures)) + " |")
-    told, remarks = _told(report), _remarks(report)
-    if told or remarks:
-        opened = "" if report.passed else " open"
-        lines += ["", f"<details{opened}><summary>What was found</summary>", ""]
-        for heading, texts in told:
-            lines += [f"- {heading}", *(f"  - {_escape_markdown(text)}" for text in texts)]
-        lines += [f"- {_cells(n)}: {_escape_markdown(text)}" for text, n in remarks.items()]
-        lines += ["", "</details>"]
+    fine = [cell for cell in report.cells if cell.status == "OK"]
+    if moved := [cell for cell in report.cells if cell.status != "OK"]:
+        lines += [*_markdown_table(moved), ""]
+    for heading, texts in _told(report):
+        lines += [f"- {heading}", *(f"  - {_escape_markdown(text)}" for text in texts)]
+    lines += [f"- {_cells(n)}: {_escape_markdown(text)}" for text, n in _remarks(report).items()]
+    if fine:
+        lines += [
+            "",
+            f"<details><summary>{_cells(len(fine))} OK</summary>",
+            "",
+            *_markdown_table(fine),
+            "",
+            "</details>",
+        ]
     return "\n".join(lines) + "\n"
+
+
+def _markdown_table(cells: Sequence[CellCheck]) -> list[str]:
+    lines = ["| | cell | metric | accepted | now | change | p (Holm) |", "|---|---|---|---:|---:|---:|---:|"]
+    for cell in cells:
+        mark = f"{_MARKS.get(cell.status, '❌')} {cell.status}"
+        lines += ["| " + " | ".join((mark, f"`{cell.key}`", *figures)) + " |" for figures in _figures(cell)]
+    return lines
 
 
 def to_junit(report: Report) -> str:
