@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,18 @@ from ...rerankers.errors import InputError
 from .. import metrics
 from ..data import Dataset
 from ..first_stage import Candidates, write_run
-from ..results import PER_QUERY_COLUMNS, Cell, Cost, Counts, Flops, Manifest, Tokens, cell_path, load_manifest
+from ..results import (
+    PER_QUERY_COLUMNS,
+    Cell,
+    Cost,
+    Counts,
+    Flops,
+    Manifest,
+    Tokens,
+    cell_path,
+    load_cells,
+    load_manifest,
+)
 from .identity import digest
 from .store import write_atomically
 
@@ -117,6 +128,14 @@ def write_cell(target: Target, inputs: Inputs, measured: Measured, provenance: d
     shutil.rmtree(path, ignore_errors=True)
     temporary.replace(path)
     return Cell(path, manifest)
+
+
+def remove_stale(root: Path, experiment: str, cells: Sequence[Cell]) -> None:
+    """Removes cells that an earlier form of the experiment left, so that no table mixes the two. Scores stay."""
+    kept = {cell.path for cell in cells}
+    for cell in load_cells([root]):
+        if cell.path not in kept and cell.manifest.experiment == experiment:
+            shutil.rmtree(cell.path)
 
 
 def as_run(pairs: pd.DataFrame) -> dict[str, dict[str, float]]:

@@ -19,6 +19,8 @@ class Progress:
     def __init__(self, title: str, pairs: int, stored: int) -> None:
         self.title, self.pairs, self.stored, self.done = title, pairs, stored, 0
         self.start = self.last = perf_counter()
+        kept = f", {stored:,} of them stored already" if stored else ""
+        log.info("%s: %s pairs%s", title, f"{pairs:,}", kept)
         self.bar = tqdm(
             total=pairs,
             initial=stored,
@@ -28,8 +30,6 @@ class Progress:
             leave=False,
             disable=not sys.stderr.isatty(),
         )
-        kept = f", {stored:,} of them stored already" if stored else ""
-        log.info("%s: %s pairs%s", title, f"{pairs:,}", kept)
 
     def add(self, pairs: int) -> None:
         """Some more pairs are stored."""

@@ -22,7 +22,7 @@ from ...rerankers.settings import Setting
 from ..data import load_dataset
 from ..first_stage import imported_candidates, retrieve
 from ..results import FIRST_STAGE, SCHEMA_VERSION, Cell
-from .cells import Inputs, Measured, Target, write_cell
+from .cells import Inputs, Measured, Target, remove_stale, write_cell
 from .cost import PassCost, block_cost, cell_flops, cell_tokens, pair_flops
 from .engine import LocalEngine
 from .experiment import Experiment, RerankerEntry
@@ -68,7 +68,9 @@ def run_experiment(
                 cells[one.dataset.name] += model.run(one)
             del model
             _free_memory()
-        return [cell for name in names for cell in cells[name]]
+        found = [cell for name in names for cell in cells[name]]
+        remove_stale(out, experiment.name, found)
+        return found
 
 
 def _prepare(experiment: Experiment, name: str, out: Path, limit: int | None) -> Inputs:

@@ -18,11 +18,12 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ...rerankers.api import Scored
-from ...rerankers.errors import InputError
+from ...rerankers.errors import InputError, ScoreError
 from ...rerankers.settings import Setting
 from .identity import digest
 
@@ -97,8 +98,10 @@ class Group:
         write_atomically(self.folder / "group.json", json.dumps(content, indent=1, sort_keys=True).encode())
 
     def write(self, block: Block, scored: Scored, cost: dict[str, Any]) -> None:
-        """Stores a block. `cost` gets the time that storing took."""
+        """Stores a block. `cost` gets the time that storing took. Raises ScoreError for NaN or infinity."""
         start = perf_counter()
+        if not np.isfinite(scored.scores).all():
+            raise ScoreError(f"{self.path(block)}: not stored, its scores hold NaN or infinity")
         query_ids = [query for query, docs in block.candidates for _ in docs]
         doc_ids = [doc for _, docs in block.candidates for doc in docs]
         scores = {s.name: row for s, row in zip(self.settings, scored.scores, strict=True)}

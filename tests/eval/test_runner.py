@@ -198,6 +198,16 @@ def test_overwrite_starts_anew(tmp_path: Path):
     assert len(log_lines(log)) == 2 * 2 * 11 * 8
 
 
+def test_cells_of_an_earlier_form_are_removed(tmp_path: Path):
+    run(tmp_path)
+    run(tmp_path, name="other", datasets=["three"])
+    cells = run(tmp_path, rerankers=[{"model": "fake", "cutoff_layers": [2]}], datasets=["one"])
+    names = {(c.manifest.experiment, c.manifest.dataset, c.manifest.setting) for c in load_cells([tmp_path])}
+    assert {name[1:] for name in names if name[0] == "trial"} == {("one", "first-stage"), ("one", "L2")}
+    assert len(cells) == 2
+    assert len(names) == 2 + 4  # another experiment's cells stay
+
+
 def test_unusable_score_stops_but_keeps_what_is_stored(tmp_path: Path):
     log = tmp_path / "log"
     model = FakeReranker(log)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from rerankbench.eval.runner.store import Block, Group, locked, plan_blocks, plan_groups
 from rerankbench.rerankers.api import Executed, Scored
-from rerankbench.rerankers.errors import InputError
+from rerankbench.rerankers.errors import InputError, ScoreError
 from rerankbench.rerankers.settings import Setting
 
 BASE = {"reranker": {"model": "m"}, "candidates": "abc"}
@@ -62,6 +62,19 @@ def test_bytes_depend_on_the_scores_alone(tmp_path: Path):
     for block in plan_blocks(CANDIDATES, 4):
         assert one.path(block).read_bytes() == two.path(block).read_bytes()
     assert (one.folder / "group.json").read_bytes() == (two.folder / "group.json").read_bytes()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_unusable_scores_are_never_stored(tmp_path: Path, value: float):
+    (group,) = plan_groups(tmp_path, BASE, [L1], 4)
+    group.open()
+    block = plan_blocks(CANDIDATES, 4)[0]
+    bad = scored(block, 1)
+    bad.scores[0, 2] = value
+    with pytest.raises(ScoreError, match="NaN or infinity"):
+        group.write(block, bad, cost())
+    assert group.stored(block) is None
+    assert not list(group.folder.glob("block-*"))
 
 
 def test_groups_share_passes_by_compression(tmp_path: Path):
