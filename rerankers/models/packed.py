@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -49,7 +50,7 @@ class Packed:
         """Pack token ids, and token types of the same lengths."""
 
         def flat(rows: Sequence[Sequence[int]]) -> Tensor:
-            return torch.tensor(list(itertools.chain.from_iterable(rows)), dtype=torch.int64).to(device)
+            return torch.from_numpy(np.fromiter(itertools.chain.from_iterable(rows), np.int64)).to(device)
 
         return cls(flat(sequences), None if types is None else flat(types), [len(s) for s in sequences])
 
