@@ -27,7 +27,7 @@ def evaluate(
     from ..metrics import mean
     from ..metrics import per_query as judge
 
-    names = [name.strip() for name in metrics.split(",") if name.strip()]
+    names = [name.strip() for name in metrics.split(",")]
     scores, judged = read_run(run), read_qrels(qrels)
     values = judge(scores, judged, names)
     means = {name: mean(column.values()) for name, column in values.items()}
