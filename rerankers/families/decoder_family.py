@@ -50,6 +50,7 @@ class DecoderFamily:
     adapter: ClassVar[str]
     model_types: ClassVar[tuple[str, ...]]
     default_prompt: ClassVar[str]
+    layer_heads: ClassVar[bool] = True
     compresses: ClassVar[bool] = False
 
     def __init__(self, spec: ModelSpec, files: Resolved, options: LoadOptions):
@@ -59,6 +60,9 @@ class DecoderFamily:
                 f"{files.folder / 'config.json'}: model_type '{files.config['model_type']}' does not fit the family of "
                 f"model '{spec.name}', which runs {', '.join(self.model_types)}"
             )
+        if self.layer_heads != (config.start_layer is not None):
+            heads = "one output head per layer" if self.layer_heads else "a vocabulary head"
+            raise InputError(f"{files.folder / 'config.json'}: the family of model '{spec.name}' needs {heads}")
         device = resolve_device(options.device)
         dtype = resolve_dtype(options.dtype, device)
         self.spec, self.files, self.options, self.config = spec, files, options, config

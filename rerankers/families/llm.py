@@ -14,6 +14,7 @@ class LlmReranker(DecoderFamily):
     adapter = "llm/1"
     model_types = ("gemma", "gemma2")
     default_prompt = "answer_yes_no"
+    layer_heads = False
 
     def __init__(self, spec: ModelSpec, files: Resolved, options: LoadOptions):
         super().__init__(spec, files, options)

@@ -180,8 +180,12 @@ def _decoder(raw: Mapping[str, Any], where: str) -> DecoderConfig:
     head_dim = raw.get("head_dim") or hidden // heads
     # Gemma-1 runs the tanh approximation although its config.json says `gelu` (transformers, GemmaMLP)
     activation = raw.get("hidden_activation") or ("gelu_pytorch_tanh" if gemma else raw.get("hidden_act", "silu"))
-    layerwise = raw.get("layer_wise", False) if kind == "cost_wise_gemma" else raw.get("head_multi", False)
+    layerwise = (
+        raw.get("layer_wise", False) if kind == "cost_wise_gemma" else raw.get("head_multi", "start_layer" in raw)
+    )
     scalar_heads = kind in ("cost_wise_gemma", "minicpm") and bool(layerwise)
+    if scalar_heads and raw.get("head_type", "simple") != "simple":
+        raise InputError(f"{where}: head_type '{raw['head_type']}' is not implemented, only 'simple'")
     return DecoderConfig(
         layers=layers,
         hidden=hidden,
