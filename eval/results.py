@@ -90,7 +90,8 @@ class Manifest(_Record):
     """Everything about one cell. `identity` is the SHA-256 of the canonical JSON of `identity_parts`.
 
     `partial` says why a cell does not stand for its dataset: `{"limit": 10}` or `{"sample": 50, "seed": 0}`;
-    None when it is whole. `metrics` are means over judged queries, as fractions.
+    None when it is whole. `metrics` are means over judged queries, as fractions; `intervals` are the 95 % bootstrap
+    intervals of those means over queries, where the queries are a sample.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -103,6 +104,7 @@ class Manifest(_Record):
     identity_parts: dict[str, Any]
     partial: dict[str, Any] | None = None
     metrics: dict[str, float]
+    intervals: dict[str, tuple[float, float]] = Field(default_factory=dict)
     counts: Counts
     flops: Flops | None = None
     tokens: Tokens | None = None

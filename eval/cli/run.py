@@ -27,8 +27,13 @@ def run(
     limit: Annotated[
         int | None, typer.Option(min=1, help="Only the first N queries of each dataset; results are marked as partial.")
     ] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option(min=1, help="A sample of N queries of each dataset, with intervals; results are marked."),
+    ] = None,
+    sample_seed: Annotated[int, typer.Option(min=0, help="Another seed is another sample.")] = 0,
     out: Annotated[
-        Path | None, typer.Option(help="Output folder; default results/runs/NAME, or NAME-limit-N with --limit.")
+        Path | None, typer.Option(help="Output folder; default results/runs/NAME, or NAME-limit-N, NAME-sample-N.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Drop what the folder holds and start anew.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the cells as JSON instead of a table.")] = False,
@@ -45,6 +50,7 @@ def run(
     import sys
 
     from ...rerankers.registry import find_spec
+    from ..first_stage.retriever import BM25, load_retriever
     from ..runner.experiment_file import load_experiment
     from ..runner.run import run_experiment
     from ..tables import render
@@ -54,10 +60,15 @@ def run(
     wanted = load_experiment(experiment, set_ or ())
     for entry in wanted.rerankers:
         find_spec(entry.model)  # an unknown name is told before any work
+    if wanted.first_stage.retriever not in (None, BM25):
+        load_retriever(str(wanted.first_stage.retriever))
     suffix = "" if limit is None else f"-limit-{limit}"
+    suffix += "" if sample is None else f"-sample-{sample}" + (f"-seed-{sample_seed}" if sample_seed else "")
     folder = out or Path("results/runs") / f"{wanted.name}{suffix}"
     command = shlex.join(["rerankbench", *sys.argv[1:]])
-    cells = run_experiment(wanted, folder, limit=limit, overwrite=overwrite, command=command)
+    cells = run_experiment(
+        wanted, folder, limit=limit, sample=sample, sample_seed=sample_seed, overwrite=overwrite, command=command
+    )
     metric = "nDCG@10" if "nDCG@10" in wanted.metrics else wanted.metrics[0]
     print(render(cells, metric=metric, format="json" if as_json else "text"), end="")
     print(f"results: {folder}", file=sys.stderr)

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ...rerankers.errors import InputError
 from .. import metrics
 from ..data import Dataset
 from ..first_stage import Candidates, write_run
+from ..gate.statistics import bootstrap_interval
 from ..results import (
     PER_QUERY_COLUMNS,
     Cell,
@@ -31,10 +33,15 @@ from .store import write_atomically
 
 Run = Mapping[str, Mapping[str, float]]
 
+_RESAMPLES = 1999  # enough for an interval that is printed with two digits
+
 
 @dataclass(frozen=True)
 class Inputs:
-    """One dataset of a run with its candidates. `partial` is `{"limit": N}` when it was cut down."""
+    """One dataset of a run with its candidates.
+
+    `partial` is `{"limit": N}` or `{"sample": N, "seed": S}` when it was cut down.
+    """
 
     dataset: Dataset
     candidates: Candidates
@@ -103,6 +110,7 @@ def write_cell(target: Target, inputs: Inputs, measured: Measured, provenance: d
         identity_parts=target.identity,
         partial=inputs.partial,
         metrics={name: metrics.mean(column.values()) for name, column in values.items()},
+        intervals=_intervals(values, inputs.partial),
         counts=Counts(
             queries=len(table),
             missing=int((table["candidates"] == 0).sum()),
@@ -128,6 +136,18 @@ def write_cell(target: Target, inputs: Inputs, measured: Measured, provenance: d
     shutil.rmtree(path, ignore_errors=True)
     temporary.replace(path)
     return Cell(path, manifest)
+
+
+def _intervals(
+    values: Mapping[str, Mapping[str, float]], partial: Mapping[str, int] | None
+) -> dict[str, tuple[float, float]]:
+    """Of every mean where the queries are a sample. Drawn as if the sample were a simple one, so none is too narrow."""
+    if partial is None or "sample" not in partial:
+        return {}
+    return {
+        name: bootstrap_interval(np.array([*column.values()]), resamples=_RESAMPLES, seed=partial["seed"])
+        for name, column in values.items()
+    }
 
 
 def remove_stale(root: Path, experiment: str, cells: Sequence[Cell]) -> None:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from ...rerankers.options import HeadPolicy, LoadOptions, SoftcapPolicy, TextOptions, Truncation
 from ...rerankers.settings import Setting
 from ..metrics import DEFAULT_METRICS, parse_metric
+from ..published import load_published
 
 
 class _Part(BaseModel):
@@ -19,17 +20,31 @@ class _Part(BaseModel):
 
 
 class FirstStage(_Part):
-    """Where candidates come from: BM25, or runs that exist (`{dataset}` in the path stands for the name)."""
+    """Where candidates come from: a retriever, or runs that exist (`{dataset}` in the path stands for the name)."""
 
-    retriever: Literal["bm25"] | None = None
+    retriever: str | None = Field(
+        default=None, description="bm25, a name in configs/retrievers, or the path of a retriever's YAML file"
+    )
     run: str | dict[str, str] | None = Field(default=None, description="a run file, or dataset name -> run file")
     k: int = Field(default=100, ge=1, description="candidates per query")
+    check: str | None = Field(
+        default=None, description="a published table whose first stage must be met before anything is reranked"
+    )
+    tolerance: float | None = Field(
+        default=None, ge=0, description="for `check`, in points of the metric x 100; default: the table's"
+    )
+    on_mismatch: Literal["stop", "warn"] = "stop"
 
     @model_validator(mode="after")
     def _one_source(self) -> FirstStage:
         if (self.retriever is None) == (self.run is None):
-            raise ValueError("give either 'retriever: bm25' or 'run: PATH'")
+            raise ValueError("give either 'retriever: NAME' or 'run: PATH'")
         return self
+
+    @property
+    def label(self) -> str | None:
+        """What tables call the retriever; None when runs are imported."""
+        return self.retriever and _stem(self.retriever)
 
     def run_file(self, dataset: str) -> Path | None:
         """The run to import for a dataset; None when the candidates are retrieved."""
@@ -83,7 +98,7 @@ class RerankerEntry(_Part):
     @property
     def label(self) -> str:
         """The folder and column name of this entry's cells: its name, or the last part of the model's."""
-        return self.name or Path(self.model.removesuffix(".yaml").removesuffix(".yml")).name
+        return self.name or _stem(self.model)
 
     def settings(self) -> list[Setting]:
         """Cutoffs x compressions without repeats; the first of equal ones keeps its place."""
@@ -140,6 +155,14 @@ class Experiment(_Part):
         return self
 
     @model_validator(mode="after")
+    def _checked(self) -> Experiment:
+        if self.first_stage.check is not None:
+            metric = load_published(self.first_stage.check).metric
+            if metric not in self.metrics:
+                raise ValueError(f"metrics: {metric} is needed for first_stage.check; add it")
+        return self
+
+    @model_validator(mode="after")
     def _labels(self) -> Experiment:
         for index, entry in enumerate(self.rerankers):
             for other in self.rerankers[:index]:
@@ -165,6 +188,11 @@ class Experiment(_Part):
         for entry in self.rerankers:
             merged.setdefault(entry.label, (entry, []))[1].extend(entry.settings())
         return {entry: list(dict.fromkeys(settings)) for entry, settings in merged.values()}
+
+
+def _stem(name: str) -> str:
+    """The name in a path of a YAML file; a name as it is."""
+    return Path(name.removesuffix(".yaml").removesuffix(".yml")).name
 
 
 def _options(entry: RerankerEntry) -> dict[str, Any]:

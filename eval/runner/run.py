@@ -26,11 +26,12 @@ from .cells import Inputs, Measured, Target, remove_stale, write_cell
 from .cost import PassCost, block_cost, cell_flops, cell_tokens, pair_flops
 from .engine import LocalEngine
 from .experiment import Experiment, RerankerEntry
-from .limited import LimitedDataset
+from .first_stage_check import check_first_stage
 from .peak import device_name
 from .progress import Progress
 from .provenance import environment, now
 from .store import Group, locked, plan_blocks, plan_groups
+from .subset import first_queries, sampled_queries
 
 log = logging.getLogger("rerankbench")
 
@@ -42,26 +43,35 @@ def run_experiment(
     out: Path,
     *,
     limit: int | None = None,
+    sample: int | None = None,
+    sample_seed: int = 0,
     overwrite: bool = False,
     load: Loader = load_from_registry,
     command: str | None = None,
 ) -> list[Cell]:
     """Scores what is not stored yet below `out` and writes every cell. Dataset by dataset, the first stage first.
 
-    `limit` keeps the first queries of each dataset and marks every result as partial. `overwrite` drops what is
-    stored. Raises InputError or ScoreError; whatever was stored by then is kept and continued by the next call.
+    `limit` keeps the first queries of each dataset, `sample` a stratified sample of so many (see `subset`); both mark
+    every result as partial. `overwrite` drops what is stored. Raises InputError or ScoreError; whatever was stored by
+    then is kept and continued by the next call.
     """
     with locked(out):
         if overwrite:
             for name in ("cells", "scores", "candidates"):
                 shutil.rmtree(out / name, ignore_errors=True)
         shared = {"experiment": experiment.model_dump(mode="json"), "command": command, **environment()}
-        inputs = [_prepare(experiment, name, out, limit) for name in experiment.datasets]
+        cut = _cut(limit, sample, sample_seed)
+        inputs: list[Inputs] = []
+        first_stages: list[Cell] = []
+        for name in experiment.datasets:
+            one = _prepare(experiment, name, out, cut)
+            if any(one.dataset.name == other.dataset.name for other in inputs):
+                raise InputError(f"datasets: two of them are called '{one.dataset.name}'; rename one folder")
+            inputs.append(one)
+            first_stages.append(_first_stage_cell(experiment, out, one, shared))
+            check_first_stage(experiment, first_stages)
         names = [one.dataset.name for one in inputs]
-        for name in names:
-            if names.count(name) > 1:
-                raise InputError(f"datasets: two of them are called '{name}'; rename one folder")
-        cells = {one.dataset.name: [_first_stage_cell(experiment, out, one, shared)] for one in inputs}
+        cells = {name: [cell] for name, cell in zip(names, first_stages)}
         for entry, settings in experiment.variants().items():
             model = _Model(experiment, entry, settings, out, load, shared)
             for one in inputs:
@@ -73,25 +83,40 @@ def run_experiment(
         return found
 
 
-def _prepare(experiment: Experiment, name: str, out: Path, limit: int | None) -> Inputs:
-    dataset = load_dataset(name)
-    folder = out / "candidates"
+def _cut(limit: int | None, sample: int | None, seed: int) -> dict[str, int]:
+    if limit is not None and sample is not None:
+        raise InputError("--limit and --sample: give one of them")
     if limit is not None:
-        dataset, folder = LimitedDataset(dataset, limit), folder / f"limit-{limit}"
+        return {"limit": limit}
+    return {} if sample is None else {"sample": sample, "seed": seed}
+
+
+def _prepare(experiment: Experiment, name: str, out: Path, cut: dict[str, int]) -> Inputs:
+    dataset = whole = load_dataset(name)
+    folder = out / "candidates"
+    if cut:
+        folder /= "-".join(f"{key}-{value}" for key, value in cut.items())
+        if "limit" in cut:
+            dataset = first_queries(whole, cut["limit"])
+        else:
+            dataset = sampled_queries(whole, cut["sample"], cut["seed"])
+            if len(dataset.queries) == len(whole.queries):
+                cut = {}  # a sample of all queries is the dataset
     stage = experiment.first_stage
     run_file = stage.run_file(name)
     if run_file is not None:
         candidates = imported_candidates(dataset, run_file, stage.k, folder)
     else:
-        candidates = retrieve(stage.retriever or "bm25", dataset, stage.k, folder)
+        device = experiment.engine.device
+        candidates = retrieve(stage.retriever or "bm25", dataset, stage.k, folder, device=device)
     for warning in (*dataset.warnings, *candidates.warnings):
         log.warning("%s: %s", dataset.name, warning)
-    return Inputs(dataset, candidates, None if limit is None else {"limit": limit})
+    return Inputs(dataset, candidates, cut or None)
 
 
 def _first_stage_cell(experiment: Experiment, out: Path, inputs: Inputs, shared: dict[str, Any]) -> Cell:
     source = inputs.candidates.source
-    model = experiment.first_stage.retriever or Path(str(source["run"])).name.removesuffix(".gz").rsplit(".", 1)[0]
+    model = experiment.first_stage.label or Path(str(source["run"])).name.removesuffix(".gz").rsplit(".", 1)[0]
     identity = {"schema": SCHEMA_VERSION, "first_stage": source, **inputs.identity()}
     target = Target(out, experiment.name, model, FIRST_STAGE, identity, experiment.metrics)
     if (done := target.existing(inputs)) is not None:

@@ -26,6 +26,8 @@ COLUMNS = (
     "difference",
     "verdict",
     "manifest",
+    "low",  # 95 % interval of the value, where queries were sampled
+    "high",
 )
 
 
@@ -69,6 +71,7 @@ def _line(
         _number(compared.difference) if compared else "",
         compared.verdict if compared else "",
         figure.cells[0].path / "manifest.json" if level == "cell" and figure.cells else "",
+        *map(_number, figure.interval or (None, None)),
     ]
 
 

@@ -24,6 +24,7 @@ def _cell(cell: Cell, metric: str, published: PublishedTable | None) -> dict[str
         "model": m.model,
         "setting": m.setting,
         "metrics": m.metrics,
+        "intervals": m.intervals,
         "flops": m.flops.model_dump() if m.flops else None,
         "partial": m.partial,
         "counts": m.counts.model_dump(),

@@ -17,6 +17,7 @@ class Figure:
         score: the metric x 100; None when it is not run, or when only some of a mean's figures are.
         have, of: how many of a mean's figures there are, of how many; 1 of 1 for a cell.
         partial: why the score does not stand for what the row is called, one phrase per reason.
+        interval: 95 % interval of the score, where queries were sampled.
         flops, full: reference FLOPs per query, of the setting and of the same model at full depth and uncompressed;
             None where they were not measured.
         cells: what the figure was made of.
@@ -26,6 +27,7 @@ class Figure:
     have: int = 1
     of: int = 1
     partial: tuple[str, ...] = ()
+    interval: tuple[float, float] | None = None
     flops: float | None = None
     full: float | None = None
     cells: tuple[Cell, ...] = ()
@@ -48,6 +50,7 @@ def figure(cell: Cell, metric: str) -> Figure:
     return Figure(
         score=100 * manifest.metrics[metric],
         partial=(reason(manifest.partial),) if manifest.partial else (),
+        interval=tuple(100 * end for end in ends) if (ends := manifest.intervals.get(metric)) else None,
         flops=flops.reference / queries if flops and queries else None,
         full=flops.full / queries if flops and queries else None,
         cells=(cell,),
@@ -63,10 +66,23 @@ def macro(figures: Sequence[Figure]) -> Figure:
         have=have,
         of=len(figures),
         partial=tuple(dict.fromkeys(reason for f in figures for reason in f.partial)),
+        interval=_macro_interval(figures),
         flops=_mean([f.flops for f in figures]) if complete else None,
         full=_mean([f.full for f in figures]) if complete else None,
         cells=tuple(cell for f in figures for cell in f.cells),
     )
+
+
+def _macro_interval(figures: Sequence[Figure]) -> tuple[float, float] | None:
+    """Datasets are sampled independently, so their deviations add as squares; whole datasets add none."""
+    scores = [f.score for f in figures if f.score is not None]
+    if len(scores) < len(figures) or not any(f.interval for f in figures):
+        return None
+    sampled = [(f.score, *f.interval) for f in figures if f.interval and f.score is not None]
+    mean, count = sum(scores) / len(scores), len(scores)
+    below = sum((score - low) ** 2 for score, low, _ in sampled) ** 0.5 / count
+    above = sum((high - score) ** 2 for score, _, high in sampled) ** 0.5 / count
+    return mean - below, mean + above
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -110,6 +110,8 @@ def _line(
 
 
 def _text(figure: Figure) -> str:
+    if figure.interval is not None:
+        return f"{figure.score:.2f} ({figure.interval[0]:.2f} to {figure.interval[1]:.2f})"
     if figure.score is not None:
         return f"{figure.score:.2f}"
     return f"{_NONE} ({figure.have} of {figure.of})" if figure.have else "not run"

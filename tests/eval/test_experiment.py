@@ -55,7 +55,7 @@ BAD = [
     ("datasets: [a]\nrerankers: [{model: m, max_length: long}]", "rerankers.0.max_length: must be a whole number"),
     ("datasets: [a]\nrerankers: [{model: m, head_policy: first}]", "head_policy: must be 'released' or 'by_layer'"),
     ("datasets: [a]\nrerankers: [{model: m}, {model: m, dtype: float32}]", "'m' appears before with other options"),
-    ("datasets: [a]\nfirst_stage: {k: 10}", "first_stage: give either 'retriever: bm25' or 'run: PATH'"),
+    ("datasets: [a]\nfirst_stage: {k: 10}", "first_stage: give either 'retriever: NAME' or 'run: PATH'"),
     ("datasets: [a]\nfirst_stage: {retriever: bm25, run: x}", "first_stage: give either"),
     (
         "datasets: [a]\nfirst_stage: {retriever: bm25, k: 0}",
