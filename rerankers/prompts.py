@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from functools import cache
 
 import yaml
@@ -19,10 +20,10 @@ def prompts() -> dict[str, str]:
 def resolve_prompt(prompt: str) -> str:
     """The text of a named prompt, or the given text itself.
 
-    Raises InputError for a single word that is no name: it is a misspelt name, not a text.
+    Raises InputError for a single word that looks like a name misspelt.
     """
     if prompt in prompts():
         return prompts()[prompt]
-    if prompt.isidentifier():
+    if prompt.isidentifier() and ("_" in prompt or difflib.get_close_matches(prompt, prompts())):
         raise InputError(f"prompt '{prompt}' is not a name in prompts.yaml{suggest(prompt, prompts())}")
     return prompt
