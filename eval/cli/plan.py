@@ -61,14 +61,21 @@ def _text(plan: Plan, tflops: float | None) -> str:
         known = model not in plan.unknown
         figures = f"{tokens / 1e9:>9,.3f}{pflops:>14,.3f}" if known else f"{'unknown':>9}{'unknown':>14}"
         lines.append(f"{model:<42}{setting:<16}{figures}")
-    time = hours(plan.pflops, tflops)
+    if plan.encodings:
+        documents = sum(one.documents for one in plan.encodings)
+        known = all(one.pflops is not None for one in plan.encodings)
+        cost = f"{plan.encoding_pflops:,.3f} PFLOPs, {plan.disk_bytes / 1e9:,.2f} GB of vectors on disk"
+        lines += ["", f"first stage: {documents:,} documents to encode: {cost if known else 'cost unknown'}"]
+    time = hours(plan.pflops + plan.encoding_pflops, tflops)
     pairs = sum(one.pairs for one in plan.passes)
     passes = f"{len(plan.cells)} cells from {len(plan.passes)} forward passes over at most {pairs:,} pairs"
-    at = f", {time:,.2f} hours at {tflops:g} TFLOP/s" if time is not None else ""
+    first = " with the first stage" if plan.encodings else ""
+    at = f", {time:,.2f} hours{first} at {tflops:g} TFLOP/s" if time is not None else ""
     lines += [
         "",
         f"{passes}: {plan.pflops:,.3f} PFLOPs{at}",
-        f"downloads: {plan.download_bytes / 1e9:,.2f} GB where sizes are known",
+        f"downloads: {plan.download_bytes / 1e9:,.2f} GB"
+        + (f", and {', '.join(plan.unsized)}, whose size is not known" if plan.unsized else ""),
         f"estimate: reference FLOPs of mean lengths; {TOKENS_PER_WORD} tokens a word where words are counted; "
         f"{PROMPT_TOKENS} prompt tokens in decoders; a pass costs what its deepest setting costs",
     ]

@@ -81,6 +81,9 @@ class RerankerEntry(_Part):
     cutoff_layers: tuple[int | None, ...] = Field(default=(None,), min_length=1)
     compress: tuple[Compression | None, ...] = Field(default=(None,), min_length=1)
     prompt: str | None = Field(default=None, description="overrides the dataset's and the model's")
+    answer_prompt: str | None = Field(
+        default=None, description="instead of the prompt `answer`, where that is a dataset's: the model's own wording"
+    )
     max_length: int | None = Field(default=None, ge=8)
     query_max_length: int | None = Field(default=None, ge=1)
     truncation: Truncation = "class"
@@ -108,6 +111,8 @@ class RerankerEntry(_Part):
     def text_options(self, dataset_prompt: str | None) -> TextOptions:
         """How pairs of a dataset become token ids."""
         prompt = self.prompt if self.prompt is not None else dataset_prompt
+        if prompt == "answer" and self.answer_prompt is not None:
+            prompt = self.answer_prompt
         return TextOptions(prompt, self.max_length, self.query_max_length, self.truncation)
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from ...rerankers import flops
 from ...rerankers.errors import InputError
+from ...rerankers.hub import PACKAGE
 from ...rerankers.models.config import DecoderConfig, EncoderConfig, read_config
 from ...rerankers.registry import find_spec
 from ...rerankers.settings import Setting
 from ...rerankers.spec import ModelSpec
 from ..data import load_dataset, load_policy
 from ..data.catalog import entries
+from ..first_stage.retriever import BM25, RetrieverSpec, load_retriever
 from .experiment import Experiment, RerankerEntry
 
 # all-MiniLM-L6-v2's WordPiece makes 1.30 tokens of a word in XQuAD's English paragraphs (SciFact's abstracts: 1.56)
@@ -25,9 +27,10 @@ SAMPLE = 1000  # passages whose words are counted
 
 @dataclass(frozen=True)
 class Size:
-    """How much of a dataset is scored. `lengths` says where the mean token counts come from."""
+    """How much of a dataset there is and is scored. `lengths` says where the mean token counts come from."""
 
     dataset: str
+    documents: int
     queries: int
     pairs: int
     query_tokens: int
@@ -60,20 +63,46 @@ class PlannedPass:
 
 
 @dataclass(frozen=True)
+class PlannedEncoding:
+    """One corpus that a dense first stage encodes, with the queries; PFLOPs and bytes on disk, None if unknown."""
+
+    dataset: str
+    documents: int
+    tokens: int
+    pflops: float | None
+    disk_bytes: int | None
+
+
+@dataclass(frozen=True)
 class Plan:
-    """Cells, passes and downloads of an experiment. `unknown` names models whose shape is not known."""
+    """Cells, passes, encodings and downloads of an experiment.
+
+    `unknown` names models whose shape is not known, `unsized` datasets and models whose size is not.
+    """
 
     experiment: str
     sizes: tuple[Size, ...]
     cells: tuple[PlannedCell, ...]
     passes: tuple[PlannedPass, ...]
+    encodings: tuple[PlannedEncoding, ...]
     download_bytes: int
     unknown: tuple[str, ...]
+    unsized: tuple[str, ...]
 
     @property
     def pflops(self) -> float:
         """Of all passes of known shape."""
         return sum(one.pflops or 0.0 for one in self.passes)
+
+    @property
+    def encoding_pflops(self) -> float:
+        """Of the first stage, as far as its shape is known."""
+        return sum(one.pflops or 0.0 for one in self.encodings)
+
+    @property
+    def disk_bytes(self) -> int:
+        """Of the vectors that the first stage keeps."""
+        return sum(one.disk_bytes or 0 for one in self.encodings)
 
     def as_json(self, tflops: float | None) -> dict[str, Any]:
         """Plain values; `hours` at a sustained speed."""
@@ -81,8 +110,10 @@ class Plan:
             **asdict(self),
             "pairs": sum(one.pairs for one in self.passes),
             "pflops": self.pflops,
+            "encoding_pflops": self.encoding_pflops,
+            "disk_bytes": self.disk_bytes,
             "tflops": tflops,
-            "hours": hours(self.pflops, tflops),
+            "hours": hours(self.pflops + self.encoding_pflops, tflops),
         }
 
 
@@ -104,7 +135,8 @@ def make_plan(
     cells: list[PlannedCell] = []
     passes: list[PlannedPass] = []
     specs = {entry: find_spec(entry.model) for entry in experiment.rerankers}
-    unknown: list[str] = []
+    retriever = _retriever(experiment)
+    unknown = [retriever.name] if retriever and retriever.shape is None else []
     for entry, settings in experiment.variants().items():
         spec = specs[entry]
         config = read_config(spec.config, spec.name) if spec.config else None
@@ -114,13 +146,16 @@ def make_plan(
             planned = [_cell(entry, spec, config, setting, size) for setting in settings]
             cells += planned
             passes += _passes(settings, planned)
+    download_bytes, unsized = _downloads(experiment, specs.values(), retriever)
     return Plan(
         experiment=experiment.name,
         sizes=tuple(sizes),
         cells=tuple(cells),
         passes=tuple(passes),
-        download_bytes=_downloads(experiment, specs.values()),
+        encodings=tuple(_encoding(retriever, size) for size in sizes) if retriever else (),
+        download_bytes=download_bytes,
         unknown=tuple(unknown),
+        unsized=unsized,
     )
 
 
@@ -137,7 +172,7 @@ def _size(name: str, k: int, limit: int | None, query_tokens: int, passage_token
         query_tokens = _tokens(list(dataset.queries.values()), language)
         passage_tokens = _tokens([text for (_, text), _ in zip(dataset.corpus(), range(SAMPLE))], language)
     queries = min(queries, limit or queries)
-    return Size(name, queries, queries * min(k, documents), query_tokens, passage_tokens, lengths)
+    return Size(name, documents, queries, queries * min(k, documents), query_tokens, passage_tokens, lengths)
 
 
 def _tokens(texts: Sequence[str], language: str) -> int:
@@ -176,12 +211,34 @@ def _passes(settings: Sequence[Setting], cells: Sequence[PlannedCell]) -> list[P
     ]
 
 
-def _downloads(experiment: Experiment, specs: Any) -> int:
-    """Bytes of datasets and models by their published sizes; what is shared counts once, what is unknown not at all."""
-    sizes: dict[str, int] = {}
+def _retriever(experiment: Experiment) -> RetrieverSpec | None:
+    name = experiment.first_stage.retriever
+    return None if name in (None, BM25) else load_retriever(str(name))
+
+
+def _encoding(retriever: RetrieverSpec, size: Size) -> PlannedEncoding:
+    """Every document and every query once, at the mean lengths."""
+    passage = min(size.passage_tokens, retriever.passage_max_length)
+    query = min(size.query_tokens, retriever.query_max_length)
+    tokens = size.documents * passage + size.queries * query
+    shape, pflops, disk_bytes = retriever.shape, None, None
+    if shape is not None:
+        pflops = (size.documents * shape.flops(passage) + size.queries * shape.flops(query)) / 1e15
+        disk_bytes = size.documents * shape.hidden * (2 if retriever.stored_as == "float16" else 4)
+    return PlannedEncoding(size.dataset, size.documents, tokens, pflops, disk_bytes)
+
+
+def _downloads(
+    experiment: Experiment, specs: Iterable[ModelSpec], retriever: RetrieverSpec | None
+) -> tuple[int, tuple[str, ...]]:
+    """Bytes of datasets and models by their published sizes, what is shared once; and what has no known size."""
+    sizes: dict[str, int | None] = {}
     for name in experiment.datasets:
         policy = load_policy(name)
-        sizes[f"data {policy.archive or name}"] = policy.download_bytes or 0
-    for spec in specs:
-        sizes[f"model {spec.source}"] = spec.download_bytes or 0
-    return sum(sizes.values())
+        if name in entries():  # others are here already
+            sizes[policy.archive or name] = policy.download_bytes
+    for spec in (*specs, *([retriever] if retriever else [])):
+        if not spec.source.startswith(PACKAGE):
+            sizes[spec.name] = spec.download_bytes
+    unsized = tuple(name for name, size in sizes.items() if size is None)
+    return sum(size or 0 for size in sizes.values()), unsized

@@ -101,7 +101,7 @@ def _dataset_lines(board: Board, published: PublishedTable | None, notes: _Notes
 def _line(
     label: str, row: str, figures: Sequence[Figure], board: Board, published: PublishedTable | None, notes: _Notes
 ) -> Line:
-    best = _best(figures)
+    best = best_of(figures)
     entries = []
     for variant, figure, is_best in zip(board.variants, figures, best):
         marks = notes.marks(figure) if figure.score is not None else ""
@@ -117,7 +117,7 @@ def _text(figure: Figure) -> str:
     return f"{_NONE} ({figure.have} of {figure.of})" if figure.have else "not run"
 
 
-def _best(figures: Sequence[Figure]) -> list[bool]:
+def best_of(figures: Sequence[Figure]) -> list[bool]:
     """The best as printed, ties included unless all tie. Whole and partial figures are not ranked together."""
     printed = [None if f.score is None else round(f.score, 2) for f in figures]
     scores = {score for score in printed if score is not None}
@@ -170,10 +170,12 @@ class _Notes:
 
     def __init__(self) -> None:
         self._reasons: list[str] = []
+        self._intervals = False
         self._errata: list[str] = []
 
     def marks(self, figure: Figure) -> str:
         """The marks of a partial figure; none when it is whole."""
+        self._intervals |= figure.interval is not None
         return "".join(self._mark(reason) for reason in figure.partial)
 
     def _mark(self, reason: str) -> str:
@@ -198,6 +200,8 @@ class _Notes:
     def lines(self, published: PublishedTable | None) -> tuple[str, ...]:
         """All footnotes."""
         lines = [f"{self._mark(reason)} partial: {reason}" for reason in self._reasons]
+        if self._intervals:
+            lines.append("(low to high): 95 % bootstrap interval of the mean, over queries")
         if published:
             t = published.tolerance
             lines.append(f"published: {published.name}, {published.source.title}")

@@ -4,7 +4,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from rerankbench.eval.runner.experiment import Experiment
+from rerankbench.eval.runner.experiment import Experiment, RerankerEntry
 from rerankbench.eval.runner.experiment_file import list_experiments, load_experiment, parse_experiment
 from rerankbench.rerankers.errors import InputError
 from rerankbench.rerankers.options import TextOptions
@@ -161,3 +161,10 @@ def test_unknown_experiment_suggests():
         load_experiment("quikstart")
     with pytest.raises(InputError, match="no such experiment file"):
         load_experiment("nowhere/x.yaml")
+
+
+def test_model_with_its_own_answer_prompt():
+    entry = RerankerEntry(model="bge-reranker-v2-gemma", answer_prompt="answer_yes_no")
+    assert entry.text_options("answer").prompt == "answer_yes_no"
+    assert entry.text_options("contradiction").prompt == "contradiction"
+    assert entry.text_options(None).prompt is None

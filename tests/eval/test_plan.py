@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from beir_folder import write_beir
 from rerankbench.eval.cli import main
-from rerankbench.eval.runner.experiment_file import parse_experiment
+from rerankbench.eval.data import load_policy
+from rerankbench.eval.published import load_published
+from rerankbench.eval.runner.experiment_file import load_experiment, parse_experiment
 from rerankbench.eval.runner.plan import hours, make_plan
 from rerankbench.rerankers import Setting, flops, load_spec
 from rerankbench.rerankers.errors import InputError
@@ -61,6 +63,48 @@ def test_shared_archive_is_fetched_once():
     forums = ["beir/cqadupstack/android", "beir/cqadupstack/english"]
     one, two = (make_plan(experiment(datasets=names)).download_bytes for names in (forums[:1], forums))
     assert one == two > 0
+
+
+def test_first_stage_that_encodes():
+    plan = make_plan(experiment(first_stage={"retriever": "bge-large-en-v1.5"}), query_tokens=20, passage_tokens=150)
+    (one,) = plan.encodings
+    assert one.documents == 3633
+    assert one.tokens == 3633 * 150 + 323 * 20
+    assert one.disk_bytes == plan.disk_bytes == 3633 * 1024 * 2
+    layer = 24 * 1024**2  # FLOPs per token in the matrices of a BERT layer
+    exact = 3633 * 24 * (layer * 150 + 4 * 1024 * 150**2) + 323 * 24 * (layer * 20 + 4 * 1024 * 20**2)
+    assert plan.encoding_pflops == pytest.approx(exact / 1e15)
+    assert plan.as_json(1.0)["hours"] == hours(plan.encoding_pflops, 1.0)
+    assert plan.download_bytes == 2448432 + 1340000000
+    assert make_plan(experiment()).encodings == ()
+
+
+def test_unknown_sizes_are_named():
+    assert make_plan(experiment(datasets=["miracl/yo", "miracl/sw"])).unsized == ("miracl/yo",)
+
+
+@pytest.mark.parametrize(
+    ("name", "datasets", "variants"),
+    [
+        ("beir-bge-large", 26, 5),
+        ("beir-e5-mistral", 26, 3),
+        ("miracl-bge-m3", 18, 5),
+        ("minicpm-layerwise", 26, 33),
+        ("lightweight-sweep", 7, 81),
+    ],
+)
+def test_experiments_of_the_published_tables(name: str, datasets: int, variants: int):
+    loaded = load_experiment(name)
+    plan = make_plan(loaded)
+    assert (len(plan.sizes), len(plan.cells)) == (datasets, datasets * variants)
+    assert not plan.unknown
+    published = load_published(str(loaded.first_stage.check))
+    assert loaded.first_stage.label == published.first_stage
+    if name == published.name:  # the table's rows and columns, no more and no fewer
+        rows = {load_policy(size.dataset).group or size.dataset for size in plan.sizes}
+        assert rows == set(published.rows)
+        columns = {(cell.model, cell.setting) for cell in plan.cells} | {(published.first_stage, "first-stage")}
+        assert columns == {column.key for column in published.columns}
 
 
 def test_limit():
