@@ -7,7 +7,7 @@ OLD := .venv-4.44
 RUN_DIR ?= results/runs
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test parity lint install bench-load
+.PHONY: help quickstart test docs api parity lint install bench-load
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -29,6 +29,12 @@ quickstart: $(STAMP) ## retrieve, rerank and print the table, with a small real 
 
 test: $(STAMP) ## run the tests
 	$(BIN)/python -m pytest
+
+docs: $(STAMP) ## run the commands of README.md and docs/ that are marked so
+	$(BIN)/python tests/docs/run_blocks.py
+
+api: $(STAMP) ## write docs/api.md from the docstrings
+	$(BIN)/python docs/make_api.py
 
 # the release that the golden scores were made with; what rerankers/ needs and no more
 $(OLD)/.installed: pyproject.toml constraints.txt

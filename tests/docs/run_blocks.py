@@ -1,0 +1,88 @@
+"""Runs the marked blocks of README.md and docs/ (see doc_blocks.py) in a copy of the repository.
+
+    python tests/docs/run_blocks.py [PAGE...]
+
+The blocks of all pages share one copy, in the order of the pages, so that what one has computed the next one finds.
+Nothing outside of the copy is written and no hub is asked.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from difflib import unified_diff
+from pathlib import Path
+from time import perf_counter
+
+from doc_blocks import ROOT, Block, agrees, blocks, pages
+
+_SECONDS = 300  # for one block
+
+
+def main(names: list[str]) -> int:
+    """Run the blocks of some pages, or of all; the number of those that failed."""
+    chosen = [Path(name).resolve() for name in names] or pages()
+    found = [block for page in chosen for block in blocks(page)]
+    start, failed = perf_counter(), 0
+    with tempfile.TemporaryDirectory(prefix="rerankbench-docs-") as folder:
+        copy = copy_repository(Path(folder) / "rerankbench")
+        for block in (block for block in found if block.runs):
+            began = perf_counter()
+            fault = run(block, copy)
+            failed += fault is not None
+            print(
+                f"{block.page}:{block.line}  {'FAILED' if fault else 'ok'}  {perf_counter() - began:.1f} s", flush=True
+            )
+            if fault:
+                print(fault, flush=True)
+    ran = sum(block.runs for block in found)
+    print(f"{ran} blocks run, {failed} failed, {len(found) - ran} not run; {perf_counter() - start:.0f} s")
+    return failed
+
+
+def copy_repository(to: Path) -> Path:
+    """The files that git knows or would take, and the virtual environment as a link."""
+    git = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    for name in subprocess.run(git, capture_output=True, text=True, check=True).stdout.split("\0"):
+        if name and (ROOT / name).is_file():
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, to / name)
+    if (ROOT / ".venv").is_dir():
+        (to / ".venv").symlink_to(ROOT / ".venv")
+    subprocess.run(["git", "init", "--quiet", str(to)], check=True)
+    return to
+
+
+def run(block: Block, folder: Path) -> str | None:
+    """What is wrong with a block; None when it does what its mark says."""
+    command = ["bash", "-euo", "pipefail", "-c", block.code] if block.language == "bash" else ["python", "-"]
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "RERANKBENCH_CACHE": str(folder.parent / "cache"),
+        "HF_HUB_OFFLINE": "1",
+        "COLUMNS": "100",
+        "NO_COLOR": "1",
+    }
+    code = block.code if block.language == "python" else ""
+    try:
+        done = subprocess.run(
+            command, input=code, cwd=folder, env=environment, capture_output=True, text=True, timeout=_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        return f"not done after {_SECONDS} s"
+    fails = block.mark == "run: fails"
+    if (done.returncode != 0) != fails:
+        return f"exit status {done.returncode}\n{done.stdout}{done.stderr}"
+    printed = done.stderr if fails else done.stdout
+    if block.mark != "run" and not agrees(block.output or "", printed):
+        shown = (block.output or "").splitlines()
+        return "\n".join(unified_diff(shown, printed.splitlines(), "the page", "printed", lineterm=""))
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(min(main(sys.argv[1:]), 1))
