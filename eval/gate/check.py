@@ -11,6 +11,7 @@ from ...rerankers.errors import InputError
 from .baseline import Accepted, Baseline, Policy
 from .counts import count_findings, speed_findings
 from .findings import Finding, worst
+from .means import means
 from .quality import MetricCheck, correct, measure, metric_findings
 from .snapshot import Snapshot, changed_parts
 
@@ -35,7 +36,7 @@ class CellCheck:
 
 @dataclass(frozen=True)
 class Report:
-    """All cells in the order of their keys, and the policy they were judged by."""
+    """All cells in the order of their keys, means over datasets behind them, and the policy they were judged by."""
 
     cells: tuple[CellCheck, ...]
     policy: Policy
@@ -54,29 +55,45 @@ def check(baseline: Baseline, run: Mapping[str, Snapshot], policy: Policy | None
     policy = policy or baseline.policy
     if not baseline.cells:
         raise InputError("the baseline holds no cell; write some with `rerankbench accept`")
-    verdicts: list[CellCheck] = []
-    measured: list[tuple[Accepted, Snapshot, int]] = []
-    tests: list[MetricCheck] = []
+    apart: list[CellCheck] = []
+    comparable: dict[str, tuple[Accepted, Snapshot]] = {}
     for key in sorted({*baseline.cells, *run}):
         known, now = baseline.cells.get(key), run.get(key)
         if known is None or now is None:
-            verdicts.append(_one_sided(key, known))
-        elif apart := _incomparable(known, now):
-            verdicts.append(apart)
+            apart.append(_one_sided(key, known))
+        elif verdict := _incomparable(known, now):
+            apart.append(verdict)
         else:
-            measured.append((known, now, len(tests)))
-            tests.extend(measure(known, now, metric, policy, seed) for metric in policy.metrics)
-    tests = correct(tests, policy.alpha)
-    for known, now, first in measured:
-        verdicts.append(_judge(known, now, tests[first : first + len(policy.metrics)], policy))
-    return Report(tuple(sorted(verdicts, key=lambda cell: cell.key)), policy)
+            comparable[key] = known, now
+    cells = {
+        key: [measure(*pair, metric, policy, seed) for metric in policy.metrics] for key, pair in comparable.items()
+    }
+    over_datasets = means(list(comparable.values()), policy, seed) if policy.judge == "significance" else {}
+    measured = _corrected({**cells, **over_datasets}, policy.alpha)
+    judged = [_judge(key, measured[key], policy, *comparable[key]) for key in cells]
+    judged_means = [_judge(key, measured[key], policy) for key in over_datasets]
+    in_order = sorted([*apart, *judged], key=lambda cell: cell.key)
+    return Report((*in_order, *judged_means), policy)
 
 
-def _judge(known: Accepted, now: Snapshot, metrics: list[MetricCheck], policy: Policy) -> CellCheck:
+def _corrected(measured: Mapping[str, list[MetricCheck]], alpha: float) -> dict[str, list[MetricCheck]]:
+    corrected = iter(correct([m for metrics in measured.values() for m in metrics], alpha))
+    return {key: [next(corrected) for _ in metrics] for key, metrics in measured.items()}
+
+
+def _judge(
+    key: str,
+    metrics: list[MetricCheck],
+    policy: Policy,
+    known: Accepted | None = None,
+    now: Snapshot | None = None,
+) -> CellCheck:
+    """A cell, or a mean over cells where `known` and `now` are left out."""
     findings = [finding for m in metrics for finding in metric_findings(m, policy)]
-    findings += count_findings(known, now, policy)
-    findings += speed_findings(known.speed, now.speed, policy)
-    return CellCheck(known.key, worst(findings), tuple(metrics), tuple(findings))
+    if known and now:
+        findings += count_findings(known, now, policy)
+        findings += speed_findings(known.speed, now.speed, policy)
+    return CellCheck(key, worst(findings), tuple(metrics), tuple(findings))
 
 
 def _one_sided(key: str, known: Accepted | None) -> CellCheck:

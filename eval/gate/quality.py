@@ -28,7 +28,7 @@ class QueryDrop:
 
 @dataclass(frozen=True)
 class MetricCheck:
-    """One metric of one cell.
+    """One metric of one cell, or of the mean of several.
 
     `paired` is None when the baseline holds means only. Its `p` is one-sided (is it worse?) and uncorrected, its
     interval holds 1 - 2 alpha, so that the upper end is the one-sided bound; `p_holm` is corrected, and None where too
@@ -60,20 +60,30 @@ def measure(known: Accepted, now: Snapshot, metric: str, policy: Policy, seed: i
         if metric not in snap.metrics:
             raise InputError(f"{known.key}: {name} holds no {metric}; accept or run it with this metric")
     before, after = known.metrics[metric], now.metrics[metric]
-    if known.per_query is None:
+    changes = differences(known, now, metric)
+    if not changes:
         return MetricCheck(metric, before, after, tolerance, None)
+    values = np.array(list(changes.values()))
+    result = statistics.paired(values, level=1 - 2 * policy.alpha, alternative="less", seed=seed)
+    old, new = (known.per_query or {})[metric], (now.per_query or {})[metric]
+    fallen = [QueryDrop(q, old[q], new[q]) for q, d in changes.items() if d < -policy.query_tolerance]
+    fallen.sort(key=lambda drop: (drop.after - drop.before, drop.query))
+    return MetricCheck(metric, before, after, tolerance, result, tuple(fallen))
+
+
+def differences(known: Accepted, now: Snapshot, metric: str) -> dict[str, float]:
+    """Query -> now minus accepted, for queries that both have; empty when the baseline holds means only.
+
+    Both sides are rounded, so one step of the last decimal is no change. Raises InputError when the baseline holds
+    values by query, but not of this metric.
+    """
+    if known.per_query is None:
+        return {}
     if metric not in known.per_query:
         raise InputError(f"{known.key}: the baseline holds no {metric} by query; accept a run with this policy")
     old, new = known.per_query[metric], (now.per_query or {}).get(metric, {})
-    common = [q for q in old if q in new and math.isfinite(new[q])]
-    if not common:
-        return MetricCheck(metric, before, after, tolerance, None)
-    differences = np.array([new[q] - old[q] for q in common]).round(DECIMALS)
-    differences[np.abs(differences) < 1.5 * 10**-DECIMALS] = 0.0  # both sides are rounded: one step is no change
-    result = statistics.paired(differences, level=1 - 2 * policy.alpha, alternative="less", seed=seed)
-    fallen = [QueryDrop(q, old[q], new[q]) for q, d in zip(common, differences) if d < -policy.query_tolerance]
-    fallen.sort(key=lambda drop: (drop.after - drop.before, drop.query))
-    return MetricCheck(metric, before, after, tolerance, result, tuple(fallen))
+    moved = {q: round(new[q] - old[q], DECIMALS) for q in old if q in new and math.isfinite(new[q])}
+    return {q: d if abs(d) > 1.5 * 10**-DECIMALS else 0.0 for q, d in moved.items()}
 
 
 def correct(checks: Sequence[MetricCheck], alpha: float) -> list[MetricCheck]:

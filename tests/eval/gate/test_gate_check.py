@@ -256,7 +256,7 @@ def test_holm_counts_the_cells_that_changed(tmp_path: Path, cell: FakeCell) -> N
     good = np.argsort(scores[:, 1:].max(1) - scores[:, 0])[:7]
     scores[good, 0] = -9
     worse = cell.but(scores=scores)
-    others = [cell.but(dataset=f"u{i:02d}") for i in range(30)]
+    others = [cell.but(dataset="u", setting=f"L{i + 10}") for i in range(30)]
     shuffled = [other.but(scores=some_scores(seed=i + 1)) for i, other in enumerate(others)]
     gate = Gate(tmp_path, cell, *others)
     alone = gate.check(worse, *others).cells[0]
@@ -281,6 +281,31 @@ def test_wrong_layer_in_one_of_many_small_cells_fails(tmp_path: Path, cell: Fake
     report = Gate(tmp_path, *cells).check(*wrong)
     assert {c.key for c in report.cells if c.failed} >= {"d0/small/L6", "d1/small/L6"}
     assert all(c.status == "OK" for c in report.cells if not c.key.endswith("L6"))
+
+
+def test_a_loss_that_no_dataset_proves_alone_fails_in_the_mean(tmp_path: Path, cell: FakeCell) -> None:
+    cells = [cell.but(dataset=f"d{i:02d}", scores=some_scores(30, 20, signal=2.0, seed=i)) for i in range(12)]
+    noise = [some_scores(30, 20, signal=0, seed=50 + i) for i in range(12)]
+    worse = [c.but(scores=c.scores + 0.3 * noise) for c, noise in zip(cells, noise)]
+    report = Gate(tmp_path, *cells).check(*worse)
+    *single, mean = report.cells
+    assert mean.key == "mean of 12 datasets/small/L4"
+    assert mean.status == "FAIL"
+    assert {c.status for c in single} == {"DRIFT"}
+    deltas = [c.metrics[0].delta for c in single]
+    assert mean.metrics[0].delta == pytest.approx(np.mean(deltas))
+    assert [c.key for c in Gate(tmp_path / "exact", *cells).check(*worse, policy=EXACT).cells] == [
+        c.key for c in single
+    ]
+
+
+def test_a_mean_weighs_datasets_alike(tmp_path: Path, cell: FakeCell) -> None:
+    small, large = FakeCell(some_scores(10, 20), dataset="small"), FakeCell(some_scores(90, 20), dataset="large")
+    report = Gate(tmp_path, small, large).check(small.but(scores=-small.scores), large)
+    by_key = {c.key: c.metrics[0] for c in report.cells}
+    mean = by_key["mean of 2 datasets/small/L4"]
+    assert mean.delta == pytest.approx(by_key["small/small/L4"].delta / 2)
+    assert mean.after - mean.before == pytest.approx(mean.delta, abs=1e-5)
 
 
 def test_speed_is_compared_only_on_the_same_device_and_versions(tmp_path: Path, cell: FakeCell) -> None:

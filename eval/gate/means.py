@@ -1,0 +1,39 @@
+"""One test per variant over all its datasets: sees a small loss everywhere that no dataset proves alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from . import statistics
+from .baseline import Accepted, Policy
+from .quality import MetricCheck, differences
+from .snapshot import Snapshot
+
+
+def means(cells: Sequence[tuple[Accepted, Snapshot]], policy: Policy, seed: int) -> dict[str, list[MetricCheck]]:
+    """`mean of N datasets/model/setting` -> its metrics, for variants with two datasets or more.
+
+    Every dataset weighs the same: the difference of a query counts 1 / (datasets x queries of its dataset).
+    Signs flip by query as in one dataset; the bootstrap draws from all queries alike.
+    """
+    variants: dict[str, list[tuple[Accepted, Snapshot]]] = {}
+    for known, now in cells:
+        variants.setdefault(f"{known.model}/{known.setting}", []).append((known, now))
+    return {
+        f"mean of {len(members)} datasets/{name}": checks
+        for name, members in variants.items()
+        if len(members) > 1 and (checks := [c for m in policy.metrics if (c := _mean(members, m, policy, seed))])
+    }
+
+
+def _mean(members: Sequence[tuple[Accepted, Snapshot]], metric: str, policy: Policy, seed: int) -> MetricCheck | None:
+    parts = [np.array(list(differences(known, now, metric).values())) for known, now in members]
+    if not all(part.size for part in parts):
+        return None
+    queries = sum(part.size for part in parts)
+    weighted = np.concatenate([part * (queries / len(parts) / part.size) for part in parts])
+    result = statistics.paired(weighted, level=1 - 2 * policy.alpha, alternative="less", seed=seed)
+    before, after = (float(np.mean([side.metrics[metric] for side in sides])) for sides in zip(*members))
+    return MetricCheck(metric, before, after, policy.tolerance, result)
