@@ -138,3 +138,10 @@ def test_flatten_and_changed_parts() -> None:
     before = flatten({"a": {"b": 1, "c": {"d": 2}}, "e": [1], "f": {}})
     assert before == {"a.b": 1, "a.c.d": 2, "e": [1], "f": {}}
     assert changed_parts(before, {**before, "a.b": 3, "g": 0}) == {"a.b": (1, 3), "g": (None, 0)}
+
+
+def test_the_projects_own_baseline_is_usable() -> None:
+    own = baselines.read(Path(__file__).resolve().parents[3] / "results" / "baselines" / "quickstart.json")
+    assert own.policy.judge == "exact"
+    assert {cell.partial for cell in own.cells.values()} == {None}
+    assert all(cell.per_query and cell.reason for cell in own.cells.values())
