@@ -72,6 +72,14 @@ class Scored:
     executed: Executed
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """Token ids of some groups, in a form that only the reranker that made them knows, and how long that took."""
+
+    tokens: Any
+    seconds: float
+
+
 class Reranker(Protocol):
     """A loaded model. Adapters are found by family name; see `registry.py`."""
 
@@ -88,9 +96,16 @@ class Reranker(Protocol):
         """Warnings about a setting (unreachable compress layers). Raises InputError when it cannot be run."""
         ...
 
-    def score(self, groups: Sequence[Group], settings: Sequence[Setting], text: TextOptions) -> Scored:
+    def prepare(self, groups: Sequence[Group], text: TextOptions) -> Prepared:
+        """Turn texts into token ids; may run in another thread while `score` is busy with other groups."""
+        ...
+
+    def score(
+        self, groups: Sequence[Group], settings: Sequence[Setting], text: TextOptions, prepared: Prepared | None = None
+    ) -> Scored:
         """Score every pair under every setting, settings with the same compression in one forward pass.
 
-        A score depends on its pair, its setting and `text` only. Raises ScoreError on NaN or infinity.
+        A score depends on its pair, its setting and `text` only. `prepared` saves tokenising the same groups again.
+        Raises ScoreError on NaN or infinity.
         """
         ...

@@ -135,7 +135,7 @@ class FlagDecoder(FlagBase):
     def run(self, sentence_pairs: Pairs, one: Pass, text: TextOptions, normalize: bool | None) -> Any:
         """A list of scores for one read, a list of lists for several."""
         groups, places = self.groups(sentence_pairs)
-        scored = self.reranker.run(groups, [one], text, Sides("", ""))
+        scored = self.reranker.run(groups, [one], self.reranker.prepare(groups, text, Sides("", "")))
         lists = self.finish(scored.scores, places, normalize)
         return lists[0] if len(lists) == 1 else lists
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from ..api import Executed, Group, Scored
+from ..api import Executed, Group, Prepared, Scored
 from ..batching import run_batches
 from ..checks import check_finite
 from ..device import dtype_name, resolve_device, resolve_dtype
@@ -68,20 +68,28 @@ class BiEncoder:
             raise InputError(f"setting '{setting.name}': model '{self.spec.name}' has {self.config.layers} layers")
         return []
 
+    def prepare(self, groups: Sequence[Group], text: TextOptions) -> Prepared:
+        """See `api.Reranker.prepare`."""
+        start = time.perf_counter()
+        query_limit, passage_limit = self._limits(text)
+        queries = self._cut_ids([group.query for group in groups], query_limit)
+        passages = self._cut_ids([p for group in groups for p in group.passages], passage_limit)
+        return Prepared((queries, passages), time.perf_counter() - start)
+
     @torch.inference_mode()
-    def score(self, groups: Sequence[Group], settings: Sequence[Setting], text: TextOptions) -> Scored:
+    def score(
+        self, groups: Sequence[Group], settings: Sequence[Setting], text: TextOptions, prepared: Prepared | None = None
+    ) -> Scored:
         """See `api.Reranker.score`. Every distinct text is encoded once, for all cutoff layers in one pass."""
         for setting in settings:
             self.check(setting)
+        prepared = prepared or self.prepare(groups, text)
+        (queries, query_cut), (passages, passage_cut) = prepared.tokens
         start = time.perf_counter()
-        query_limit, passage_limit = self._limits(text)
-        queries, query_cut = self._prepared([group.query for group in groups], query_limit)
-        passages, passage_cut = self._prepared([p for group in groups for p in group.passages], passage_limit)
         pairs = [(group.query, passage) for group in groups for passage in group.passages]
         distinct = list(dict.fromkeys([*queries.values(), *passages.values()]))
         place = {ids: number for number, ids in enumerate(distinct)}
         lengths = [len(ids) for ids in distinct]
-        tokenised = time.perf_counter()
 
         work, device = Work(), self.encoder.device
         layers = sorted({setting.cutoff_layer or self.config.layers for setting in settings})
@@ -103,7 +111,7 @@ class BiEncoder:
             cosine[layer] = work.matmul(unit[left].unsqueeze(1), unit[right].unsqueeze(2)).flatten().cpu().numpy()
         order = [setting.cutoff_layer or self.config.layers for setting in settings]
         scores = np.stack([cosine[layer] for layer in order])
-        seconds = {"tokenise": tokenised - start, "forward": time.perf_counter() - tokenised}
+        seconds = {"tokenise": prepared.seconds, "forward": time.perf_counter() - start}
         check_finite(scores, order, pairs, self.dtype)
         query_tokens = np.array([len(queries[q]) for q, _ in pairs], dtype=np.int32)
         passage_tokens = np.array([len(passages[p]) for _, p in pairs], dtype=np.int32)
@@ -127,7 +135,7 @@ class BiEncoder:
         passage = text.max_length or self.spec.max_length
         return text.query_max_length or passage, passage
 
-    def _prepared(self, texts: Sequence[str], limit: int) -> tuple[dict[str, tuple[int, ...]], set[str]]:
+    def _cut_ids(self, texts: Sequence[str], limit: int) -> tuple[dict[str, tuple[int, ...]], set[str]]:
         """Ids with `[CLS]` and `[SEP]` by text, and the texts that lost tokens."""
         before, _, after = self.tokenizer.pair_template()
         room = max(0, limit - len(before) - len(after))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..api import Executed, Group, Scored
+from ..api import Executed, Group, Prepared, Scored
 from ..batching import run_batches
 from ..checks import check_finite
 from ..device import dtype_name, resolve_device, resolve_dtype
@@ -67,15 +67,23 @@ class CrossEncoder:
             )
         return []
 
+    def prepare(self, groups: Sequence[Group], text: TextOptions) -> Prepared:
+        """See `api.Reranker.prepare`."""
+        start = time.perf_counter()
+        pairs = build_pairs(self.tokenizer, groups, self._filled(text))
+        return Prepared(pairs, time.perf_counter() - start)
+
     @torch.inference_mode()
-    def score(self, groups: Sequence[Group], settings: Sequence[Setting], text: TextOptions) -> Scored:
+    def score(
+        self, groups: Sequence[Group], settings: Sequence[Setting], text: TextOptions, prepared: Prepared | None = None
+    ) -> Scored:
         """See `api.Reranker.score`."""
         for setting in settings:
             self.check(setting)
-        start = time.perf_counter()
-        pairs = build_pairs(self.tokenizer, groups, self._filled(text))
+        prepared = prepared or self.prepare(groups, text)
+        pairs = prepared.tokens
         lengths = [len(ids) for ids in pairs.ids]
-        tokenised = time.perf_counter()
+        start = time.perf_counter()
 
         work, device = Work(), self.encoder.device
         found = torch.empty(len(lengths), dtype=torch.float32, device=device)
@@ -88,7 +96,7 @@ class CrossEncoder:
 
         self.token_budget = run_batches(lengths, self.token_budget, run)
         scores = np.repeat(found.cpu().numpy()[None], len(settings), axis=0)
-        seconds = {"tokenise": tokenised - start, "forward": time.perf_counter() - tokenised}
+        seconds = {"tokenise": prepared.seconds, "forward": time.perf_counter() - start}
         texts = [(group.query, passage) for group in groups for passage in group.passages]
         check_finite(scores, [self.config.layers] * len(settings), texts, self.dtype)
         return Scored(

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from ..api import Executed, Group, Scored
+from ..api import Executed, Group, Prepared, Scored
 from ..batching import run_batches
 from ..checks import check_finite
 from ..decoder_tokens import PairTokens, Sides, pair_tokens
@@ -155,7 +155,15 @@ class DecoderFamily:
         """Layers that a setting runs."""
         return setting.cutoff_layer or self.config.layers
 
-    def score(self, groups: Sequence[Group], settings: Sequence[Setting], text: TextOptions) -> Scored:
+    def prepare(self, groups: Sequence[Group], text: TextOptions, sides: Sides | None = None) -> Prepared:
+        """See `api.Reranker`; `sides` is what stands before query and passage."""
+        start, text = time.perf_counter(), self.text_options(text)
+        pairs = pair_tokens(self.tokenizer, groups, text, sides or Sides(), bos=self.bos(text))
+        return Prepared(pairs, time.perf_counter() - start)
+
+    def score(
+        self, groups: Sequence[Group], settings: Sequence[Setting], text: TextOptions, prepared: Prepared | None = None
+    ) -> Scored:
         """See `api.Reranker`."""
         reads: dict[tuple[int, tuple[int, ...]], list[Read]] = {}
         places = []
@@ -165,19 +173,15 @@ class DecoderFamily:
             places.append((setting.compression, len(of_pass)))
             layer = self.cutoff(setting)
             of_pass.append(Read(layer, self.head(layer)))
-        scored = self.run(groups, [Pass(*key, tuple(of_pass)) for key, of_pass in reads.items()], text)
+        passes = [Pass(*key, tuple(of_pass)) for key, of_pass in reads.items()]
+        scored = self.run(groups, passes, prepared or self.prepare(groups, text))
         first = dict(zip(reads, np.cumsum([0, *map(len, reads.values())])))
         scored.scores = scored.scores[[first[key] + i for key, i in places]]
         return scored
 
-    def run(
-        self, groups: Sequence[Group], passes: Sequence[Pass], text: TextOptions, sides: Sides | None = None
-    ) -> Scored:
+    def run(self, groups: Sequence[Group], passes: Sequence[Pass], prepared: Prepared) -> Scored:
         """Scores of every pair for every read, shape (reads of all passes in order, pairs)."""
-        text = self.text_options(text)
-        started = time.perf_counter()
-        pairs = pair_tokens(self.tokenizer, groups, text, sides or Sides(), bos=self.bos(text))
-        tokenised = time.perf_counter()
+        start, pairs = time.perf_counter(), prepared.tokens
         group_of = np.repeat(np.arange(len(groups)), [len(group.passages) for group in groups])
         prefixes = self._prefixes(pairs, group_of, len(groups))
         scores = np.empty((sum(len(p.reads) for p in passes), len(pairs)), dtype=np.float32)
@@ -212,7 +216,7 @@ class DecoderFamily:
         self.token_budget = run_batches([len(p.ids) for p in pairs], self.token_budget, forward, plan)
         texts = [(group.query, passage) for group in groups for passage in group.passages]
         check_finite(scores, [read.layer for one in passes for read in one.reads], texts, self.dtype)
-        executed.seconds = {"tokenise": tokenised - started, "forward": time.perf_counter() - tokenised}
+        executed.seconds = {"tokenise": prepared.seconds, "forward": time.perf_counter() - start}
         return Scored(
             scores=scores,
             query_tokens=np.array([p.query for p in pairs], dtype=np.int32),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..api import Executed, Group, Scored
+from ..api import Executed, Group, Prepared, Scored
 from ..batching import run_batches
 from ..checks import check_finite
 from ..device import dtype_name, resolve_device, resolve_dtype
@@ -64,16 +64,24 @@ class SequenceClassification:
             raise InputError(f"setting '{setting.name}': model '{self.spec.name}' runs at full depth only")
         return []
 
+    def prepare(self, groups: Sequence[Group], text: TextOptions) -> Prepared:
+        """See `api.Reranker.prepare`."""
+        start = time.perf_counter()
+        pairs = build_pairs(self.tokenizer, groups, self._filled(text))
+        return Prepared(pairs, time.perf_counter() - start)
+
     @torch.inference_mode()
-    def score(self, groups: Sequence[Group], settings: Sequence[Setting], text: TextOptions) -> Scored:
+    def score(
+        self, groups: Sequence[Group], settings: Sequence[Setting], text: TextOptions, prepared: Prepared | None = None
+    ) -> Scored:
         """See `api.Reranker.score`."""
         for setting in settings:
             self.check(setting)
-        start = time.perf_counter()
-        pairs = build_pairs(self.tokenizer, groups, self._filled(text))
+        prepared = prepared or self.prepare(groups, text)
+        pairs = prepared.tokens
         lengths = [len(ids) for ids in pairs.ids]
         second_type = self.tokenizer.second_type() if self.takes_types else 0
-        tokenised = time.perf_counter()
+        start = time.perf_counter()
         device, padded = torch.device(self.device), 0
         found = torch.empty(len(lengths), dtype=torch.float32, device=device)
 
@@ -93,7 +101,7 @@ class SequenceClassification:
 
         self.token_budget = run_batches(lengths, self.token_budget, run)
         scores = np.repeat(found.cpu().numpy()[None], len(settings), axis=0)
-        seconds = {"tokenise": tokenised - start, "forward": time.perf_counter() - tokenised}
+        seconds = {"tokenise": prepared.seconds, "forward": time.perf_counter() - start}
         texts = [(group.query, passage) for group in groups for passage in group.passages]
         check_finite(scores, [setting.name for setting in settings], texts, self.dtype)
         return Scored(

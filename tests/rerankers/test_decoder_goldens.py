@@ -41,7 +41,8 @@ def test_snippet(case):
     reads = tuple(Read(layer, i if positional else reranker.head(layer)) for i, layer in enumerate(layers))
     compression = Setting(None, call.get("compress_ratio", 1), tuple(call.get("compress_layer", ()))).compression
     text = TextOptions(call.get("prompt"), call.get("max_length", 1024), truncation="snippet")
-    found = reranker.run(groups(pairs(case["pairs"])), [Pass(*compression, reads)], text).scores
+    asked = groups(pairs(case["pairs"]))
+    found = reranker.run(asked, [Pass(*compression, reads)], reranker.prepare(asked, text)).scores
     expected = np.array(case["scores"]).reshape(found.shape)
     np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE[case["model"]])
 

@@ -179,5 +179,6 @@ def test_sides_are_part_of_the_text():
     reranker = model("gemma-s1")
     depth = reranker.config.layers
     one = Pass(1, (), (Read(depth, reranker.head(depth)),))
-    plain = reranker.run([Group("A: q", ["B: p"])], [one], TextOptions(), Sides("", ""))
+    written = [Group("A: q", ["B: p"])]
+    plain = reranker.run(written, [one], reranker.prepare(written, TextOptions(), Sides("", "")))
     assert_same(plain.scores, reranker.score([Group("q", ["p"])], [Setting()], TextOptions()).scores)
