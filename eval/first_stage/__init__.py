@@ -4,6 +4,7 @@ from ..data import read_qrels
 from .bm25 import bm25_candidates
 from .candidates import Candidates
 from .dense import dense_candidates
+from .encode import LastEncoder
 from .imported import imported_candidates
 from .retrieve import retrieve
 from .retriever import RetrieverSpec, list_retrievers, load_retriever
@@ -11,6 +12,7 @@ from .runs import read_run, trec_order, write_run
 
 __all__ = [
     "Candidates",
+    "LastEncoder",
     "RetrieverSpec",
     "bm25_candidates",
     "dense_candidates",

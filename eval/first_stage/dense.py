@@ -65,7 +65,6 @@ def dense_candidates(
             store.fill(corpus, encoder, spec.stored_as, title=f"encode {dataset.name}", progress=progress)
         texts = [query_format.replace("{query}", text) for text in dataset.queries.values()]
         queries = np.asarray(encoder.encode(texts, queries=True), dtype=np.float32)
-        del encoder  # the search may have its memory
         # one more than k, for the document with the query's id, which the policy may drop
         found = search(queries, store, k + 1, device=device, title=f"search {dataset.name}", progress=progress)
         return dict(zip(dataset.queries, found, strict=True))

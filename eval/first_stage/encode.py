@@ -101,6 +101,21 @@ class SentenceEncoder:
         return found
 
 
+class LastEncoder:
+    """Makes encoders and keeps the last one, so that a retriever is loaded once for all datasets."""
+
+    def __init__(self) -> None:
+        self._key: tuple[RetrieverSpec, str] | None = None
+        self._encoder: Encoder | None = None
+
+    def __call__(self, spec: RetrieverSpec, device: str) -> Encoder:
+        """The encoder of a specification on a device."""
+        if self._encoder is None or self._key != (spec, device):
+            self._encoder = None  # its memory, before the next one needs some
+            self._key, self._encoder = (spec, device), SentenceEncoder(spec, device)
+        return self._encoder
+
+
 def _model_arguments(transformer: Any, dtype: str) -> dict[str, Any]:
     """sentence-transformers renamed the keyword in release 5."""
     import torch

@@ -7,18 +7,28 @@ from pathlib import Path
 from ..data import Dataset
 from .bm25 import bm25_candidates
 from .candidates import Candidates
-from .dense import dense_candidates
+from .dense import MakeEncoder, dense_candidates
+from .encode import SentenceEncoder
 from .retriever import BM25, load_retriever
 
 
 def retrieve(
-    retriever: str, dataset: Dataset, k: int, folder: Path, *, device: str = "auto", progress: bool | None = None
+    retriever: str,
+    dataset: Dataset,
+    k: int,
+    folder: Path,
+    *,
+    device: str = "auto",
+    make_encoder: MakeEncoder = SentenceEncoder,
+    progress: bool | None = None,
 ) -> Candidates:
     """Candidates by the retriever of that name (or YAML file), reused from `folder` when they are there.
 
-    `device` encodes and searches; BM25 needs none. `progress` None shows bars on a terminal only.
+    `device` encodes and searches, with what `make_encoder` loads; BM25 needs neither. `progress` None shows bars on a
+    terminal only.
     Raises InputError for an unknown name.
     """
     if retriever == BM25:
         return bm25_candidates(dataset, k, folder, progress=progress)
-    return dense_candidates(load_retriever(retriever), dataset, k, folder, device=device, progress=progress)
+    spec = load_retriever(retriever)
+    return dense_candidates(spec, dataset, k, folder, device=device, make_encoder=make_encoder, progress=progress)

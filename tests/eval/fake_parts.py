@@ -93,7 +93,7 @@ class FakeDataset:
         return len(self._documents)
 
 
-def fake_retrieve(retriever: str, dataset: Any, k: int, folder: Path, *, device: str = "auto") -> Candidates:
+def fake_retrieve(retriever: str, dataset: Any, k: int, folder: Path, **_: Any) -> Candidates:
     """The same k documents for every query, but none for the query q005."""
     docs = sorted(doc for doc, _ in dataset.corpus())[:k]
     run = {q: [(doc, float(k - i)) for i, doc in enumerate(docs)] for q in sorted(dataset.queries) if q != "q005"}

@@ -1,0 +1,98 @@
+"""Tiny checkpoints with random weights, in the hub's layout, for every model and retriever of the published tables."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from rerankbench.rerankers.random_weights import write_random_weights
+from rerankbench.rerankers.spec import CONFIGS
+from safetensors.torch import load_file, save_file
+
+RERANKERS = Path(__file__).resolve().parents[1] / "rerankers"
+sys.path.append(str(RERANKERS))
+from checkpoints import make  # noqa: E402
+
+PARITY = RERANKERS / "parity"
+SMALL = {"hidden_size": 16, "intermediate_size": 24, "num_attention_heads": 2}
+# the depths that the experiments name are the real ones
+DECODERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "bge-reranker-v2-gemma": ("gemma-s1", {"num_hidden_layers": 2}),
+    "bge-reranker-v2.5-gemma2-lightweight": (
+        "gemma2-lightweight-s1",
+        {
+            "num_hidden_layers": 42,
+            "start_layer": 8,
+            "num_key_value_heads": 1,
+            "head_dim": 8,
+            "query_pre_attn_scalar": 8,
+        },
+    ),
+}
+ENCODERS = ("bge-reranker-v2-m3", "jina-reranker-v2-base-multilingual")
+RETRIEVERS = {"bge-large-en-v1.5": "bert", "bge-m3": "xlmr"}
+
+
+def write_hub(folder: Path) -> dict[str, Path]:
+    """Specification files by the names of the real ones, which differ in source and depth alone."""
+    specs = {name: _specification(folder, "models", name) for name in (*DECODERS, *ENCODERS)}
+    specs |= {name: _specification(folder, "retrievers", name) for name in RETRIEVERS}
+    for seed, (name, (base, changes)) in enumerate(DECODERS.items()):
+        target = folder / name
+        target.mkdir()
+        for file in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
+            shutil.copy(PARITY / base / file, target / file)
+        config = json.loads((PARITY / base / "config.json").read_text()) | SMALL | changes
+        (target / "config.json").write_text(json.dumps(config))
+        write_random_weights(target, seed=seed, spread=0.4)
+    for seed, name in enumerate(ENCODERS):
+        make(folder / name, "xlmr", seed=10 + seed, max_position_embeddings=514, num_hidden_layers=2)
+    _as_jina(folder / "jina-reranker-v2-base-multilingual")
+    for seed, (name, kind) in enumerate(RETRIEVERS.items()):
+        make(folder / name, kind, head=False, seed=20 + seed, num_hidden_layers=2)
+    return specs
+
+
+def _specification(folder: Path, kind: str, name: str) -> Path:
+    raw = yaml.safe_load((CONFIGS / kind / f"{name}.yaml").read_text(encoding="utf-8"))
+    raw.pop("revision", None)
+    raw.pop("config", None)
+    if kind == "retrievers":
+        raw |= {"query_max_length": 64, "passage_max_length": 64}  # of a model with few positions
+    path = folder / f"{name}.yaml"
+    path.write_text(yaml.safe_dump({**raw, "source": str(folder / name)}))
+    return path
+
+
+def _as_jina(folder: Path) -> None:
+    """The names and fused projections of the published checkpoint, and its config.json without a model_type."""
+    path = folder / "model.safetensors"
+    state = load_file(path)
+    renamed: dict[str, torch.Tensor] = {}
+    for name, tensor in state.items():
+        if ".attention.self." in name:
+            if ".query." in name:
+                parts = [state[name.replace(".query.", f".{part}.")] for part in ("query", "key", "value")]
+                renamed[name.replace(".attention.self.query.", ".mixer.Wqkv.")] = torch.cat(parts)
+            continue
+        renamed[name] = tensor
+    names = {
+        ".attention.output.dense.": ".mixer.out_proj.",
+        ".attention.output.LayerNorm.": ".norm1.",
+        ".intermediate.dense.": ".mlp.fc1.",
+        ".output.dense.": ".mlp.fc2.",
+        ".output.LayerNorm.": ".norm2.",
+        ".encoder.layer.": ".encoder.layers.",
+        ".embeddings.LayerNorm.": ".emb_ln.",
+    }
+    for old, new in names.items():
+        renamed = {name.replace(old, new): tensor.contiguous() for name, tensor in renamed.items()}
+    save_file(renamed, path, {"format": "pt"})
+    config = json.loads((folder / "config.json").read_text())
+    del config["model_type"]
+    (folder / "config.json").write_text(json.dumps(config))
