@@ -46,6 +46,7 @@ class Inputs:
     dataset: Dataset
     candidates: Candidates
     partial: dict[str, int] | None
+    source: str = ""
 
     def identity(self) -> dict[str, Any]:
         """What the data contribute to a result's identity: hashes of content, never paths."""
@@ -182,3 +183,18 @@ def _per_query(
     for name, column in values.items():
         table[name] = [column[query] for query in table["query_id"]]
     return table
+
+
+def data_provenance(out: Path, inputs: Inputs) -> dict[str, Any]:
+    """Where the candidates and the texts of a cell came from."""
+    candidates, dataset = inputs.candidates, inputs.dataset
+    path = candidates.path
+    return {
+        "candidates": {
+            "source": candidates.source,
+            "hash": candidates.hash,
+            "k": candidates.k,
+            "path": str(path.relative_to(out) if path.is_relative_to(out) else path),
+        },
+        "data": {"policy": vars(dataset.policy), "documents": len(dataset), "warnings": list(dataset.warnings)},
+    }

@@ -9,16 +9,16 @@ import numpy as np
 import pandas as pd
 
 from ...rerankers import flops
-from ...rerankers.api import Reranker, Scored
+from ...rerankers.api import Scored
 from ...rerankers.settings import Setting
 from ..results import Cost, Flops, Tokens
-from .peak import device_name, peak_memory, peak_tflops
+from .engine import Engine, Face
 
 PHASES = ("tokenise", "forward", "store")
 
 
-def block_cost(scored: Scored, reranker: Reranker) -> dict[str, Any]:
-    """What is kept beside a block; storing adds its own seconds."""
+def block_cost(scored: Scored, device: str) -> dict[str, Any]:
+    """What is kept beside a block that a device of this name scored; storing adds its own seconds."""
     executed = scored.executed
     return {
         "flops": executed.flops,
@@ -26,7 +26,7 @@ def block_cost(scored: Scored, reranker: Reranker) -> dict[str, Any]:
         "padded_tokens": executed.padded_tokens,
         "shared_tokens": executed.shared_tokens,
         "seconds": dict(executed.seconds),
-        "device": device_name(reranker.device),
+        "device": device,
     }
 
 
@@ -50,17 +50,17 @@ class PassCost:
             return None
         return sum(block["seconds"][phase] for block in self.blocks)
 
-    def summary(self, pairs: int, reranker: Reranker, load_seconds: float) -> Cost:
+    def summary(self, pairs: int, engine: Engine) -> Cost:
         """The figures of a manifest. The share of the peak needs all blocks to come from the device at hand."""
         tokenise, forward, store = (self.seconds(phase) for phase in PHASES)
         executed = self.total("flops")
         scoring = sum(seconds or 0.0 for seconds in (tokenise, forward, store))
         tflops = executed / forward / 1e12 if executed and forward else None
-        here = device_name(reranker.device)
+        here = engine.face.device_name
         measurable = tflops is not None and all(block["device"] == here for block in self.blocks)
-        peak = peak_tflops(reranker.device, reranker.dtype) if measurable else None
+        peak = engine.peak_tflops() if measurable else None
         return Cost(
-            load_seconds=load_seconds,
+            load_seconds=engine.face.load_seconds,
             tokenise_seconds=tokenise,
             forward_seconds=forward,
             store_seconds=store,
@@ -68,23 +68,23 @@ class PassCost:
             tflops=tflops,
             peak_tflops=peak,
             share_of_peak=tflops / peak if tflops and peak else None,
-            peak_memory_bytes=peak_memory(reranker.device),
+            peak_memory_bytes=engine.peak_memory(),
             pass_settings=self.settings,
         )
 
 
-def pair_flops(reranker: Reranker, setting: Setting, pairs: pd.DataFrame) -> np.ndarray | None:
+def pair_flops(face: Face, setting: Setting, pairs: pd.DataFrame) -> np.ndarray | None:
     """Reference FLOPs per pair, int64 of shape (pairs,); None when the model's shape is unknown."""
-    if reranker.config is None:
+    if face.config is None:
         return None
-    return flops.reference(reranker.config, reranker.spec.family, setting, *_lengths(pairs))
+    return flops.reference(face.config, face.spec.family, setting, *_lengths(pairs))
 
 
 def cell_flops(
-    reranker: Reranker, setting: Setting, pairs: pd.DataFrame, reference: np.ndarray | None, executed: int | None
+    face: Face, setting: Setting, pairs: pd.DataFrame, reference: np.ndarray | None, executed: int | None
 ) -> Flops | None:
     """All named counts of a cell; `executed` is that of the whole pass."""
-    config, family = reranker.config, reranker.spec.family
+    config, family = face.config, face.spec.family
     if config is None or reference is None or not len(pairs):
         return None
     spent, lengths = flops.total(reference), _lengths(pairs)

@@ -1,40 +1,164 @@
-"""Who executes a block. The runner plans, stores and judges; an engine only turns blocks into scores."""
+"""Who executes the work. The runner plans, stores and judges; an engine only turns blocks into scores."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from time import perf_counter
+from typing import Any, Protocol
 
 from ...rerankers.api import Group as QueryGroup
 from ...rerankers.api import Reranker, Scored
-from ...rerankers.options import TextOptions
+from ...rerankers.errors import ScoreError
+from ...rerankers.models.config import DecoderConfig, EncoderConfig
+from ...rerankers.options import LoadOptions, TextOptions
 from ...rerankers.settings import Setting
+from ...rerankers.spec import ModelSpec
 from ..data import Dataset
+from .peak import device_name, peak_memory, peak_tflops
 from .store import Block
 
 
-class Engine(Protocol):
-    """Executes blocks, in any order; the scores of a block do not depend on that order."""
+@dataclass(frozen=True)
+class Face:
+    """What a loaded model says of itself, wherever it is loaded.
 
-    def run_blocks(self, blocks: Iterable[Block]) -> Iterator[tuple[Block, Scored]]:
-        """Each block with its scores, as soon as it is done."""
-        ...
+    Attributes:
+        identities: `Reranker.identity` under each of the texts that the engine was made for.
+        warnings: `Reranker.check` of each of its settings.
+        load_seconds: wall time of loading it.
+    """
+
+    spec: ModelSpec
+    config: DecoderConfig | EncoderConfig | None
+    device: str
+    device_name: str
+    dtype: str
+    identities: Mapping[TextOptions, dict[str, Any]]
+    warnings: Mapping[Setting, tuple[str, ...]]
+    load_seconds: float
+
+    @classmethod
+    def of(
+        cls, reranker: Reranker, texts: Iterable[TextOptions], settings: Iterable[Setting], load_seconds: float
+    ) -> Face:
+        """Raises InputError when the model cannot run one of the settings."""
+        return cls(
+            spec=reranker.spec,
+            config=reranker.config,
+            device=reranker.device,
+            device_name=device_name(reranker.device),
+            dtype=reranker.dtype,
+            identities={text: reranker.identity(text) for text in texts},
+            warnings={setting: tuple(reranker.check(setting)) for setting in settings},
+            load_seconds=load_seconds,
+        )
 
 
 @dataclass(frozen=True)
+class Task:
+    """Pairs of one dataset under settings that share a forward pass. `source` is what `load_dataset` is given."""
+
+    source: str
+    dataset: Dataset
+    settings: tuple[Setting, ...]
+    text: TextOptions
+
+
+@dataclass(frozen=True)
+class Job:
+    """One block of a task."""
+
+    task: Task
+    block: Block
+
+
+class BlocksFailed(ScoreError):
+    """Some blocks could not be scored; all others are stored."""
+
+    def __init__(self, failed: Sequence[tuple[Job, str]], blocks: int) -> None:
+        lines = [f"{job.task.dataset.name}, {job.block.name}: {cause}" for job, cause in failed[:3]]
+        more = f"; and {len(failed) - 3} more" if len(failed) > 3 else ""
+        super().__init__(
+            f"{len(failed)} of {blocks} blocks were given up ({'; '.join(lines)}{more}); "
+            "everything else is stored, the same command tries them again"
+        )
+
+
+class Engine(Protocol):
+    """A loaded model that executes blocks in any order; the scores of a block do not depend on that order."""
+
+    @property
+    def face(self) -> Face:
+        """What was loaded."""
+        ...
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Scored, str]]:
+        """Each block with its scores and the name of the device that made them, as soon as it is done.
+
+        Raises ScoreError or InputError: at once, or when all other blocks are done.
+        """
+        ...
+
+    def peak_tflops(self) -> float:
+        """What one of its devices can do at most, measured."""
+        ...
+
+    def peak_memory(self) -> int:
+        """Most bytes in use so far on one of its devices."""
+        ...
+
+    def usage(self) -> dict[str, Any] | None:
+        """Who did what so far, for the provenance of results; None when there is only one worker."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the model and of whoever held it."""
+        ...
+
+
 class LocalEngine:
     """Executes in this process, one block after the other."""
 
-    reranker: Reranker
-    dataset: Dataset
-    settings: Sequence[Setting]
-    text: TextOptions
+    def __init__(
+        self,
+        load: Callable[[str, LoadOptions], Reranker],
+        model: str,
+        options: LoadOptions,
+        texts: Iterable[TextOptions],
+        settings: Iterable[Setting],
+    ) -> None:
+        start = perf_counter()
+        self._reranker: Reranker | None = load(model, options)
+        self.face = Face.of(self._loaded, texts, settings, perf_counter() - start)
 
-    def run_blocks(self, blocks: Iterable[Block]) -> Iterator[tuple[Block, Scored]]:
-        """Each block with its scores, in order."""
-        for block in blocks:
+    @property
+    def _loaded(self) -> Reranker:
+        assert self._reranker is not None, "the engine is closed"
+        return self._reranker
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Scored, str]]:
+        """Each block with its scores, in order; stops at the first error."""
+        for job in jobs:
+            task = job.task
             groups = [
-                QueryGroup(self.dataset.queries[query], self.dataset.texts(docs)) for query, docs in block.candidates
+                QueryGroup(task.dataset.queries[query], task.dataset.texts(docs))
+                for query, docs in job.block.candidates
             ]
-            yield block, self.reranker.score(groups, self.settings, self.text)
+            yield job, self._loaded.score(groups, task.settings, task.text), self.face.device_name
+
+    def peak_tflops(self) -> float:
+        """See `Engine.peak_tflops`."""
+        return peak_tflops(self.face.device, self.face.dtype)
+
+    def peak_memory(self) -> int:
+        """See `Engine.peak_memory`."""
+        return peak_memory(self.face.device)
+
+    def usage(self) -> None:
+        """One worker, whose times are in the cost of every cell."""
+        return
+
+    def close(self) -> None:
+        """Drops the model."""
+        self._reranker = None

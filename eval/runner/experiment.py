@@ -116,13 +116,37 @@ class RerankerEntry(_Part):
         return TextOptions(prompt, self.max_length, self.query_max_length, self.truncation)
 
 
+_RAY_ONLY = {"workers", "gpus_per_worker", "threads_per_worker", "address", "retries", "block_timeout"}
+
+
 class EngineOptions(_Part):
     """What executes the work. Provenance only, except that a block is the unit that is stored."""
 
-    name: Literal["local"] = "local"
+    name: Literal["local", "ray"] = Field(default="local", description="local: in this process; ray: on many GPUs")
     device: str = "auto"
     token_budget: int | None = Field(default=None, ge=1, description="most tokens in one forward pass")
     block_queries: int = Field(default=16, ge=1, description="queries that are scored and stored at a time")
+    workers: int | None = Field(default=None, ge=1, description="ray: how many; default: one per GPU of the cluster")
+    gpus_per_worker: float | None = Field(
+        default=None, ge=0, description="ray: 0 scores on CPUs; default: 1 where the cluster has GPUs, else 0"
+    )
+    threads_per_worker: int | None = Field(
+        default=None, ge=1, description="ray: default: the cores shared among workers, or 4 beside a GPU"
+    )
+    address: str | None = Field(
+        default=None, description="ray: of a running cluster, auto for the one of this machine; default: start one here"
+    )
+    retries: int = Field(default=2, ge=0, description="ray: how often a block is tried again when its worker died")
+    block_timeout: float | None = Field(
+        default=None, gt=0, description="ray: seconds until a worker counts as hung; default: from the blocks' costs"
+    )
+
+    @model_validator(mode="after")
+    def _only_ray(self) -> EngineOptions:
+        if self.name == "local":
+            for key in sorted(self.model_fields_set & _RAY_ONLY):
+                raise ValueError(f"'{key}' is for the engine ray; write name: ray beside it")
+        return self
 
 
 class Experiment(_Part):

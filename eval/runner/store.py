@@ -44,6 +44,11 @@ class Block:
         """Number of pairs."""
         return sum(len(docs) for _, docs in self.candidates)
 
+    @property
+    def name(self) -> str:
+        """For people: its number, first and last query."""
+        return f"block {self.index} (queries {self.candidates[0][0]} to {self.candidates[-1][0]})"
+
 
 def plan_blocks(candidates: Candidates, queries_per_block: int) -> list[Block]:
     """Queries by id, so many to a block. Depends on nothing that differs between machines or engines."""

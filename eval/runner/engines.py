@@ -1,0 +1,33 @@
+"""The engine that an experiment asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from ...rerankers.api import Reranker
+from ...rerankers.options import LoadOptions, TextOptions
+from ...rerankers.settings import Setting
+from ..data import Dataset
+from .engine import Engine, LocalEngine
+from .experiment import EngineOptions
+
+Loader = Callable[[str, LoadOptions], Reranker]
+
+
+# loads a model for some texts and settings; InputError when that cannot be done
+MakeEngine = Callable[[str, LoadOptions, Sequence[TextOptions], Sequence[Setting]], Engine]
+
+
+@contextmanager
+def engines(options: EngineOptions, load: Loader, open_dataset: Callable[[str], Dataset]) -> Iterator[MakeEngine]:
+    """Makes engines, one model after the other; what they run on lives as long as the context."""
+    if options.name == "local":
+        yield lambda model, load_options, texts, settings: LocalEngine(load, model, load_options, texts, settings)
+        return
+    from .ray_engine import RayEngine, cluster
+
+    with cluster(options) as shape:
+        yield lambda model, load_options, texts, settings: RayEngine(
+            options, shape, load, model, load_options, texts, settings, open_dataset=open_dataset
+        )

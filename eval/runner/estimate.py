@@ -1,0 +1,65 @@
+"""What blocks will cost, told from their texts before they are tokenised. The scheduler starts with the longest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ...rerankers import flops
+from ...rerankers.models.config import DecoderConfig
+from .engine import Face, Job, Task
+from .plan import PROMPT_TOKENS, TOKENS_PER_WORD, WITHOUT_BLANKS
+
+_SAMPLE = 100  # passages per dataset whose words are counted
+
+
+def job_costs(jobs: Sequence[Job], face: Face) -> list[float]:
+    """Reference FLOPs of each block by estimated lengths; tokens where the model's shape is unknown."""
+    together: dict[int, list[int]] = {}
+    for index, job in enumerate(jobs):
+        together.setdefault(id(job.task), []).append(index)
+    costs = [0.0] * len(jobs)
+    for indices in together.values():
+        for index, cost in zip(indices, _task_costs([jobs[i] for i in indices], face)):
+            costs[index] = cost
+    return costs
+
+
+def _task_costs(jobs: Sequence[Job], face: Face) -> list[float]:
+    task = jobs[0].task
+    passage = _passage_tokens(jobs)
+    costs: list[float] = []
+    for job in jobs:
+        language = task.dataset.policy.language
+        query = np.array([_tokens(task.dataset.queries[q], language) for q, _ in job.block.candidates], np.int64)
+        docs = np.array([len(docs) for _, docs in job.block.candidates], np.int64)
+        costs.append(float(np.sum(docs * _pair(task, face, query, passage))))
+    return costs
+
+
+def _pair(task: Task, face: Face, query: np.ndarray, passage: int) -> np.ndarray:
+    """Cost of a pair, per query."""
+    text = task.text.with_defaults(prompt=face.spec.prompt, max_length=face.spec.max_length)
+    limit = text.max_length or face.spec.max_length
+    query = np.minimum(query, text.query_max_length or limit)
+    rest = np.minimum(passage, limit - (0 if face.spec.family == "bi-encoder" else query))
+    if face.config is None:
+        return query + rest
+    prompt = np.full_like(query, PROMPT_TOKENS if isinstance(face.config, DecoderConfig) else 0)
+    passages = np.broadcast_to(rest, query.shape).astype(np.int64)
+    each = [flops.reference(face.config, face.spec.family, s, query, passages, prompt) for s in task.settings]
+    return np.max(np.stack([np.asarray(one, dtype=np.float64) for one in each]), axis=0)
+
+
+def _passage_tokens(jobs: Sequence[Job]) -> int:
+    """Mean over some candidates, taken evenly from all blocks."""
+    dataset = jobs[0].task.dataset
+    blocks = [job.block for job in jobs[:: max(1, len(jobs) // 10)]]
+    docs = [doc for block in blocks for _, docs in block.candidates for doc in docs]
+    texts = dataset.texts(docs[:: max(1, len(docs) // _SAMPLE)])
+    return round(sum(_tokens(text, dataset.policy.language) for text in texts) / max(len(texts), 1))
+
+
+def _tokens(text: str, language: str) -> int:
+    return round(len(text) if language in WITHOUT_BLANKS else len(text.split()) * TOKENS_PER_WORD) + 2

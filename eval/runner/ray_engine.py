@@ -1,0 +1,220 @@
+"""The engine on Ray: one model per GPU or per some cores, on one machine or on many."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from ...rerankers.api import Reranker, Scored
+from ...rerankers.errors import InputError
+from ...rerankers.options import LoadOptions, TextOptions
+from ...rerankers.settings import Setting
+from ..data import load_dataset
+from ..data.catalog import builtin_folders, entries
+from .engine import BlocksFailed, Face, Job
+from .estimate import job_costs
+from .experiment import EngineOptions
+from .patience import Patience
+from .ray_worker import Answer, Introduction, OpenDataset, Order, Recipe
+from .schedule import Schedule
+
+log = logging.getLogger("rerankbench")
+
+_OBJECT_STORE = 200 * 2**20  # bytes; what passes through it are scores
+_GPU_THREADS = 4  # beside a GPU, for tokenising
+_HANDED_ON = ("RERANKBENCH_", "HF_", "IR_DATASETS_", "TRANSFORMERS_")  # environment: where data and models are
+# the slowest devices that are waited for, in seconds per FLOP, until a block shows what is usual
+_SLOWEST = {"cuda": 1 / 2e12, "cpu": 1 / 2e9}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How many workers, and what each is given."""
+
+    workers: int
+    gpus: float
+    threads: int
+
+
+@contextmanager
+def cluster(options: EngineOptions) -> Iterator[Shape]:
+    """A Ray cluster: the one at `options.address`, or one that lives here for as long as the context."""
+    try:
+        import ray
+    except ImportError as err:
+        raise InputError('engine.name: ray needs Ray: pip install "rerankbench[ray]"') from err
+    found = ray.is_initialized()
+    if not found:
+        _connect(ray, options)
+    try:
+        yield _shape(options, [node["Resources"] for node in ray.nodes() if node["Alive"]])
+    finally:
+        if not found:
+            ray.shutdown()
+
+
+def _connect(ray: Any, options: EngineOptions) -> None:
+    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if options.address is not None:
+        try:
+            ray.init(address=options.address, **quiet)
+        except (ConnectionError, ValueError) as err:
+            raise InputError(f"engine.address: no Ray cluster at '{options.address}': run `ray start`") from err
+        return
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    cpus = max(len(os.sched_getaffinity(0)), (options.workers or 1) * (options.threads_per_worker or 1))
+    ray.init(address="local", num_cpus=cpus, include_dashboard=False, object_store_memory=_OBJECT_STORE, **quiet)
+
+
+def _shape(options: EngineOptions, nodes: Sequence[dict[str, float]]) -> Shape:
+    """What is not given is taken from what the nodes have: a worker per GPU, and the cores shared among workers."""
+    here = sum(node.get("GPU", 0.0) for node in nodes)
+    gpus = options.gpus_per_worker
+    if gpus is None:
+        gpus = 0.0 if options.device == "cpu" or not here else 1.0
+    workers = options.workers or (int(here / gpus) if gpus else 1)
+    if gpus * workers > here:
+        log.warning(
+            "%d workers need %g GPUs and the cluster has %g: some may have to wait", workers, gpus * workers, here
+        )
+    if not workers:
+        raise InputError("engine.gpus_per_worker: the cluster has no GPU; set it to 0 to score on CPUs")
+    cores = [node.get("CPU", 0.0) for node in nodes]
+    fitting = (n for n in range(int(sum(cores)) // workers, 0, -1) if sum(int(c / n) for c in cores) >= workers)
+    return Shape(workers, gpus, options.threads_per_worker or (_GPU_THREADS if gpus else next(fitting, 1)))
+
+
+@dataclass
+class _Tally:
+    """What one worker has done; the seconds are its own."""
+
+    worker: int
+    node: str = ""
+    device: str = ""
+    load_seconds: float = 0.0
+    blocks: int = 0
+    busy_seconds: float = 0.0
+    forward_seconds: float = 0.0
+    restarts: int = 0
+
+
+class RayEngine:
+    """One model on every worker. Blocks go out longest first, and come back as they finish."""
+
+    def __init__(
+        self,
+        options: EngineOptions,
+        shape: Shape,
+        load: Callable[[str, LoadOptions], Reranker],
+        model: str,
+        load_options: LoadOptions,
+        texts: Iterable[TextOptions],
+        settings: Iterable[Setting],
+        *,
+        open_dataset: OpenDataset = load_dataset,
+    ) -> None:
+        """Starts the workers and waits for the first; raises its error when none can load the model."""
+        from .ray_pool import RayPool
+
+        if not shape.gpus and load_options.device == "auto":
+            load_options = replace(load_options, device="cpu")
+        environment = {k: v for k, v in os.environ.items() if k.startswith(_HANDED_ON)}
+        environment["RAYON_NUM_THREADS"] = str(shape.threads)
+        recipe = Recipe(
+            load,
+            _anywhere(model),
+            load_options,
+            tuple(texts),
+            tuple(settings),
+            open_dataset,
+            shape.threads,
+            environment,
+        )
+        self.shape, self._label = shape, model
+        self._pool = RayPool(shape.workers, recipe, cpus=1 if shape.gpus else shape.threads, gpus=shape.gpus)
+        self._wall, self._peak_memory = 0.0, 0
+        self._tallies = [_Tally(worker) for worker in range(shape.workers)]
+        try:
+            self._schedule = Schedule(self._pool, Patience(options.block_timeout), retries=options.retries)
+            self._first: Introduction = self._schedule.start()
+            self.face: Face = self._first.face
+        except BaseException:
+            self._pool.close()
+            raise
+        if self.face.config is not None:
+            self._schedule.patience.assume(_SLOWEST["cuda" if self.face.device.startswith("cuda") else "cpu"])
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Scored, str]]:
+        """Each block with its scores, as it is done. Raises BlocksFailed at the end if some were given up."""
+        self._pool.order = lambda index: _order(jobs[index])
+        before, start = self._wall, perf_counter()
+        for worker, index, answer in self._schedule.run(job_costs(jobs, self.face)):
+            self._wall = before + perf_counter() - start
+            self._count(worker, answer)
+            yield jobs[index], answer.scored, answer.device_name
+        if failures := self._schedule.failures:
+            raise BlocksFailed([(jobs[index], cause) for index, cause in sorted(failures.items())], len(jobs))
+
+    def _count(self, worker: int, answer: Answer) -> None:
+        tally = self._tallies[worker]
+        tally.blocks += 1
+        self._peak_memory = max(self._peak_memory, answer.peak_memory)
+        tally.busy_seconds += answer.seconds
+        tally.forward_seconds += answer.scored.executed.seconds.get("forward", 0.0)
+
+    def usage(self) -> dict[str, Any]:
+        """Per worker: blocks, busy and forward seconds, restarts; over all: wall seconds and scaling efficiency.
+
+        The efficiency is the sum of forward times over workers x wall time, from the first block handed out to the
+        last result. Loading is not in it; `load_seconds` tells it per worker.
+        """
+        for worker, introduction in self._pool.introductions.items():
+            tally = self._tallies[worker]
+            tally.node, tally.device = introduction.node, introduction.face.device_name
+            tally.load_seconds = introduction.face.load_seconds
+            tally.restarts = self._schedule.workers[worker].restarts
+        forward = sum(tally.forward_seconds for tally in self._tallies)
+        return {
+            "name": "ray",
+            **asdict(self.shape),
+            "wall_seconds": self._wall,
+            "efficiency": forward / (self.shape.workers * self._wall) if self._wall else None,
+            "per_worker": [asdict(tally) for tally in self._tallies],
+        }
+
+    def peak_tflops(self) -> float:
+        """See `Engine.peak_tflops`; of the first worker, measured when it had loaded the model."""
+        return self._first.peak_tflops
+
+    def peak_memory(self) -> int:
+        """See `Engine.peak_memory`; the most of any worker."""
+        return max(self._peak_memory, self._first.peak_memory)
+
+    def close(self) -> None:
+        """Ends the workers and says how well they were used."""
+        usage = self.usage()
+        self._pool.close()
+        if usage["efficiency"] is not None:
+            restarts = sum(one["restarts"] for one in usage["per_worker"])
+            log.info(
+                "%s: %d workers, scaling efficiency %.2f (forward time over workers x %.1f s), %d restarts",
+                self._label, self.shape.workers, usage["efficiency"], self._wall, restarts,
+            )  # fmt: skip
+
+
+def _order(job: Job) -> Order:
+    task = job.task
+    groups = tuple((task.dataset.queries[query], docs) for query, docs in job.block.candidates)
+    return Order(_anywhere(task.source), task.dataset.checksum, task.settings, task.text, groups)
+
+
+def _anywhere(name: str) -> str:
+    """A name as it is; a folder or file by its full path, since workers have another working directory."""
+    known = name in entries() or name in builtin_folders()
+    return name if known or not Path(name).exists() else str(Path(name).resolve())

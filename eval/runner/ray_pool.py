@@ -1,0 +1,116 @@
+"""Ray actors as a pool. Ray places them, notices their death and carries what they return; nothing else waits here."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import ray
+from ray.exceptions import RayError, RayTaskError
+
+from ...rerankers.errors import InputError, ScoreError
+from .ray_worker import Introduction, Order, Recipe, Worker
+from .schedule import Done, Event, Failed, Lost, Ready, Refused
+
+_DETAIL = re.compile(r"Worker exit type: (?P<kind>\w+) Worker exit detail: (?P<detail>.*?)(?: Some common causes|$)")
+_LONGEST = 300  # characters of a cause
+
+
+class RayPool:
+    """One actor per worker, each with its share of CPUs and GPUs. `order` makes the order for a block."""
+
+    def __init__(self, workers: int, recipe: Recipe, *, cpus: float, gpus: float) -> None:
+        self.workers = workers
+        self.introductions: dict[int, Introduction] = {}
+        self.order: Callable[[int], Order] = _no_orders
+        self._recipe = recipe
+        # an actor that died stays dead, so that Ray says why; `_begin` makes its successor
+        self._class = ray.remote(Worker).options(num_cpus=cpus, num_gpus=gpus, max_restarts=0)  # pyright: ignore[reportAttributeAccessIssue]
+        self._actors: dict[int, Any] = {}
+        self._calls: dict[Any, tuple[int, int | None]] = {}  # what is awaited -> worker, block (None: `ready`)
+        for worker in range(workers):
+            self._begin(worker)
+
+    def actor(self, worker: int) -> Any:
+        """The actor's handle."""
+        return self._actors[worker]
+
+    def _begin(self, worker: int) -> None:
+        self._actors[worker] = self._class.remote(self._recipe)
+        self._calls[self._actors[worker].ready.remote()] = worker, None
+
+    def submit(self, worker: int, job: int) -> None:
+        """See `Pool.submit`."""
+        self._calls[self._actors[worker].score.remote(self.order(job))] = worker, job
+
+    def restart(self, worker: int) -> None:
+        """See `Pool.restart`."""
+        self.retire(worker)
+        self._begin(worker)
+
+    def retire(self, worker: int) -> None:
+        """See `Pool.retire`."""
+        self._calls = {ref: call for ref, call in self._calls.items() if call[0] != worker}
+        if (actor := self._actors.pop(worker, None)) is not None:
+            ray.kill(actor)
+
+    def wait(self, seconds: float) -> list[Event]:
+        """See `Pool.wait`."""
+        done, _ = ray.wait(list(self._calls), num_returns=1, timeout=seconds)
+        if done:  # what else has come meanwhile
+            done, _ = ray.wait(list(self._calls), num_returns=len(self._calls), timeout=0)
+        # a dead worker's calls fail together; the first one tells, and the others go with it
+        return [self._event(ref) for ref in done if ref in self._calls]
+
+    def _event(self, ref: Any) -> Event:
+        worker, job = self._calls.pop(ref)
+        try:
+            value: Any = ray.get(ref)
+        except RayTaskError as err:
+            cause = err.cause if isinstance(err.cause, Exception) else err
+            if isinstance(cause, (InputError, ScoreError)):
+                return Refused(worker, cause) if job is None else Failed(worker, job, str(cause))
+            self.restart(worker)  # whatever went wrong, the process may not be sound any more
+            return Lost(worker, _short(f"{type(cause).__name__}: {cause}"))
+        except RayError as err:
+            cause = self._death(worker, err)
+            self.restart(worker)
+            return Lost(worker, cause)
+        if job is not None:
+            return Done(worker, job, value)
+        return self._introduce(worker, value)
+
+    def _introduce(self, worker: int, introduction: Introduction) -> Event:
+        first = next(iter(self.introductions.values()), introduction)
+        if introduction.face.identities != first.face.identities:
+            error = InputError(f"the model on {introduction.node} is not the one on {first.node}; give both the same")
+            return Refused(worker, error)
+        self.introductions[worker] = introduction
+        return Ready(worker, introduction)
+
+    def _death(self, worker: int, err: RayError) -> str:
+        found = _DETAIL.search(" ".join(str(err).split()))
+        detail = f"{found['kind']}, {found['detail']}" if found else str(err)
+        known = self.introductions.get(worker)
+        where = f"process {known.pid} on {known.node}" if known else "its process"
+        return _short(f"{where} died: {detail}")
+
+    def now(self) -> float:
+        """See `Pool.now`."""
+        return time.monotonic()
+
+    def close(self) -> None:
+        """Ends all workers."""
+        for worker in range(self.workers):
+            self.retire(worker)
+
+
+def _short(cause: str) -> str:
+    line = " ".join(cause.split())
+    return line if len(line) <= _LONGEST else line[:_LONGEST] + "…"
+
+
+def _no_orders(job: int) -> Order:
+    raise RuntimeError(f"block {job} of nothing")

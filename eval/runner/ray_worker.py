@@ -1,0 +1,130 @@
+"""The process that holds a model on one GPU, or on some cores, and scores blocks for the driver."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import platform
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+from ...rerankers.api import Group, Reranker, Scored
+from ...rerankers.errors import InputError, ScoreError
+from ...rerankers.options import LoadOptions, TextOptions
+from ...rerankers.settings import Setting
+from ..data import Dataset
+from .engine import Face
+from .peak import device_name, peak_memory, peak_tflops
+
+OpenDataset = Callable[[str], Dataset]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a worker needs to know once. `environment` holds where data and models are kept."""
+
+    load: Callable[[str, LoadOptions], Reranker]
+    model: str
+    options: LoadOptions
+    texts: tuple[TextOptions, ...]
+    settings: tuple[Setting, ...]
+    open_dataset: OpenDataset
+    threads: int
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Order:
+    """One block: the texts of its queries, the ids of their documents. Worker and driver must have the same data."""
+
+    source: str
+    checksum: str
+    settings: tuple[Setting, ...]
+    text: TextOptions
+    groups: tuple[tuple[str, tuple[str, ...]], ...]  # (query's text, document ids)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The scores of a block, what made them, how long that took, and the most bytes the worker ever had in use."""
+
+    scored: Scored
+    device_name: str
+    seconds: float
+    peak_memory: int
+
+
+@dataclass(frozen=True)
+class Introduction:
+    """A worker that has loaded the model, and where it runs."""
+
+    face: Face
+    node: str
+    pid: int
+    peak_tflops: float
+    peak_memory: int
+
+
+class Worker:
+    """A Ray actor. Its methods run one at a time, in the order of the calls."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        os.environ.update(recipe.environment)  # before the libraries that read it are imported
+        self._recipe = recipe
+        self._datasets: dict[str, Dataset] = {}
+        self._reranker: Reranker | None = None
+
+    def ready(self) -> Introduction:
+        """Loads the model. Raises InputError when that cannot work here."""
+        import torch
+
+        recipe = self._recipe
+        torch.set_num_threads(recipe.threads)
+        start = perf_counter()
+        self._reranker = recipe.load(recipe.model, recipe.options)
+        face = Face.of(self._reranker, recipe.texts, recipe.settings, perf_counter() - start)
+        peak = peak_tflops(face.device, face.dtype)
+        return Introduction(face, platform.node(), os.getpid(), peak, peak_memory(face.device))
+
+    def score(self, order: Order) -> Answer:
+        """Scores of one block."""
+        assert self._reranker is not None, "ready() comes first"
+        start = perf_counter()
+        dataset = self._dataset(order)
+        groups = [Group(query, dataset.texts(docs)) for query, docs in order.groups]
+        scored = self._reranker.score(groups, order.settings, order.text)
+        if not np.isfinite(scored.scores).all():
+            raise ScoreError("its scores hold NaN or infinity")
+        device = self._reranker.device
+        return Answer(scored, device_name(device), perf_counter() - start, peak_memory(device))
+
+    def _dataset(self, order: Order) -> Dataset:
+        if order.source not in self._datasets:
+            try:
+                with _alone(order.source):
+                    dataset = self._recipe.open_dataset(order.source)
+            except InputError as err:
+                raise InputError(f"on {platform.node()}: {err} (all nodes need the data; share its folder)") from err
+            if dataset.checksum != order.checksum:
+                raise InputError(
+                    f"dataset '{order.source}' on {platform.node()} differs from the driver's; copy it there anew"
+                )
+            self._datasets[order.source] = dataset
+        return self._datasets[order.source]
+
+
+@contextmanager
+def _alone(name: str) -> Iterator[None]:
+    """One process of this machine at a time: the first one fetches and indexes a dataset, the others find it there."""
+    digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+    path = Path(tempfile.gettempdir()) / f"rerankbench-{os.getuid()}-{digest}.lock"
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
