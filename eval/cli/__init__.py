@@ -18,6 +18,7 @@ from .ls import ls
 from .pareto import pareto
 from .plan import plan
 from .published import published
+from .report import report
 from .run import run
 from .table import table
 
@@ -37,6 +38,7 @@ app.command()(check)
 app.command()(accept)
 app.command()(compare)
 app.command()(table)
+app.command()(report)
 app.command()(published)
 app.command()(ls)
 app.command()(doctor)

@@ -1,0 +1,38 @@
+"""`rerankbench report`: a page to look at and to share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .output import emit
+
+
+def report(
+    dirs: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Output folders of `rerankbench run`.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The HTML file to write.")] = Path("report.html"),
+    published: Annotated[
+        str | None, typer.Option(help="Compare with a published table (see `rerankbench published`).")
+    ] = None,
+    metric: Annotated[str, typer.Option(help="Metric to show, as in the experiment.")] = "nDCG@10",
+    texts: Annotated[
+        bool, typer.Option("--texts/--no-texts", help="Texts and grades from the dataset, which is fetched if need be.")
+    ] = True,
+) -> None:
+    """Write one HTML page with the summary, the table, the frontier, the costs and the worst queries.
+
+    It opens anywhere without a network: nothing on it is loaded from elsewhere.
+    """
+    from ..data import load_dataset
+    from ..report import render
+    from ..results import load_cells
+    from ..runner.provenance import environment, now
+
+    made = f"rerankbench {environment()['versions']['rerankbench']}, {now()}"
+    page = render(
+        load_cells(dirs), metric=metric, published=published, load=load_dataset if texts else None, made=made
+    )
+    emit(page, output)
+    typer.echo(f"wrote {output} ({len(page.encode()) / 1e6:.1f} MB); open it in a browser", err=True)

@@ -1,0 +1,191 @@
+"""Scatter plots of quality against cost, laid out in Python and drawn as SVG by the template: no chart library."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+LabelAt = Literal["start", "end", "middle"]
+COLOURS, SHAPES = 7, 6  # --c0… in style.css, shapes of the `mark` macro; together 42 models before any two look alike
+
+
+@dataclass(frozen=True)
+class Dot:
+    """A point of a chart in data units: `x` is FLOPs per query, `y` the score, `low` and `high` its interval."""
+
+    series: int
+    name: str
+    tip: str
+    x: float
+    y: float
+    low: float | None = None
+    high: float | None = None
+    frontier: bool = False
+    cells: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Level:
+    """A horizontal line: a first stage, which has no FLOPs counted."""
+
+    name: str
+    y: float
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A dot in SVG units. `lo` and `hi` are the ends of its interval on the y axis."""
+
+    dot: Dot
+    x: float
+    y: float
+    lo: float | None
+    hi: float | None
+    colour: int
+    shape: int
+
+
+@dataclass(frozen=True)
+class Text:
+    """A label in SVG units."""
+
+    text: str
+    x: float
+    y: float
+    anchor: LabelAt = "start"
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Everything that is drawn, in SVG units; lines are `points` of a polyline."""
+
+    width: int
+    height: int
+    left: float
+    right: float
+    top: float
+    bottom: float
+    x_ticks: tuple[Text, ...]
+    y_ticks: tuple[Text, ...]
+    levels: tuple[Text, ...]
+    series: tuple[tuple[int, str], ...]
+    frontier: str
+    marks: tuple[Mark, ...]
+    labels: tuple[Text, ...]
+
+
+def plot(dots: Sequence[Dot], levels: Sequence[Level], width: int, height: int, *, small: bool = False) -> Plot:
+    """Lays out a chart with a log x axis. `small` leaves labels and intervals out. `dots` is not empty."""
+    left, right = (30.0, width - 6.0) if small else (46.0, width - 16.0)
+    top, bottom = (8.0, height - 18.0) if small else (28.0, height - 42.0)
+    ends = [] if small else [v for d in dots for v in (d.low, d.high) if v is not None]
+    ys = [*(d.y for d in dots), *(level.y for level in levels), *ends]
+    lowest, highest, step = _y_range(min(ys), max(ys), 3 if small else 6)
+    xs = [math.log10(d.x) for d in dots]
+    pad = max(0.08, 0.06 * (max(xs) - min(xs)))
+    first, last = min(xs) - pad, max(xs) + pad
+
+    def at_x(flops: float) -> float:
+        return round(left + (math.log10(flops) - first) / (last - first) * (right - left), 1)
+
+    def at_y(score: float) -> float:
+        return round(bottom - (score - lowest) / (highest - lowest) * (bottom - top), 1)
+
+    marks = tuple(
+        Mark(
+            dot,
+            at_x(dot.x),
+            at_y(dot.y),
+            at_y(dot.low) if dot.low is not None and not small else None,
+            at_y(dot.high) if dot.high is not None and not small else None,
+            dot.series % COLOURS,
+            dot.series % SHAPES,
+        )
+        for dot in sorted(dots, key=lambda d: d.x)
+    )
+    series = [(s % COLOURS, _line([m for m in marks if m.dot.series == s])) for s in sorted({d.series for d in dots})]
+    rungs = range(round((highest - lowest) / step) + 1)
+    y_ticks = [Text(f"{lowest + i * step:g}", left - 6, at_y(lowest + i * step), "end") for i in rungs]
+    ticks = _x_ticks(first, last, 5 if small else max(3, int((right - left) / 70)))
+    return Plot(
+        width,
+        height,
+        left,
+        right,
+        top,
+        bottom,
+        tuple(Text(_flops(x, small), at_x(x), bottom + (13 if small else 18), "middle") for x in ticks),
+        tuple(y_ticks),
+        tuple(Text(level.name, right, at_y(level.y), "end") for level in levels),
+        tuple(series),
+        _steps([m for m in marks if m.dot.frontier]),
+        marks,
+        () if small else tuple(_labels(marks, left, right, top, bottom)),
+    )
+
+
+def _line(marks: Sequence[Mark]) -> str:
+    return " ".join(f"{m.x:g},{m.y:g}" for m in marks) if len(marks) > 1 else ""
+
+
+def _steps(marks: Sequence[Mark]) -> str:
+    """The best score that a cost buys: it rises where the next mark is reached, not before."""
+    corners = [f"{b.x:g},{a.y:g} {b.x:g},{b.y:g}" for a, b in zip(marks, marks[1:])]
+    return " ".join([f"{marks[0].x:g},{marks[0].y:g}", *corners]) if corners else ""
+
+
+def _y_range(low: float, high: float, wanted: int) -> tuple[float, float, float]:
+    """Round ends and the step between ticks."""
+    span = max(high - low, 1.0)
+    rough = span / wanted
+    power = 10 ** math.floor(math.log10(rough))
+    step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough)
+    lowest, highest = math.floor(low / step) * step, math.ceil(high / step) * step
+    return lowest, highest if highest > lowest else lowest + step, step
+
+
+def _x_ticks(first: float, last: float, most: int) -> list[float]:
+    """Values 1, 2 and 5 times powers of ten inside the axis; fewer kinds where they would be too many."""
+    for factors in ((1, 2, 5), (1, 3), (1,)):
+        powers = range(math.floor(first), math.ceil(last) + 1)
+        ticks = [f * 10.0**p for p in powers for f in factors if first <= math.log10(f) + p <= last]
+        if len(ticks) <= most:
+            return ticks or [10 ** ((first + last) / 2)]
+    return ticks[:: math.ceil(len(ticks) / most)]
+
+
+def _flops(value: float, small: bool) -> str:
+    power = min(max(0, math.floor(math.log10(value) / 3 + 1e-9)), 7)
+    return f"{value / 1000**power:.3g} {('', *'kMGTPEZ')[power]}{'' if small else 'FLOP'}"
+
+
+def _labels(marks: Sequence[Mark], left: float, right: float, top: float, bottom: float) -> list[Text]:
+    """Names beside the marks, frontier first, where they hide nothing; the others are left to the hover."""
+    taken = [(m.x - 6, m.y - 6, m.x + 6, m.y + 6) for m in marks]
+    taken += [(m.x - 2, m.hi, m.x + 2, m.lo) for m in marks if m.lo is not None and m.hi is not None]
+    placed = []
+    for mark in sorted(marks, key=lambda m: not m.dot.frontier):
+        wide = 6.4 * len(mark.dot.name)
+        places: list[tuple[float, float, LabelAt]] = [
+            (mark.x + 7, mark.y - 9, "start"),
+            (mark.x - 7, mark.y - 9, "end"),
+            (mark.x + 9, mark.y + 4, "start"),
+            (mark.x - 9, mark.y + 4, "end"),
+            (mark.x + 7, mark.y + 16, "start"),
+            (mark.x - 7, mark.y + 16, "end"),
+        ]
+        for x, y, anchor in places:
+            start = x if anchor == "start" else x - wide
+            box = (start, y - 10, start + wide, y + 3)
+            inside = box[0] >= left and box[2] <= right and box[1] >= top and box[3] <= bottom
+            if inside and not any(_overlap(box, other) for other in taken):
+                taken.append(box)
+                placed.append(Text(mark.dot.name, x, y, anchor))
+                break
+    return placed
+
+
+def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]

@@ -1,0 +1,187 @@
+"""How sure a figure is: intervals and paired tests of means over queries, for a row of the table or the mean of rows.
+
+A mean of rows gives every row one weight, so each query weighs 1 / (rows x members of its group x queries of its
+dataset). Intervals are percentiles of a bootstrap that draws queries within datasets; two variants with the same
+queries share the draws. Tests flip the signs of weighted differences (`gate.statistics`), Holm-corrected by row.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ...rerankers.errors import InputError
+from ..gate.statistics import holm, randomisation_test
+from ..pareto import MEAN
+from ..results import FIRST_STAGE, Cell
+from ..tables.figures import Figure
+from ..tables.pivot import Board, Variant
+
+DRAWS = 1_999
+RESAMPLES = 4_999
+LEVEL = 0.95
+ALPHA = 0.05
+_CHUNK = 2_000_000  # indices drawn at once
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Ends of a 95 % bootstrap interval, x 100."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Test:
+    """A figure against another one of its row. `difference` is x 100, `p` Holm-adjusted within the row."""
+
+    against: Variant
+    difference: float
+    p: float
+
+    @property
+    def sign(self) -> int:
+        """1 or -1 where the difference is significant, else 0."""
+        return 0 if self.p > ALPHA else int(np.sign(self.difference))
+
+
+@dataclass(frozen=True)
+class Values:
+    """One cell's metric by query: ids sorted, floats of shape (queries,)."""
+
+    queries: tuple[str, ...]
+    values: np.ndarray
+
+
+@dataclass
+class Evidence:
+    """What the queries say about the figures of a board."""
+
+    board: Board
+    _values: dict[str, Values | None] = field(default_factory=dict)
+    _draws: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def figure(self, row: str, variant: Variant) -> Figure:
+        """A row's figure, or the mean's."""
+        return self.board.mean(variant) if row == MEAN else self.board.figure(row, variant)
+
+    def values(self, cell: Cell) -> Values | None:
+        """The metric by query; None where the cell's file is absent, lacks the metric or holds NaN."""
+        key = str(cell.path)
+        if key not in self._values:
+            self._values[key] = _read(cell, self.board.metric)
+        return self._values[key]
+
+    def interval(self, row: str, variant: Variant) -> Interval | None:
+        """None when the figure is not run or its values by query are unknown."""
+        strata = self._strata(row, variant)
+        if not strata:
+            return None
+        total = np.sum([weight * self._resampled(cell) for weight, cell in strata], axis=0)
+        low, high = np.quantile(total, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        return Interval(100 * float(low), 100 * float(high))
+
+    def difference_interval(self, row: str, variant: Variant, other: Variant) -> Interval | None:
+        """Of `variant` minus `other`; None where they do not have the same queries."""
+        if self._differences(row, variant, other) is None:
+            return None
+        sides = [
+            np.sum([weight * self._resampled(cell) for weight, cell in self._strata(row, v)], axis=0)
+            for v in (variant, other)
+        ]
+        low, high = np.quantile(sides[0] - sides[1], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        return Interval(100 * float(low), 100 * float(high))
+
+    def against_first_stage(self, row: str) -> dict[Variant, Test]:
+        """Every variant of a row against the first stage whose candidates it reranked."""
+        pairs = [(v, self.first_stage(row, v)) for v in self.board.variants if v.setting != FIRST_STAGE]
+        return self._tests(row, [(v, first) for v, first in pairs if first is not None])
+
+    def against_best(self, row: str) -> dict[Variant, Test]:
+        """Every other variant of a row against its best one."""
+        best = self.best(row)
+        return self._tests(row, [(v, best) for v in self.board.variants if v != best]) if best else {}
+
+    def best(self, row: str) -> Variant | None:
+        """The variant with the highest score; of equal ones the cheapest. None where nothing was run."""
+        scored = [(v, self.figure(row, v)) for v in self.board.variants]
+        found = [(f.score, -(f.flops or 0.0), v) for v, f in scored if f.score is not None]
+        return max(found, key=lambda item: item[:2])[2] if found else None
+
+    def first_stage(self, row: str, variant: Variant) -> Variant | None:
+        """The first stage with the same candidates in every cell; None where there is none."""
+        wanted = _candidates(self.figure(row, variant))
+        for other in self.board.variants:
+            if other.setting == FIRST_STAGE and wanted and _candidates(self.figure(row, other)) == wanted:
+                return other
+        return None
+
+    def _tests(self, row: str, pairs: Sequence[tuple[Variant, Variant]]) -> dict[Variant, Test]:
+        found = [(a, b, d) for a, b in pairs if (d := self._differences(row, a, b)) is not None]
+        adjusted = holm([randomisation_test(d, resamples=RESAMPLES) for _, _, d in found])
+        return {a: Test(b, 100 * float(d.sum()), p) for (a, b, d), p in zip(found, adjusted, strict=True)}
+
+    def _differences(self, row: str, a: Variant, b: Variant) -> np.ndarray | None:
+        """Weighted differences by query, their sum being the difference of the means; None where queries differ."""
+        left, right = self._strata(row, a), self._strata(row, b)
+        if not left or len(left) != len(right):
+            return None
+        other = {cell.manifest.dataset: cell for _, cell in right}
+        parts = []
+        for weight, cell in left:
+            mine, match = self.values(cell), other.get(cell.manifest.dataset)
+            theirs = self.values(match) if match else None
+            if mine is None or theirs is None or mine.queries != theirs.queries:
+                return None
+            parts.append((mine.values - theirs.values).round(9) * weight / len(mine.queries))
+        return np.concatenate(parts)
+
+    def _strata(self, row: str, variant: Variant) -> list[tuple[float, Cell]]:
+        """Cells with their weights, which sum to 1; empty when the figure is not run or a cell's values are unknown."""
+        if self.figure(row, variant).score is None:
+            return []
+        rows = [r for r in self.board.rows if row in (MEAN, r.name)]
+        named = [(r.name, r.members) for r in rows] or [(row, ())]  # a member of a group has no row of its own
+        strata = []
+        for name, members in named:
+            cells = [c for m in members or (name,) for c in self.board.figure(m, variant).cells]
+            if not cells:
+                return []
+            strata += [(1 / len(named) / len(cells), cell) for cell in cells]
+        return strata if all(self.values(cell) for _, cell in strata) else []
+
+    def _resampled(self, cell: Cell) -> np.ndarray:
+        """Means of `DRAWS` bootstrap samples, as fractions; the draws depend on the dataset and its queries only."""
+        key = str(cell.path)
+        if key not in self._draws:
+            found = self.values(cell)
+            assert found is not None
+            n, values = len(found.queries), found.values
+            rng = np.random.default_rng(zlib.crc32("\n".join((cell.manifest.dataset, *found.queries)).encode()))
+            step = max(1, _CHUNK // n)
+            sizes = [min(step, DRAWS - start) for start in range(0, DRAWS, step)]
+            self._draws[key] = np.concatenate([values[rng.integers(0, n, (size, n))].mean(1) for size in sizes])
+        return self._draws[key]
+
+
+def _read(cell: Cell, metric: str) -> Values | None:
+    try:
+        frame = cell.per_query()
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as err:
+        raise InputError(f"{cell.path / 'per_query.parquet'}: cannot be read: {' '.join(str(err).split())}") from err
+    if metric not in frame.columns or frame.empty or frame[metric].isna().any():
+        return None
+    frame = frame.sort_values("query_id")
+    return Values(tuple(frame["query_id"].astype(str)), frame[metric].to_numpy(dtype=np.float64))
+
+
+def _candidates(figure: Figure) -> dict[str, object]:
+    """Dataset -> hash of the candidates; empty where a cell does not say."""
+    found = {cell.manifest.dataset: cell.manifest.identity_parts.get("candidates") for cell in figure.cells}
+    return found if all(found.values()) else {}

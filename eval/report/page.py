@@ -1,0 +1,45 @@
+"""One HTML file from the parts: the template, its style and script inlined, data that cannot break out of their place."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+TEMPLATES = Path(__file__).parent / "templates"
+_ESCAPES = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"})
+
+
+def write_page(context: Mapping[str, Any], data: Any) -> str:
+    """The page. Every value of `context` is escaped; the content security policy allows its one script by hash."""
+    script = (TEMPLATES / "script.js").read_text(encoding="utf-8")
+    return _environment().get_template("page.html.j2").render(
+        **context,
+        style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
+        script=Markup(script),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        data=embedded(data),
+    )
+
+
+def embedded(value: Any) -> Markup:
+    """JSON for a `<script type="application/json">`: nothing in it can end the element."""
+    return Markup(json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_ESCAPES))
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

@@ -1,0 +1,154 @@
+"""The comparison table: variants as rows; their mean, their cost and every dataset as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ..pareto import MEAN, label
+from ..published import PublishedTable, compare
+from ..results import Cell
+from ..tables import units
+from ..tables.figures import Figure
+from ..tables.layout import best_of
+from ..tables.pivot import Variant
+from .evidence import Evidence, Test
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One place of the table.
+
+    Attributes:
+        text: as shown; `value` is what the column is sorted by, None sorts last.
+        best: the highest of its column as printed.
+        notes: numbers of the footnotes that say why the figure is partial, from 1 on.
+        first: 1 or -1 where it is significantly above or below its first stage, 0 where not, None where not tested.
+        near_best: not significantly below the best of its column, and not the best.
+        published: the published figure with difference and verdict, or nothing.
+        cells: indices of the cells that it was made of.
+        spoken: what a screen reader says.
+    """
+
+    text: str
+    value: float | None = None
+    best: bool = False
+    notes: tuple[int, ...] = ()
+    first: int | None = None
+    near_best: bool = False
+    published: str = ""
+    verdict: str = ""
+    cells: tuple[int, ...] = ()
+    spoken: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column's head: `prefix` is the collection of a dataset's name. `member_of` is set for members of a group."""
+
+    name: str
+    prefix: str = ""
+    member_of: str = ""
+    score: bool = True
+
+
+@dataclass(frozen=True)
+class Table:
+    """Heads, one line of entries for each variant, and the reasons that the entries' `notes` count."""
+
+    columns: tuple[Column, ...]
+    lines: tuple[tuple[Variant, tuple[Entry, ...]], ...]
+    reasons: tuple[str, ...]
+    verdicts: Mapping[str, int]
+
+
+class Builder:
+    """Puts the table together, collecting footnotes and verdicts on the way."""
+
+    def __init__(self, evidence: Evidence, cells: Sequence[Cell], published: PublishedTable | None) -> None:
+        self.evidence, self.board, self.published = evidence, evidence.board, published
+        self.index = {str(cell.path): i for i, cell in enumerate(cells)}
+        self.reasons: list[str] = []
+        self.verdicts: dict[str, int] = {}
+
+    def build(self) -> Table:
+        """The whole table."""
+        board = self.board
+        columns: list[tuple[Column, Sequence[Entry]]] = []
+        if len(board.rows) > 1:
+            columns.append((Column(f"Mean of {len(board.rows)}"), self._scores(MEAN)))
+        columns += self._costs()
+        for row in board.rows:
+            title = f"{row.name} ({len(row.members)})" if row.members else row.name
+            columns.append((_column(title), self._scores(row.name)))
+            for member in row.members:
+                columns.append((_column(member, member_of=row.name), self._scores(member)))
+        lines = [(v, tuple(entries[i] for _, entries in columns)) for i, v in enumerate(board.variants)]
+        return Table(tuple(c for c, _ in columns), tuple(lines), tuple(self.reasons), self.verdicts)
+
+    def _scores(self, row: str) -> list[Entry]:
+        variants = self.board.variants
+        figures = [self.evidence.figure(row, v) for v in variants]
+        best = best_of(figures)
+        first, top = self.evidence.against_first_stage(row), self.evidence.against_best(row)
+        return [self._score(row, v, f, b, first.get(v), top.get(v)) for v, f, b in zip(variants, figures, best)]
+
+    def _score(
+        self, row: str, variant: Variant, figure: Figure, best: bool, first: Test | None, top: Test | None
+    ) -> Entry:
+        published, verdict = self._published(row, variant, figure)
+        cells = tuple(self.index[str(cell.path)] for cell in figure.cells)
+        if figure.score is None:
+            text = f"– ({figure.have} of {figure.of})" if figure.have else "not run"
+            return Entry(text, published=published, verdict=verdict, cells=cells)
+        near = top is not None and not top.sign and not best
+        words = {1: "significantly above its first stage", -1: "significantly below its first stage", 0: ""}
+        spoken = [f"{label(variant)}, {row}: {figure.score:.2f}", "best" if best else ""]
+        spoken += [words[first.sign] if first else "", "not distinguishable from the best" if near else ""]
+        spoken += [f"partial: {reason}" for reason in figure.partial]
+        return Entry(
+            text=f"{figure.score:.2f}",
+            value=figure.score,
+            best=best,
+            notes=tuple(self._note(reason) for reason in figure.partial),
+            first=first.sign if first else None,
+            near_best=near,
+            published=published,
+            verdict=verdict,
+            cells=cells,
+            spoken=", ".join(filter(None, spoken)),
+        )
+
+    def _note(self, reason: str) -> int:
+        if reason not in self.reasons:
+            self.reasons.append(reason)
+        return self.reasons.index(reason) + 1
+
+    def _published(self, row: str, variant: Variant, figure: Figure) -> tuple[str, str]:
+        table = self.published
+        # a mean over other rows than the published ones is no comparison
+        if table is None or (row == MEAN and len(self.board.rows) != len(table.rows)):
+            return "", ""
+        found = compare(table, row, variant.model, variant.setting, figure.score, partial=bool(figure.partial))
+        if found is None:
+            return "", ""
+        self.verdicts[found.verdict] = self.verdicts.get(found.verdict, 0) + 1
+        text = f"{found.published:.{table.decimals}f} published"
+        if found.difference is not None:
+            text = f"{found.difference:+.2f} to {text}"
+        if table.printed(row, variant.model, variant.setting) != found.published:
+            text += " (corrected)"
+        return text, found.verdict
+
+    def _costs(self) -> list[tuple[Column, list[Entry]]]:
+        means = [self.board.mean(v) for v in self.board.variants]
+        if not any(mean.flops for mean in means):
+            return []
+        spent = [Entry(units.flops(m.flops) if m.flops else "–", m.flops) for m in means]
+        saved = [Entry("–" if m.saved is None else units.share(m.saved), m.saved) for m in means]
+        return [(Column("FLOPs/query", score=False), spent), (Column("FLOPs saved", score=False), saved)]
+
+
+def _column(name: str, member_of: str = "") -> Column:
+    prefix, _, rest = name.rpartition("/")
+    return Column(rest, f"{prefix}/" if prefix else "", member_of)
