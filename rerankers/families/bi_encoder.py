@@ -1,4 +1,8 @@
-"""Bi-encoders: cosine of the mean-pooled states of query and passage, each read alone (all-MiniLM-L6-v2)."""
+"""Bi-encoders: cosine of the mean-pooled states of query and passage, each read alone (all-MiniLM-L6-v2).
+
+On a CPU every text is encoded by itself: its vector is then the same to the last bit whatever else is scored, so it
+may be kept for the next query that has the text among its candidates.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,7 @@ from ..checks import check_finite
 from ..device import dtype_name, resolve_device, resolve_dtype
 from ..errors import InputError
 from ..hub import Resolved, read_json
+from ..kept import KeptVectors
 from ..models.config import EncoderConfig, read_config
 from ..models.encoder import Encoder
 from ..models.packed import Packed
@@ -27,6 +32,7 @@ from ..spec import ModelSpec
 from ..tokenizer import Tokenizer
 from .cross_encoder import BUDGET
 
+KEPT_BYTES = 256 << 20
 VERSION = 1  # part of every result's identity; raise it when a score changes
 
 
@@ -48,6 +54,7 @@ class BiEncoder:
         self.tokenizer = Tokenizer(files.folder)
         self.device, self.dtype = str(device), dtype_name(self.encoder.dtype)
         self.token_budget = options.token_budget or BUDGET.get(device.type, BUDGET["cpu"])
+        self.kept = KeptVectors(KEPT_BYTES) if device.type == "cpu" else None
 
     def identity(self, text: TextOptions) -> dict[str, Any]:
         """See `api.Reranker.identity`."""
@@ -89,24 +96,13 @@ class BiEncoder:
         pairs = [(group.query, passage) for group in groups for passage in group.passages]
         distinct = list(dict.fromkeys([*queries.values(), *passages.values()]))
         place = {ids: number for number, ids in enumerate(distinct)}
-        lengths = [len(ids) for ids in distinct]
-
         work, device = Work(), self.encoder.device
         layers = sorted({setting.cutoff_layer or self.config.layers for setting in settings})
-        states = {n: torch.empty(len(distinct), self.config.hidden, device=device) for n in layers}
-
-        def run(batch: list[int]) -> None:
-            types = [[0] * lengths[i] for i in batch] if self.config.token_types > 1 else None
-            packed = Packed.of([distinct[i] for i in batch], types, device)
-            rows = torch.tensor(batch, device=device)
-            for layer, found in self.encoder.means(packed, layers, work).items():
-                states[layer][rows] = found
-
-        self.token_budget = run_batches(lengths, self.token_budget, run)
+        vectors, entered = self._encode(distinct, layers, work)
         left = torch.tensor([place[queries[q]] for q, _ in pairs], dtype=torch.int64, device=device)
         right = torch.tensor([place[passages[p]] for _, p in pairs], dtype=torch.int64, device=device)
         cosine: dict[int, np.ndarray] = {}
-        for layer, x in states.items():
+        for layer, x in zip(layers, vectors):
             unit = F.normalize(x, dim=-1)
             cosine[layer] = work.matmul(unit[left].unsqueeze(1), unit[right].unsqueeze(2)).flatten().cpu().numpy()
         order = [setting.cutoff_layer or self.config.layers for setting in settings]
@@ -115,7 +111,6 @@ class BiEncoder:
         check_finite(scores, order, pairs, self.dtype)
         query_tokens = np.array([len(queries[q]) for q, _ in pairs], dtype=np.int32)
         passage_tokens = np.array([len(passages[p]) for _, p in pairs], dtype=np.int32)
-        real = sum(lengths)
         return Scored(
             scores=scores,
             query_tokens=query_tokens,
@@ -124,11 +119,38 @@ class BiEncoder:
             truncated=np.array([q in query_cut or p in passage_cut for q, p in pairs], dtype=bool),
             executed=Executed(
                 flops=work.flops,
-                real_tokens=real,
-                shared_tokens=int(query_tokens.sum() + passage_tokens.sum()) - real,
+                real_tokens=entered,
+                shared_tokens=int(query_tokens.sum() + passage_tokens.sum()) - entered,
                 seconds=seconds,
             ),
         )
+
+    def _encode(self, texts: Sequence[tuple[int, ...]], layers: Sequence[int], work: Work) -> tuple[torch.Tensor, int]:
+        """Vectors (layers, texts, hidden) in float32, and how many tokens had to be encoded."""
+        found = torch.empty(len(layers), len(texts), self.config.hidden, device=self.encoder.device)
+        new = []
+        for i, ids in enumerate(texts):
+            known = self.kept.get((ids, *layers)) if self.kept else None
+            if known is None:
+                new.append(i)
+            else:
+                found[:, i] = known
+
+        def run(batch: list[int]) -> None:
+            some = [texts[new[i]] for i in batch]
+            types = [[0] * len(ids) for ids in some] if self.config.token_types > 1 else None
+            means = self.encoder.means(Packed.of(some, types, self.encoder.device), layers, work)
+            rows = torch.tensor([new[i] for i in batch], device=self.encoder.device)
+            found[:, rows] = torch.stack([means[layer] for layer in layers])
+
+        lengths = [len(texts[i]) for i in new]
+        if self.kept is None:
+            self.token_budget = run_batches(lengths, self.token_budget, run)
+        else:
+            for i, place in enumerate(new):
+                run([i])
+                self.kept.put((texts[place], *layers), found[:, place].clone())
+        return found, sum(lengths)
 
     def _limits(self, text: TextOptions) -> tuple[int, int]:
         """Most tokens of a query and of a passage, special ones included; a query is not shorter by default."""

@@ -157,7 +157,7 @@ class Encoder:
     def pack(self) -> None:
         """Bring the matrices into the layout that is fastest on their device, one at a time; names are lost."""
         for number, layer in enumerate(self.layers, start=1):
-            if number < len(self.layers):  # the last one may be asked for parts of it
+            if number < len(self.layers) or not self.head:  # a head asks parts of the last one
                 layer.qkv = pack(layer.qkv)
             layer.out, layer.up, layer.down = pack(layer.out), pack(layer.up), pack(layer.down)
 

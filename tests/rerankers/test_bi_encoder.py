@@ -10,6 +10,7 @@ import torch
 from checkpoints import make
 from rerankbench.rerankers import InputError, LoadOptions, Setting, TextOptions, load
 from rerankbench.rerankers.api import Group
+from rerankbench.rerankers.kept import KeptVectors
 
 EXACT = LoadOptions("cpu", "float32")
 GROUPS = [
@@ -93,3 +94,26 @@ def test_the_shipped_model_prefers_the_answer():
     passages = ["Bananas are rich in potassium.", "Paris has been the capital of France since 987."]
     scores = reranker.score([Group("what is the capital of France?", passages)], [Setting()], TextOptions()).scores[0]
     assert scores[1] > scores[0] + 0.3
+
+
+def test_kept_vectors_change_no_bit_and_are_not_encoded_again():
+    first, second = load("all-minilm-l6-v2", LoadOptions(device="cpu")), load("all-minilm-l6-v2", LoadOptions("cpu"))
+    groups = [Group("what is tea", ["Tea is a drink.", "A river."]), Group("rivers", ["A river.", "Tea is a drink."])]
+    settings = [Setting(2), Setting()]
+    together = first.score(groups, settings, TextOptions())
+    for group in reversed(groups):
+        last = second.score([group], settings, TextOptions())
+    again = second.score(groups, settings, TextOptions())
+    assert again.scores.tobytes() == together.scores.tobytes()
+    assert last.executed.real_tokens < together.executed.real_tokens
+    assert again.executed.real_tokens == 0
+
+
+def test_kept_vectors_forget_the_least_recently_used():
+    kept = KeptVectors(limit=2 * 4 * 10)
+    for key in "ab":
+        kept.put(key, torch.zeros(10))
+    assert kept.get("a") is not None
+    kept.put("c", torch.zeros(10))
+    assert [kept.get(key) is not None for key in "abc"] == [True, False, True]
+    assert kept.size == 2 * 4 * 10
