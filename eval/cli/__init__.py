@@ -13,6 +13,7 @@ from .check import check
 from .compare import compare
 from .doctor import doctor
 from .evaluate import evaluate
+from .export import export
 from .flops import flops
 from .ls import ls
 from .pareto import pareto
@@ -39,6 +40,7 @@ app.command()(accept)
 app.command()(compare)
 app.command()(table)
 app.command()(report)
+app.command()(export)
 app.command()(published)
 app.command()(ls)
 app.command()(doctor)

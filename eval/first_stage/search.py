@@ -12,7 +12,7 @@ from .embeddings import EmbeddingStore
 if TYPE_CHECKING:
     import torch
 
-_BUDGET = 1 << 26  # scores and vector components that a chunk may have, each
+_BUDGET = 1 << 24  # scores and vector components that a chunk may have, each
 _LEAST = 1024  # rows in a chunk
 
 
@@ -29,20 +29,20 @@ def search(
     """The k best documents of every query, id -> float32 inner product; ties by document id, descending.
 
     `queries` is float32, shape (queries, dimensions). Products are taken in float32 whatever the store holds. Memory
-    is bounded by the chunk (by default some 256 MB of scores and as much of vectors), not by the corpus.
+    is bounded by the chunk (by default some 64 MB of scores and as much of vectors), not by the corpus.
     """
     import torch
 
     count, dimensions = queries.shape
     k = min(k, store.documents)
     rows = chunk_rows or max(_LEAST, _BUDGET // max(count, dimensions))
-    wanted = torch.from_numpy(np.ascontiguousarray(queries, dtype=np.float32)).to(device).T
+    wanted = torch.from_numpy(np.ascontiguousarray(queries, dtype=np.float32)).to(device)
     best = torch.empty((count, 0), device=device)
     found = torch.empty((count, 0), dtype=torch.int64, device=device)
     quiet = None if progress is None else not progress
     with tqdm(total=store.documents, desc=title, unit=" docs", disable=quiet) as bar:
         for start, vectors in store.chunks(rows):
-            scores = (torch.from_numpy(vectors).to(device).float() @ wanted).T
+            scores = wanted @ torch.from_numpy(vectors).to(device).float().T
             at = torch.arange(start, start + len(vectors), device=device).expand_as(scores)
             top, places = _best(scores, at, k, store)
             best, found = _best(torch.cat([best, top], 1), torch.cat([found, places], 1), k, store)

@@ -1,0 +1,115 @@
+"""Exports hold what the manifests hold, in the words of other tools."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from fake_parts import FakeDataset, FakeReranker, fake_retrieve
+from rerankbench.eval.cli import main
+from rerankbench.eval.data import list_datasets
+from rerankbench.eval.export import _mteb_tasks, export
+from rerankbench.eval.first_stage import read_run
+from rerankbench.eval.results import load_cells
+from rerankbench.eval.runner import run as runner
+from rerankbench.eval.runner.experiment_file import parse_experiment
+from rerankbench.rerankers.errors import InputError
+
+DATASETS = ["beir/scifact", "miracl/sw", "miracl/yo", "own"]
+
+
+@pytest.fixture
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(runner, "load_dataset", FakeDataset)
+    monkeypatch.setattr(runner, "retrieve", fake_retrieve)
+
+    def run(**options: int) -> Path:
+        raw = {"name": "x", "datasets": DATASETS, "rerankers": [{"model": "fake", "cutoff_layers": [2, None]}]}
+        out = tmp_path / "out"
+        runner.run_experiment(parse_experiment(raw, "x"), out, load=lambda *_: FakeReranker(), **options)
+        return out
+
+    return run
+
+
+def test_trec(results, tmp_path: Path):
+    cells = load_cells([results()])
+    files = export(cells, "trec", tmp_path / "e")
+    assert len(files) == len(cells) == 4 * 3
+    assert {file.name for file in files} >= {"beir-scifact.fake.L2.trec.gz", "own.bm25.first-stage.trec.gz"}
+    for cell, file in zip(cells, files, strict=True):
+        assert read_run(file) == cell.run()
+
+
+def test_mteb(results, tmp_path: Path):
+    cells = load_cells([results()])
+    files = export(cells, "mteb", tmp_path / "e")
+    assert len(files) == 3 * 2  # variants x tasks; `own` is no task of mteb
+    path = tmp_path / "e" / "fake__L2" / "no_revision_available"
+    by_key = {(c.manifest.dataset, c.manifest.setting): c.manifest for c in cells}
+    scifact = json.loads((path / "SciFact.json").read_text())
+    assert scifact["task_name"] == "SciFact"
+    (scores,) = scifact["scores"]["test"]
+    metrics = by_key["beir/scifact", "L2"].metrics
+    assert scores["main_score"] == scores["ndcg_at_10"] == metrics["nDCG@10"]
+    assert (scores["recall_at_100"], scores["mrr_at_10"], scores["map"]) == (
+        metrics["R@100"],
+        metrics["RR@10"],
+        metrics["AP"],
+    )
+    assert (scores["hf_subset"], scores["languages"]) == ("default", ["eng-Latn"])
+    miracl = json.loads((path / "MIRACLRetrieval.json").read_text())
+    (languages,) = miracl["scores"].values()  # both in one file
+    assert {entry["hf_subset"]: entry["ndcg_at_10"] for entry in languages} == {
+        "sw": by_key["miracl/sw", "L2"].metrics["nDCG@10"],
+        "yo": by_key["miracl/yo", "L2"].metrics["nDCG@10"],
+    }
+
+
+def test_model_index(results, tmp_path: Path):
+    cells = load_cells([results()])
+    files = export(cells, "model-index", tmp_path / "e")
+    assert sorted(file.name for file in files) == ["bm25.first-stage.yaml", "fake.L2.yaml", "fake.full.yaml"]
+    (entry,) = yaml.safe_load((tmp_path / "e" / "fake.L2.yaml").read_text())["model-index"]
+    assert entry["name"] == "fake (L2)"
+    assert [result["dataset"]["type"] for result in entry["results"]] == sorted(DATASETS)
+    own = next(r for r in entry["results"] if r["dataset"]["type"] == "own")
+    measured = next(c for c in cells if (c.manifest.dataset, c.manifest.setting) == ("own", "L2")).manifest
+    values = {metric["type"]: metric["value"] for metric in own["metrics"]}
+    assert values["ndcg_at_10"] == pytest.approx(100 * measured.metrics["nDCG@10"], abs=1e-4)
+
+
+def test_hub_reads_the_model_index(results, tmp_path: Path):
+    hub = pytest.importorskip("huggingface_hub.repocard_data")
+    export(load_cells([results()]), "model-index", tmp_path / "e")
+    raw = yaml.safe_load((tmp_path / "e" / "fake.full.yaml").read_text())
+    name, found = hub.model_index_to_eval_results(raw["model-index"])
+    assert name == "fake (full)"
+    assert {result.dataset_type for result in found} == set(DATASETS)
+
+
+def test_no_score_of_a_part(results, tmp_path: Path):
+    cells = load_cells([results(sample=3)])
+    for format in ("mteb", "model-index"):
+        with pytest.raises(InputError, match=r"partial .*run all its queries"):
+            export(cells, format, tmp_path / "e")
+    assert not (tmp_path / "e").exists()
+    assert len(export(cells, "trec", tmp_path / "e")) == 12
+    with pytest.raises(InputError, match="--format csv: known are trec, mteb, model-index"):
+        export(cells, "csv", tmp_path)
+
+
+def test_mteb_knows_every_published_dataset():
+    assert set(_mteb_tasks()) == {i.name for i in list_datasets() if not i.name.startswith("builtin/")}
+
+
+def test_command(results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    arguments = ["rerankbench", "export", str(results()), "--format", "model-index", "--output", str(tmp_path / "e")]
+    monkeypatch.setattr("sys.argv", arguments)
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert not stop.value.code
+    printed = capsys.readouterr().out.splitlines()
+    assert sorted(printed) == sorted(str(path) for path in (tmp_path / "e").iterdir())
