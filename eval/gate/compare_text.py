@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import zip_longest
+from typing import Any
 
 from ..tables.aligned import pad, width
 from .compare import Comparison, Difference, Document, QueryChange
 
 _SIDE = 56
+
+Parts = dict[str, tuple[Any, Any]]
 
 
 def to_text(comparison: Comparison, metric: str) -> str:
@@ -23,8 +27,10 @@ def to_text(comparison: Comparison, metric: str) -> str:
         lines += [f"A: {d.a}", f"B: {d.b}"]
     lines += ["  ".join(v.ljust(w) for v, w in zip(row, widths)).rstrip() for row in rows]
     lines += [f"not compared, no partner: {name}" for name in comparison.left_out]
+    shared = _shared_parts(found)
+    lines += [f"{name} differs: {_short(a)} | {_short(b)}" for name, (a, b) in shared.items()]
     for d in found:
-        lines += _remarks(d)
+        lines += _remarks(d, shared)
         for change in d.worst:
             lines += ["", *_change(d, change)]
     return "\n".join(lines)
@@ -43,8 +49,15 @@ def _row(d: Difference) -> tuple[str, ...]:
     return (d.dataset, str(d.queries), *means, interval, f"{p.p:.3g}", f"{d.p_holm:.3g}", votes)
 
 
-def _remarks(d: Difference) -> list[str]:
-    lines = [f"{d.dataset}: {name} differs: {_short(a)} | {_short(b)}" for name, (a, b) in d.parts.items()]
+def _shared_parts(found: Sequence[Difference]) -> Parts:
+    """What differs in the same way in all rows, which is told once."""
+    first, *others = [d.parts for d in found] or [{}]
+    return {name: values for name, values in first.items() if all(parts.get(name) == values for parts in others)}
+
+
+def _remarks(d: Difference, shared: Parts) -> list[str]:
+    own = {name: values for name, values in d.parts.items() if name not in shared}
+    lines = [f"{d.dataset}: {name} differs: {_short(a)} | {_short(b)}" for name, (a, b) in own.items()]
     if d.only:
         lines.append(f"{d.dataset}: {d.only} queries are in one run only and are left out")
     if d.note:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -130,6 +131,16 @@ def test_text_and_json(root: Path) -> None:
     assert "[1] d0 text of d0" in text
     body = json.loads(to_json(Comparison((found,)), "nDCG@10"))
     assert body["differences"][0]["worst"][0]["query"] == "q003"
+
+
+def test_what_differs_everywhere_is_told_once(root: Path) -> None:
+    found = variants(root)
+    other = replace(found, dataset="other", parts={**found.parts, "dtype": ("float32", "float16")})
+    lines = to_text(Comparison((found, other)), "nDCG@10").splitlines()
+    assert [line for line in lines if "differs" in line] == [
+        *(f"{name} differs: {a} | {b}" for name, (a, b) in found.parts.items()),
+        "other: dtype differs: float32 | float16",
+    ]
 
 
 def test_bad_input(root: Path) -> None:
