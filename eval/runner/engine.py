@@ -8,13 +8,14 @@ from time import perf_counter
 from typing import Any, Protocol
 
 from ...rerankers.api import Group as QueryGroup
-from ...rerankers.api import Reranker, Scored
+from ...rerankers.api import Prepared, Reranker, Scored
 from ...rerankers.errors import ScoreError
 from ...rerankers.models.config import DecoderConfig, EncoderConfig
 from ...rerankers.options import LoadOptions, TextOptions
 from ...rerankers.settings import Setting
 from ...rerankers.spec import ModelSpec
 from ..data import Dataset
+from .ahead import one_ahead
 from .peak import device_name, peak_memory, peak_tflops
 from .store import Block
 
@@ -77,12 +78,19 @@ class BlocksFailed(ScoreError):
     """Some blocks could not be scored; all others are stored."""
 
     def __init__(self, failed: Sequence[tuple[Job, str]], blocks: int) -> None:
-        lines = [f"{job.task.dataset.name}, {job.block.name}: {cause}" for job, cause in failed[:3]]
-        more = f"; and {len(failed) - 3} more" if len(failed) > 3 else ""
+        causes: dict[str, list[Job]] = {}
+        for job, cause in failed:
+            causes.setdefault(cause, []).append(job)
+        told = "; ".join(f"{_names(jobs)}: {cause}" for cause, jobs in causes.items())
         super().__init__(
-            f"{len(failed)} of {blocks} blocks were given up ({'; '.join(lines)}{more}); "
+            f"{len(failed)} of {blocks} blocks were given up ({told}); "
             "everything else is stored, the same command tries them again"
         )
+
+
+def _names(jobs: Sequence[Job]) -> str:
+    more = f" and {len(jobs) - 1} more" if len(jobs) > 1 else ""
+    return f"{jobs[0].task.dataset.name}, {jobs[0].block.name}{more}"
 
 
 class Engine(Protocol):
@@ -138,14 +146,16 @@ class LocalEngine:
         return self._reranker
 
     def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Scored, str]]:
-        """Each block with its scores, in order; stops at the first error."""
-        for job in jobs:
-            task = job.task
-            groups = [
-                QueryGroup(task.dataset.queries[query], task.dataset.texts(docs))
-                for query, docs in job.block.candidates
-            ]
-            yield job, self._loaded.score(groups, task.settings, task.text), self.face.device_name
+        """Each block with its scores, in order; stops at the first error. Texts and token ids come one block ahead."""
+
+        def prepare(job: Job) -> tuple[list[QueryGroup], Prepared]:
+            dataset = job.task.dataset
+            groups = [QueryGroup(dataset.queries[query], dataset.texts(docs)) for query, docs in job.block.candidates]
+            return groups, self._loaded.prepare(groups, job.task.text)
+
+        for job, (groups, prepared) in one_ahead(prepare, jobs):
+            scored = self._loaded.score(groups, job.task.settings, job.task.text, prepared)
+            yield job, scored, self.face.device_name
 
     def peak_tflops(self) -> float:
         """See `Engine.peak_tflops`."""

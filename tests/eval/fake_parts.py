@@ -12,7 +12,7 @@ import numpy as np
 from rerankbench.eval.data import Policy
 from rerankbench.eval.first_stage import Candidates
 from rerankbench.eval.runner.identity import digest
-from rerankbench.rerankers.api import Executed, Group, Scored
+from rerankbench.rerankers.api import Executed, Group, Prepared, Scored
 from rerankbench.rerankers.errors import InputError, ScoreError
 from rerankbench.rerankers.models.config import EncoderConfig
 from rerankbench.rerankers.options import LoadOptions, TextOptions
@@ -44,7 +44,12 @@ class FakeReranker:
             raise InputError(f"cutoff_layer {setting.cutoff_layer}: fake has 6 layers")
         return []
 
-    def score(self, groups: Sequence[Group], settings: Sequence[Setting], text: TextOptions) -> Scored:
+    def prepare(self, groups: Sequence[Group], text: TextOptions) -> Prepared:
+        return Prepared(len(groups), 0.001)
+
+    def score(
+        self, groups: Sequence[Group], settings: Sequence[Setting], text: TextOptions, prepared: Prepared | None = None
+    ) -> Scored:
         pairs = [(group.query, passage) for group in groups for passage in group.passages]
         if self.log:
             with self.log.open("a", encoding="utf-8") as file:

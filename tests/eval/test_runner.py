@@ -96,7 +96,7 @@ def test_ties_and_truncation_are_counted(tmp_path: Path):
     model = FakeReranker()
     original = model.score
 
-    def coarse(groups: Any, settings: Any, text: Any):
+    def coarse(groups: Any, settings: Any, text: Any, prepared: Any = None):
         result = original(groups, settings, text)
         result.scores = np.floor(result.scores / 5).astype(np.float32)
         return result

