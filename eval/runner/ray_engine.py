@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -50,13 +51,14 @@ def cluster(options: EngineOptions) -> Iterator[Shape]:
     except ImportError as err:
         raise InputError('engine.name: ray needs Ray: pip install "rerankbench[ray]"') from err
     found = ray.is_initialized()
-    if not found:
-        _connect(ray, options)
-    try:
-        yield _shape(options, [node["Resources"] for node in ray.nodes() if node["Alive"]])
-    finally:
-        if not found:
-            ray.shutdown()
+    with redirect_stdout(sys.stderr):  # where Ray's messages belong: stdout is for results
+        try:
+            if not found:
+                _connect(ray, options)
+            yield _shape(options, [node["Resources"] for node in ray.nodes() if node["Alive"]])
+        finally:
+            if not found:
+                ray.shutdown()
 
 
 def _connect(ray: Any, options: EngineOptions) -> None:
@@ -125,16 +127,15 @@ class RayEngine:
         if not shape.gpus and load_options.device == "auto":
             load_options = replace(load_options, device="cpu")
         environment = {k: v for k, v in os.environ.items() if k.startswith(_HANDED_ON)}
-        environment["RAYON_NUM_THREADS"] = str(shape.threads)
+        environment |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"), str(shape.threads))
         recipe = Recipe(
-            load,
-            _anywhere(model),
-            load_options,
-            tuple(texts),
-            tuple(settings),
-            open_dataset,
-            shape.threads,
-            environment,
+            load=load,
+            model=_anywhere(model),
+            options=load_options,
+            texts=tuple(texts),
+            settings=tuple(settings),
+            open_dataset=open_dataset,
+            environment=environment,
         )
         self.shape, self._label = shape, model
         self._pool = RayPool(shape.workers, recipe, cpus=1 if shape.gpus else shape.threads, gpus=shape.gpus)

