@@ -50,7 +50,7 @@ def figure(cell: Cell, metric: str) -> Figure:
     return Figure(
         score=100 * manifest.metrics[metric],
         partial=(reason(manifest.partial),) if manifest.partial else (),
-        interval=tuple(100 * end for end in ends) if (ends := manifest.intervals.get(metric)) else None,
+        interval=(100 * ends[0], 100 * ends[1]) if (ends := manifest.intervals.get(metric)) else None,
         flops=flops.reference / queries if flops and queries else None,
         full=flops.full / queries if flops and queries else None,
         cells=(cell,),
