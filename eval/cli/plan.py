@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from ...rerankers.errors import InputError
 
 if TYPE_CHECKING:
     from ..runner.plan import Plan
@@ -22,6 +25,9 @@ def plan(
         float, typer.Option(min=0.01, max=1.0, help="Share of the device's peak that is sustained; an assumption.")
     ] = 0.4,
     tflops: Annotated[float | None, typer.Option(help="Hours at this many sustained TFLOP/s.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Hours on so many of these devices together, with --device or --tflops.")
+    ] = None,
     query_tokens: Annotated[int, typer.Option(min=1, help="Assumed for datasets that are not here.")] = 20,
     passage_tokens: Annotated[int, typer.Option(min=1, help="Assumed for datasets that are not here.")] = 150,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -32,17 +38,28 @@ def plan(
     """
     from ..runner.experiment_file import load_experiment
     from ..runner.plan import make_plan
+    from ..runner.spread import spread
     from .flops import speed
 
     peak = speed(device, tflops)
     sustained = peak * share if device and peak else peak
-    made = make_plan(
-        load_experiment(experiment, set_ or ()), limit=limit, query_tokens=query_tokens, passage_tokens=passage_tokens
-    )
+    wanted = load_experiment(experiment, set_ or ())
+    made = make_plan(wanted, limit=limit, query_tokens=query_tokens, passage_tokens=passage_tokens)
+    together = None
+    if workers is not None:
+        if sustained is None:
+            raise InputError("--workers: say how fast one of them is, with --device or --tflops")
+        together = spread(made, wanted.engine.block_queries, workers, sustained)
     if as_json:
-        print(json.dumps(made.as_json(sustained), indent=2))
+        print(json.dumps({**made.as_json(sustained), "spread": together and asdict(together)}, indent=2))
         return
     print(_text(made, sustained))
+    if together is not None:
+        share_used = "" if together.efficiency is None else f", {together.efficiency:.0%} of their time used"
+        print(
+            f"{workers} workers: {together.hours:,.2f} hours in {together.blocks:,} blocks{share_used}, "
+            "without loading the models"
+        )
     if device:
         print(f"hours assume {share:.0%} of the {peak:g} TFLOP/s that {device} has at most")
 
