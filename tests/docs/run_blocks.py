@@ -1,9 +1,9 @@
 """Runs the marked blocks of README.md and docs/ (see doc_blocks.py) in a copy of the repository.
 
-    python tests/docs/run_blocks.py [PAGE...]
+    python tests/docs/run_blocks.py [--write] [PAGE...]
 
 The blocks of all pages share one copy, in the order of the pages, so that what one has computed the next one finds.
-Nothing outside of the copy is written and no hub is asked.
+Nothing outside of the copy is written and no hub is asked, except that `--write` puts what was printed into the pages.
 """
 
 from __future__ import annotations
@@ -24,14 +24,19 @@ _SECONDS = 300  # for one block
 
 def main(names: list[str]) -> int:
     """Run the blocks of some pages, or of all; the number of those that failed."""
-    chosen = [Path(name).resolve() for name in names] or pages()
+    write = "--write" in names
+    chosen = [Path(name).resolve() for name in names if name != "--write"] or pages()
     found = [block for page in chosen for block in blocks(page)]
     start, failed = perf_counter(), 0
     with tempfile.TemporaryDirectory(prefix="rerankbench-docs-") as folder:
         copy = copy_repository(Path(folder) / "rerankbench")
         for block in (block for block in found if block.runs):
             began = perf_counter()
-            fault = run(block, copy)
+            done = execute(block, copy)
+            fault = fault_of(block, done)
+            if write and fault and done and (done.returncode != 0) == (block.mark == "run: fails"):
+                write_output(block, done)
+                fault = None
             failed += fault is not None
             print(
                 f"{block.page}:{block.line}  {'FAILED' if fault else 'ok'}  {perf_counter() - began:.1f} s", flush=True
@@ -56,8 +61,8 @@ def copy_repository(to: Path) -> Path:
     return to
 
 
-def run(block: Block, folder: Path) -> str | None:
-    """What is wrong with a block; None when it does what its mark says."""
+def execute(block: Block, folder: Path) -> subprocess.CompletedProcess[str] | None:
+    """Run a block; None when it takes too long."""
     command = ["bash", "-euo", "pipefail", "-c", block.code] if block.language == "bash" else ["python", "-"]
     environment = {
         **os.environ,
@@ -69,19 +74,39 @@ def run(block: Block, folder: Path) -> str | None:
     }
     code = block.code if block.language == "python" else ""
     try:
-        done = subprocess.run(
+        return subprocess.run(
             command, input=code, cwd=folder, env=environment, capture_output=True, text=True, timeout=_SECONDS
         )
     except subprocess.TimeoutExpired:
+        return None
+
+
+def fault_of(block: Block, done: subprocess.CompletedProcess[str] | None) -> str | None:
+    """What is wrong with a block that was run; None when it did what its mark says."""
+    if done is None:
         return f"not done after {_SECONDS} s"
-    fails = block.mark == "run: fails"
-    if (done.returncode != 0) != fails:
+    if (done.returncode != 0) != (block.mark == "run: fails"):
         return f"exit status {done.returncode}\n{done.stdout}{done.stderr}"
-    printed = done.stderr if fails else done.stdout
-    if block.mark != "run" and not agrees(block.output or "", printed):
-        shown = (block.output or "").splitlines()
-        return "\n".join(unified_diff(shown, printed.splitlines(), "the page", "printed", lineterm=""))
-    return None
+    if block.mark == "run" or agrees(block.output or "", output_of(block, done)):
+        return None
+    shown, printed = (text.splitlines() for text in (block.output or "", output_of(block, done)))
+    return "\n".join(unified_diff(shown, printed, "the page", "printed", lineterm=""))
+
+
+def output_of(block: Block, done: subprocess.CompletedProcess[str]) -> str:
+    """What the text block behind a block shows."""
+    return done.stderr if block.mark == "run: fails" else done.stdout
+
+
+def write_output(block: Block, done: subprocess.CompletedProcess[str]) -> None:
+    """Put what a block printed into its page."""
+    page = ROOT / block.page
+    text = page.read_text(encoding="utf-8")
+    before = text.index(f"```{block.language}\n{block.code}```\n")
+    start = text.index("```text\n", before) + len("```text\n")
+    end = start + len(block.output or "")
+    printed = "".join(f"{line.rstrip()}\n" for line in output_of(block, done).rstrip().splitlines())
+    page.write_text(text[:start] + printed + text[end:], encoding="utf-8")
 
 
 if __name__ == "__main__":
