@@ -129,7 +129,7 @@ class Cell:
         run: dict[str, dict[str, float]] = {}
         with gzip.open(self.path / "run.trec.gz", "rt", encoding="utf-8") as lines:
             for line in lines:
-                query, _, doc, _, score, _ = line.split()
+                query, _, doc, _, score, _ = line.split(maxsplit=5)  # the tag may hold blanks
                 run.setdefault(query, {})[doc] = float(score)
         return run
 

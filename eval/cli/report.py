@@ -31,8 +31,6 @@ def report(
     from ..runner.provenance import environment, now
 
     made = f"rerankbench {environment()['versions']['rerankbench']}, {now()}"
-    page = render(
-        load_cells(dirs), metric=metric, published=published, load=load_dataset if texts else None, made=made
-    )
+    page = render(load_cells(dirs), metric=metric, published=published, load=load_dataset if texts else None, made=made)
     emit(page, output)
     typer.echo(f"wrote {output} ({len(page.encode()) / 1e6:.1f} MB); open it in a browser", err=True)

@@ -75,7 +75,12 @@ def _published(name: str | None, metric: str) -> PublishedTable | None:
 def _scope(cells: Sequence[Cell]) -> str:
     models = {cell.manifest.model for cell in cells}
     datasets = {cell.manifest.dataset: cell.manifest.counts.queries for cell in cells}
-    counts = ((len(models), "model"), (len(datasets), "dataset"), (sum(datasets.values()), "query"), (len(cells), "cell"))
+    counts = (
+        (len(models), "model"),
+        (len(datasets), "dataset"),
+        (sum(datasets.values()), "query"),
+        (len(cells), "cell"),
+    )
     return ", ".join(_plural(count, word) for count, word in counts)
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 LabelAt = Literal["start", "end", "middle"]
+Box = tuple[float, float, float, float]  # left, top, right, bottom
 COLOURS, SHAPES = 7, 6  # --c0… in style.css, shapes of the `mark` macro; together 42 models before any two look alike
 
 
@@ -105,6 +107,7 @@ def plot(dots: Sequence[Dot], levels: Sequence[Level], width: int, height: int, 
         )
         for dot in sorted(dots, key=lambda d: d.x)
     )
+    levels_at = tuple(Text(level.name, right, at_y(level.y), "end") for level in levels)
     series = [(s % COLOURS, _line([m for m in marks if m.dot.series == s])) for s in sorted({d.series for d in dots})]
     rungs = range(round((highest - lowest) / step) + 1)
     y_ticks = [Text(f"{lowest + i * step:g}", left - 6, at_y(lowest + i * step), "end") for i in rungs]
@@ -116,13 +119,13 @@ def plot(dots: Sequence[Dot], levels: Sequence[Level], width: int, height: int, 
         right,
         top,
         bottom,
-        tuple(Text(_flops(x, small), at_x(x), bottom + (13 if small else 18), "middle") for x in ticks),
+        tuple(_tick(_flops(x, small), at_x(x), bottom + (13 if small else 18), width) for x in ticks),
         tuple(y_ticks),
-        tuple(Text(level.name, right, at_y(level.y), "end") for level in levels),
+        levels_at,
         tuple(series),
         _steps([m for m in marks if m.dot.frontier]),
         marks,
-        () if small else tuple(_labels(marks, left, right, top, bottom)),
+        () if small else tuple(_labels(marks, levels_at, (left, top, right, bottom))),
     )
 
 
@@ -132,7 +135,7 @@ def _line(marks: Sequence[Mark]) -> str:
 
 def _steps(marks: Sequence[Mark]) -> str:
     """The best score that a cost buys: it rises where the next mark is reached, not before."""
-    corners = [f"{b.x:g},{a.y:g} {b.x:g},{b.y:g}" for a, b in zip(marks, marks[1:])]
+    corners = [f"{b.x:g},{a.y:g} {b.x:g},{b.y:g}" for a, b in pairwise(marks)]
     return " ".join([f"{marks[0].x:g},{marks[0].y:g}", *corners]) if corners else ""
 
 
@@ -156,18 +159,28 @@ def _x_ticks(first: float, last: float, most: int) -> list[float]:
     return ticks[:: math.ceil(len(ticks) / most)]
 
 
+def _tick(text: str, x: float, y: float, width: int) -> Text:
+    """A label below its tick, moved inside where it would be cut off."""
+    return Text(text, min(x, width - 3.6 * len(text)), y, "middle")
+
+
 def _flops(value: float, small: bool) -> str:
     power = min(max(0, math.floor(math.log10(value) / 3 + 1e-9)), 7)
     return f"{value / 1000**power:.3g} {('', *'kMGTPEZ')[power]}{'' if small else 'FLOP'}"
 
 
-def _labels(marks: Sequence[Mark], left: float, right: float, top: float, bottom: float) -> list[Text]:
+def _labels(marks: Sequence[Mark], levels: Sequence[Text], inside: Box) -> list[Text]:
     """Names beside the marks, frontier first, where they hide nothing; the others are left to the hover."""
-    taken = [(m.x - 6, m.y - 6, m.x + 6, m.y + 6) for m in marks]
+    left, top, right, bottom = inside
+    taken: list[Box] = [(m.x - 6, m.y - 6, m.x + 6, m.y + 6) for m in marks]
     taken += [(m.x - 2, m.hi, m.x + 2, m.lo) for m in marks if m.lo is not None and m.hi is not None]
+    taken += [(right - _wide(level.text), level.y - 17, right, level.y + 2) for level in levels]
+    front = [m for m in marks if m.dot.frontier]
+    for a, b in pairwise(front):
+        taken += [(a.x, a.y - 1, b.x, a.y + 1), (b.x - 1, b.y, b.x + 1, a.y)]
     placed = []
     for mark in sorted(marks, key=lambda m: not m.dot.frontier):
-        wide = 6.4 * len(mark.dot.name)
+        wide = _wide(mark.dot.name)
         places: list[tuple[float, float, LabelAt]] = [
             (mark.x + 7, mark.y - 9, "start"),
             (mark.x - 7, mark.y - 9, "end"),
@@ -179,13 +192,18 @@ def _labels(marks: Sequence[Mark], left: float, right: float, top: float, bottom
         for x, y, anchor in places:
             start = x if anchor == "start" else x - wide
             box = (start, y - 10, start + wide, y + 3)
-            inside = box[0] >= left and box[2] <= right and box[1] >= top and box[3] <= bottom
-            if inside and not any(_overlap(box, other) for other in taken):
+            fits = box[0] >= left and box[2] <= right and box[1] >= top and box[3] <= bottom
+            if fits and not any(_overlap(box, other) for other in taken):
                 taken.append(box)
                 placed.append(Text(mark.dot.name, x, y, anchor))
                 break
     return placed
 
 
-def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+def _wide(text: str) -> float:
+    """About how wide a name is in SVG units."""
+    return 6.6 * len(text)
+
+
+def _overlap(a: Box, b: Box) -> bool:
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -181,7 +182,7 @@ def _read(cell: Cell, metric: str) -> Values | None:
     return Values(tuple(frame["query_id"].astype(str)), frame[metric].to_numpy(dtype=np.float64))
 
 
-def _candidates(figure: Figure) -> dict[str, object]:
+def _candidates(figure: Figure) -> dict[str, Any]:
     """Dataset -> hash of the candidates; empty where a cell does not say."""
     found = {cell.manifest.dataset: cell.manifest.identity_parts.get("candidates") for cell in figure.cells}
     return found if all(found.values()) else {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..pareto import MEAN, Point, label, points
+from ..pareto import MEAN, Point, label, names, points
 from ..results import FIRST_STAGE, Cell
 from ..tables import units
 from ..tables.figures import Figure
@@ -41,7 +41,7 @@ def graphs(evidence: Evidence, cells: Sequence[Cell]) -> Graphs:
     board = evidence.board
     index = {str(cell.path): i for i, cell in enumerate(cells)}
     models = list(dict.fromkeys(v.model for v in board.variants if v.setting != FIRST_STAGE and board.mean(v).have))
-    several = len(models) > 1
+    rerankers = [v.model for v in board.variants if v.setting != FIRST_STAGE]
 
     found = points(cells, board.metric)
 
@@ -54,7 +54,7 @@ def graphs(evidence: Evidence, cells: Sequence[Cell]) -> Graphs:
         interval = evidence.interval(point.dataset, v) if intervals else None
         return Dot(
             series=models.index(v.model),
-            name=label(v) if several else " ".join(filter(None, (v.setting, v.origin))),
+            name=v.model if rerankers.count(v.model) == 1 else " ".join(filter(None, (v.setting, v.origin))),
             tip=_tip(evidence, v, figure, interval),
             x=point.flops,
             y=point.score,
@@ -68,12 +68,14 @@ def graphs(evidence: Evidence, cells: Sequence[Cell]) -> Graphs:
         firsts = [(v, evidence.figure(row, v).score) for v in board.variants if v.setting == FIRST_STAGE]
         return [Level(label(v), score) for v, score in firsts if score is not None]
 
-    overall = MEAN if len(board.rows) > 1 else board.rows[0].name
+    overall = names(board)[-1]
     big = dots(overall, True)
     by_row = [(row.name, drawn, levels(row.name)) for row in board.rows if (drawn := dots(row.name, False))]
     small = by_row if len(by_row) > 1 else []
-    absent = {v for v in board.variants if v.setting != FIRST_STAGE} - {p.variant for p in found if p.dataset == overall}
-    title = f"mean of {len(board.rows)} datasets" if len(board.rows) > 1 else board.rows[0].name
+    absent = {v for v in board.variants if v.setting != FIRST_STAGE} - {
+        p.variant for p in found if p.dataset == overall
+    }
+    title = f"mean of {len(board.rows)} datasets" if overall == MEAN else overall
     return Graphs(
         title,
         plot(big, levels(overall), 860, 440) if big else None,

@@ -1,4 +1,4 @@
-"""One HTML file from the parts: the template, its style and script inlined, data that cannot break out of their place."""
+"""One HTML file from the parts: template, style and script, and data that cannot break out of their place."""
 
 from __future__ import annotations
 
@@ -20,12 +20,16 @@ _ESCAPES = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"})
 def write_page(context: Mapping[str, Any], data: Any) -> str:
     """The page. Every value of `context` is escaped; the content security policy allows its one script by hash."""
     script = (TEMPLATES / "script.js").read_text(encoding="utf-8")
-    return _environment().get_template("page.html.j2").render(
-        **context,
-        style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
-        script=Markup(script),
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        data=embedded(data),
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            **context,
+            style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
+            script=Markup(script),
+            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+            data=embedded(data),
+        )
     )
 
 

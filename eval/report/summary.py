@@ -62,7 +62,10 @@ def _others(evidence: Evidence) -> str:
     if not known:
         return ""
     top = max(known, key=lambda v: known[v])
-    test, gap = evidence.against_best(MEAN).get(top), evidence.difference_interval(MEAN, top, evidence.best(MEAN) or top)
+    test, gap = (
+        evidence.against_best(MEAN).get(top),
+        evidence.difference_interval(MEAN, top, evidence.best(MEAN) or top),
+    )
     told = f" The best reranker is {label(top)} with {known[top]:.2f}, at {_cost(evidence, top)}"
     if test is None:
         return f"{told}; the two were not tested, for they do not share their queries."

@@ -77,7 +77,11 @@ def not_run(board: Board, cells: Sequence[Cell], published: PublishedTable | Non
         gaps += [(label(variant), ", ".join(absent))] if absent else []
     if published:
         rows, columns = {row.name for row in board.rows}, {(v.model, v.setting) for v in board.variants}
-        gaps += [(f"{c.model} {c.setting}", f"published in {published.name}") for c in published.columns if c.key not in columns]
+        gaps += [
+            (f"{c.model} {c.setting}", f"published in {published.name}")
+            for c in published.columns
+            if c.key not in columns
+        ]
         gaps += [(f"the row {row}", f"published in {published.name}") for row in published.rows if row not in rows]
     return gaps
 
