@@ -10,7 +10,9 @@ import csv
 import io
 import json
 import math
+import shutil
 import sys
+import zipfile
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,10 +25,17 @@ from rerankbench.eval.runner.run import run_experiment
 from rerankbench.eval.tables import render
 from rerankbench.rerankers.errors import InputError
 from tiny_hub import write_hub
-from tiny_sources import QUERIES, put_beir, put_miracl
+from tiny_sources import QUERIES, put_beir, put_miracl, put_passages
 
 pytestmark = pytest.mark.slow
 K = 4
+
+
+def at_home(patch: pytest.MonkeyPatch, home: Path) -> None:
+    """ir_datasets with that home; it reads the variable when it is imported, so it is imported anew."""
+    patch.setenv("IR_DATASETS_HOME", str(home))
+    for module in [m for m in sys.modules if m.split(".")[0] == "ir_datasets"]:
+        patch.delitem(sys.modules, module)
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +43,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with everything in place, and no way to fetch anything."""
     folder = tmp_path_factory.mktemp("tables")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("IR_DATASETS_HOME", str(folder / "irds"))
+        at_home(patch, folder / "irds")
         patch.setenv("RERANKBENCH_CACHE", str(folder / "cache"))
         patch.setenv("HF_HUB_OFFLINE", "1")
         for proxy in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
             patch.setenv(proxy, "http://127.0.0.1:9")
-        for module in [m for m in sys.modules if m.split(".")[0] == "ir_datasets"]:
-            patch.delitem(sys.modules, module)  # it reads its variable when it is imported
         put_beir(folder / "irds")
         put_miracl(folder / "irds")
         (folder / "hub").mkdir()
@@ -166,6 +173,49 @@ def test_again_is_free_and_the_same(beir: list[Cell], place: Path):
     same = {c.manifest.dataset: c.manifest.identity for c in beir if c.manifest.setting == "first-stage"}
     assert {c.manifest.dataset: c.manifest.identity for c in again} == same
     assert set(before) == {cell.path for cell in load_cells([place / "beir"])}
+
+
+@pytest.mark.shared
+def test_scifact_complete(place: Path, shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Real texts and judgements through the same experiment; tiny models, so only counts and means are checked."""
+    at_home(monkeypatch, tmp_path)
+    folder = tmp_path / "beir" / "scifact"
+    folder.mkdir(parents=True)
+    with zipfile.ZipFile(folder / "source.zip", "w") as archive:
+        for name in ("corpus.jsonl", "queries.jsonl", "qrels/test.tsv"):
+            archive.write(shared_data / "scifact" / name, f"scifact/{name}")
+    more = ["datasets=[beir/scifact]", f"rerankers=[{{model: {place}/hub/bge-reranker-v2-m3.yaml, max_length: 64}}]"]
+    run_experiment(tiny("beir-bge-large", place, "first_stage.on_mismatch=warn", *more), place / "scifact")
+    cells = load_cells([place / "scifact"])
+    assert [(c.manifest.counts.queries, c.manifest.counts.pairs) for c in cells] == [(300, 300 * K)] * 2
+    assert cells[0].manifest.provenance["data"]["documents"] == 5183
+    for variant, rows in recomputed(cells).items():
+        (shown,) = (100 * c.manifest.metrics["nDCG@10"] for c in cells if c.manifest.model == variant[0])
+        assert shown == pytest.approx(rows["beir/scifact"], abs=1e-4)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("language", ["sw", "yo", "zh"])
+def test_miracl_topics_complete(
+    place: Path, shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, language: str
+):
+    """Real topics and judgements; the passages are not at hand, so a made-up text stands for every judged one."""
+    at_home(monkeypatch, tmp_path)
+    source, target = shared_data / "miracl-dev", tmp_path / "miracl" / "v1.0" / language / "dev"
+    target.mkdir(parents=True)
+    for part in ("topics", "qrels"):
+        shutil.copy(source / f"{part}.{language}.tsv", target / f"{part}.tsv")
+    judged = sorted({line.split()[2] for line in (target / "qrels.tsv").read_text().splitlines()})
+    put_passages(tmp_path, language, judged)
+    more = [f"datasets=[miracl/{language}]", "rerankers=[]"]
+    experiment = tiny("miracl-bge-m3", place, "first_stage.on_mismatch=warn", *more)
+    (cell,) = run_experiment(experiment, place / f"miracl-{language}")
+    queries = {"sw": 482, "yo": 119, "zh": 393}[language]
+    assert (cell.manifest.counts.queries, cell.manifest.counts.missing) == (queries, 0)
+    assert cell.manifest.provenance["data"]["documents"] == len(judged)
+    assert 100 * cell.manifest.metrics["nDCG@10"] == pytest.approx(
+        recomputed([cell])["bge-m3", "first-stage"][f"miracl/{language}"], abs=1e-4
+    )
 
 
 def test_first_stage_off_its_published_score_stops_before_any_model(place: Path):

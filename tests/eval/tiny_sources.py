@@ -6,6 +6,7 @@ import gzip
 import importlib.util
 import json
 import zipfile
+from functools import cache
 from pathlib import Path
 
 from rerankbench.eval.data import Policy, list_datasets
@@ -13,7 +14,7 @@ from rerankbench.eval.data import Policy, list_datasets
 WORDS = ["river", "stone", "lamp", "green", "paper", "window", "moon", "quiet", "over", "runs"]
 SCRIPTS = {
     "ar": "ما هو النهر", "bn": "নদী কী", "fa": "رودخانه چیست", "hi": "नदी क्या है", "ja": "川とは何ですか",
-    "ko": "강은 무엇인가",     "ru": "что такое река", "te": "నది అంటే ఏమిటి", "th": "แม่น้ำคืออะไร", "zh": "河流是什么",
+    "ko": "강은 무엇인가", "ru": "что такое река", "te": "నది అంటే ఏమిటి", "th": "แม่น้ำคืออะไร", "zh": "河流是什么",
 }  # fmt: skip
 METADATA = {
     **dict.fromkeys(["url", "pubmed_id", "stance", "description", "narrative", "query"], ""),
@@ -71,27 +72,40 @@ def put_beir(home: Path) -> list[str]:
 
 def put_miracl(home: Path) -> list[str]:
     """Names of the languages whose topics, judgements and passages were put in place."""
+    infos = [info for info in list_datasets() if info.name.startswith("miracl/")]
+    for seed, info in enumerate(infos):
+        language = info.policy.language
+        documents = [f"{i}#0" for i in range(DOCUMENTS)]
+        queries = [str(i) for i in range(QUERIES)]
+        asked = "".join(f"{q}\t{text(seed * 3 + int(q), SCRIPTS.get(language, ''))}\n" for q in queries)
+        judged = judgements(seed, documents, queries)
+        grades = "".join(f"{q}\tQ0\t{doc}\t{min(grade, 1)}\n" for q, doc, grade in judged)
+        _put(home, language, "dev", {"topics": asked.encode(), "qrels": grades.encode()})
+        put_passages(home, language, documents, seed)
+    return [info.name for info in infos]
+
+
+def put_passages(home: Path, language: str, documents: list[str], seed: int = 0) -> None:
+    """A corpus of made-up passages: all in the first of its files, nothing in the others."""
+    words = SCRIPTS.get(language, "")
+    rows = [{"docid": doc, "title": words, "text": text(seed + i, words)} for i, doc in enumerate(documents)]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    _put(home, language, "corpus", {"0": gzip.compress(lines.encode())})
+
+
+def _put(home: Path, language: str, part: str, content: dict[str, bytes]) -> None:
+    for key, place in _miracl_places().items():
+        if key.startswith(f"v1.0/{language}/{part}/"):
+            file = home / "miracl" / place
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content.get(key.rsplit("/", 1)[1], gzip.compress(b"")))
+
+
+@cache
+def _miracl_places() -> dict[str, str]:
+    """Where ir_datasets keeps each of its downloads."""
     spec = importlib.util.find_spec("ir_datasets")
     assert spec is not None
     assert spec.origin is not None
     downloads = json.loads((Path(spec.origin).parent / "etc" / "downloads.json").read_text(encoding="utf-8"))["miracl"]
-    infos = [info for info in list_datasets() if info.name.startswith("miracl/")]
-    for seed, info in enumerate(infos):
-        language = info.policy.language
-        words = SCRIPTS.get(language, "")
-        documents = [f"{i}#0" for i in range(DOCUMENTS)]
-        queries = [str(i) for i in range(QUERIES)]
-        passages = [{"docid": doc, "title": words, "text": text(seed + i, words)} for i, doc in enumerate(documents)]
-        content = {
-            "dev/topics": "".join(f"{q}\t{text(seed * 3 + int(q), words)}\n" for q in queries).encode(),
-            "dev/qrels": "".join(
-                f"{q}\tQ0\t{doc}\t{min(grade, 1)}\n" for q, doc, grade in judgements(seed, documents, queries)
-            ).encode(),
-            "corpus/0": gzip.compress("".join(json.dumps(row) + "\n" for row in passages).encode()),
-        }
-        for key, download in downloads.items():
-            if key.startswith((f"v1.0/{language}/dev/", f"v1.0/{language}/corpus/")):
-                file = home / "miracl" / download["cache_path"]
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(content.get(key.removeprefix(f"v1.0/{language}/"), gzip.compress(b"")))
-    return [info.name for info in infos]
+    return {key: download["cache_path"] for key, download in downloads.items()}
