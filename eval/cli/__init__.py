@@ -23,6 +23,8 @@ from .report import report
 from .run import run
 from .table import table
 
+_INTERRUPTED = 130
+
 app = typer.Typer(
     name="rerankbench",
     help="Which reranker, at which depth, at which cost: nDCG@10 and exact FLOPs for rerankers.",
@@ -30,23 +32,28 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    context_settings={"max_content_width": 100},
 )
 
-app.command()(run)
-app.command()(plan)
-app.command()(evaluate)
-app.command()(check)
-app.command()(accept)
-app.command()(compare)
-app.command()(table)
-app.command()(report)
-app.command()(export)
-app.command()(published)
-app.command()(ls)
-app.command()(doctor)
-app.command()(flops)
-app.command()(bench)
-app.command()(pareto)
+# in the order of use; the first line of a docstring is often too long for the overview
+for _command, _summary in (
+    (run, "Retrieve, rerank, judge; the same command again continues."),
+    (plan, "What an experiment would cost: tokens, FLOPs, hours, bytes."),
+    (table, "The table of stored results, in six formats."),
+    (compare, "Two variants query by query: intervals, p-values, texts."),
+    (pareto, "What each variant scores for its FLOPs; which are dominated."),
+    (report, "One HTML page about a run that opens anywhere."),
+    (export, "TREC runs, mteb's result files, or a card's model-index."),
+    (evaluate, "Judge any run file; no model involved."),
+    (published, "Published tables, their sources and their errata."),
+    (accept, "Make a run the baseline of the regression gate."),
+    (check, "Compare a run with the baseline; status 1 if it got worse."),
+    (ls, "List models, datasets, experiments, published or prompts."),
+    (doctor, "Versions, devices, folders, and what can be reached."),
+    (flops, "FLOPs of one pair under a setting, without weights."),
+    (bench, "Speed beside other libraries, on random weights."),
+):
+    app.command(short_help=_summary)(_command)
 
 
 def main() -> None:
@@ -61,6 +68,7 @@ def main() -> None:
         sys.exit(1)
     except BrokenPipeError:
         sys.exit(141)
-    except KeyboardInterrupt:
-        print("interrupted; run the same command again to continue", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:  # typer turns Ctrl-C into this and says nothing
+            print("interrupted; the same command continues where it stopped", file=sys.stderr)
+        raise

@@ -49,7 +49,7 @@ def _retrieve(dataset: Dataset, k: int, tokenizer: Tokenizer, progress: bool | N
     quiet = None if progress is None else not progress
     corpus = _Tokens()
     ids = _Ids()
-    with tqdm(total=len(dataset), desc=f"read {dataset.name}", unit=" docs", disable=quiet) as bar:
+    with tqdm(total=len(dataset), desc=f"read {dataset.name}", unit=" docs", disable=quiet, delay=1) as bar:
         for doc, text in dataset.corpus():
             ids.append(doc)
             corpus.append(tokenizer(text))
@@ -59,7 +59,8 @@ def _retrieve(dataset: Dataset, k: int, tokenizer: Tokenizer, progress: bool | N
     index = bm25s.BM25(k1=K1, b=B, method="lucene", csc_backend="scipy")
     index.index(corpus, create_empty_token=False, show_progress=False)
     run: Run = {}
-    for query, text in tqdm(dataset.queries.items(), desc=f"bm25 {dataset.name}", unit=" queries", disable=quiet):
+    queries = tqdm(dataset.queries.items(), desc=f"bm25 {dataset.name}", unit=" queries", disable=quiet, delay=1)
+    for query, text in queries:
         words = index.get_tokens_ids(tokenizer(text))
         if words:
             # one more than k, for the document with the query's id, which the policy may drop
