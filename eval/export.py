@@ -62,10 +62,13 @@ def _trec(cells: Iterable[Cell], output: Path) -> list[Path]:
 def _mteb(cells: Iterable[Cell], output: Path) -> list[Path]:
     known = _mteb_tasks()
     results: dict[Path, dict[str, Any]] = {}
+    left_out: set[str] = set()
     for cell in cells:
         m = cell.manifest
         if m.dataset not in known:
-            log.warning("%s: mteb has no task of that name; left out", m.dataset)
+            if m.dataset not in left_out:
+                log.warning("%s: mteb has no task of that name; left out", m.dataset)
+            left_out.add(m.dataset)
             continue
         task = known[m.dataset]
         model = m.provenance.get("model") or {}

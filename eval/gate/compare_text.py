@@ -21,10 +21,14 @@ def to_text(comparison: Comparison, metric: str) -> str:
     found = comparison.differences
     rows = [("dataset", "queries", "A", "B", "B - A", "95 % interval", "p", "p (Holm)", "win/tie/loss")]
     rows += [_row(d) for d in found]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = [metric]
-    for d in {(d.a, d.b): d for d in found}.values():
-        lines += [f"A: {d.a}", f"B: {d.b}"]
+    variants = {(d.a, d.b) for d in found}
+    if len(variants) == 1:
+        lines += [f"{side}: {name}" for side, name in zip("AB", *variants)]
+    else:
+        names = [d.a if d.a == d.b else f"{d.a} | {d.b}" for d in found]
+        rows = [(row[0], name, *row[1:]) for row, name in zip(rows, ["variant", *names])]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines += ["  ".join(v.ljust(w) for v, w in zip(row, widths)).rstrip() for row in rows]
     lines += [f"not compared, no partner: {name}" for name in comparison.left_out]
     shared = _shared_parts(found)

@@ -143,6 +143,16 @@ def test_what_differs_everywhere_is_told_once(root: Path) -> None:
     ]
 
 
+def test_several_variants_have_a_column(root: Path) -> None:
+    text = to_text(compare(Selector(root), Selector(root), metric="nDCG@10", worst=0, load=None), "nDCG@10")
+    assert "A: " not in text
+    assert [line.split()[:2] for line in text.splitlines()[1:]] == [
+        ["dataset", "variant"],
+        ["toy", "small@L2-r2@1"],
+        ["toy", "small@L4"],
+    ]
+
+
 def test_bad_input(root: Path) -> None:
     with pytest.raises(InputError, match=r"no cell of 'small@L9'; it has small@L2-r2@1, small@L4"):
         compare(Selector(root, "small", "L9"), Selector(root), metric="nDCG@10", worst=1, load=fake_dataset)
