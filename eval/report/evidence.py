@@ -8,6 +8,7 @@ queries share the draws. Tests flip the signs of weighted differences (`gate.sta
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,7 +23,7 @@ from ..tables.figures import Figure
 from ..tables.pivot import Board, Variant
 
 DRAWS = 1_999
-RESAMPLES = 4_999
+RESAMPLES = 1_999  # at least; more where a row has so many variants that the correction could not be passed
 LEVEL = 0.95
 ALPHA = 0.05
 _CHUNK = 2_000_000  # indices drawn at once
@@ -65,6 +66,7 @@ class Evidence:
     board: Board
     _values: dict[str, Values | None] = field(default_factory=dict)
     _draws: dict[str, np.ndarray] = field(default_factory=dict)
+    _tested: dict[tuple[str, str], dict[Variant, Test]] = field(default_factory=dict)
 
     def figure(self, row: str, variant: Variant) -> Figure:
         """A row's figure, or the mean's."""
@@ -99,19 +101,29 @@ class Evidence:
 
     def against_first_stage(self, row: str) -> dict[Variant, Test]:
         """Every variant of a row against the first stage whose candidates it reranked."""
-        pairs = [(v, self.first_stage(row, v)) for v in self.board.variants if v.setting != FIRST_STAGE]
-        return self._tests(row, [(v, first) for v, first in pairs if first is not None])
+        if (row, FIRST_STAGE) not in self._tested:
+            pairs = [(v, self.first_stage(row, v)) for v in self.board.variants if v.setting != FIRST_STAGE]
+            self._tested[row, FIRST_STAGE] = self._tests(row, [(v, first) for v, first in pairs if first is not None])
+        return self._tested[row, FIRST_STAGE]
 
     def against_best(self, row: str) -> dict[Variant, Test]:
         """Every other variant of a row against its best one."""
-        best = self.best(row)
-        return self._tests(row, [(v, best) for v in self.board.variants if v != best]) if best else {}
+        if (row, "best") not in self._tested:
+            best = self.best(row)
+            pairs = [(v, best) for v in self.comparable(row) if best and v != best]
+            self._tested[row, "best"] = self._tests(row, pairs)
+        return self._tested[row, "best"]
 
     def best(self, row: str) -> Variant | None:
-        """The variant with the highest score; of equal ones the cheapest. None where nothing was run."""
-        scored = [(v, self.figure(row, v)) for v in self.board.variants]
-        found = [(f.score, -(f.flops or 0.0), v) for v, f in scored if f.score is not None]
-        return max(found, key=lambda item: item[:2])[2] if found else None
+        """The comparable variant with the highest score; of equal ones the cheapest. None where nothing was run."""
+        figures = {v: self.figure(row, v) for v in self.comparable(row)}
+        return max(figures, key=lambda v: (figures[v].score, -(figures[v].flops or 0.0)), default=None)
+
+    def comparable(self, row: str) -> list[Variant]:
+        """The variants of a row that were run and are partial in the same way: whole ones if there are any."""
+        run = {v: f.partial for v in self.board.variants if (f := self.figure(row, v)).score is not None}
+        kind = () if () in run.values() else Counter(run.values()).most_common(1)[0][0] if run else ()
+        return [v for v, partial in run.items() if partial == kind]
 
     def first_stage(self, row: str, variant: Variant) -> Variant | None:
         """The first stage with the same candidates in every cell; None where there is none."""
@@ -123,7 +135,8 @@ class Evidence:
 
     def _tests(self, row: str, pairs: Sequence[tuple[Variant, Variant]]) -> dict[Variant, Test]:
         found = [(a, b, d) for a, b in pairs if (d := self._differences(row, a, b)) is not None]
-        adjusted = holm([randomisation_test(d, resamples=RESAMPLES) for _, _, d in found])
+        resamples = max(RESAMPLES, 40 * len(found) - 1)
+        adjusted = holm([randomisation_test(d, resamples=resamples) for _, _, d in found])
         return {a: Test(b, 100 * float(d.sum()), p) for (a, b, d), p in zip(found, adjusted, strict=True)}
 
     def _differences(self, row: str, a: Variant, b: Variant) -> np.ndarray | None:

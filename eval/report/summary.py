@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from ..pareto import MEAN, label
 from ..results import FIRST_STAGE
 from ..tables import units
-from ..tables.figures import Figure
 from ..tables.pivot import Board, Variant
 from .evidence import DRAWS, RESAMPLES, Evidence, Interval, Test
 
@@ -25,7 +24,7 @@ class Summary:
 def summarise(evidence: Evidence) -> Summary:
     """The best variant by the mean over rows, its cost, and the cheapest one that the test does not tell from it."""
     board = evidence.board
-    complete = [v for v in board.variants if board.mean(v).score is not None]
+    complete = evidence.comparable(MEAN)
     if not complete:
         finding = (
             f"Insufficient: no variant was run on all {_rows(board)}, so there is no mean to compare by. "
@@ -35,15 +34,16 @@ def summarise(evidence: Evidence) -> Summary:
     best = evidence.best(MEAN)
     assert best is not None
     several = len(board.rows) > 1
-    where = f"mean {board.metric} over {_rows(board)}" if several else f"{board.metric} on {board.rows[0].name}"
+    where = f"mean {board.metric} over" if several else f"{board.metric} on"
+    where = f"{where} {_rows(board) if several else _isolated(board.rows[0].name)}"
     figure = f"{where}: {_score(evidence, best)}"
     if len(complete) == 1:
-        finding = f"Only {label(best)} was run everywhere, with {figure}: there is nothing to compare it with."
+        finding = f"Only one variant can be ranked, {_name(best)}, with {figure}: there is nothing to compare it with."
     elif best.setting == FIRST_STAGE:
-        finding = f"No reranker improves on the first stage here: {label(best)} alone has the highest {figure}."
+        finding = f"No reranker improves on the first stage here: {_name(best)} alone has the highest {figure}."
         finding += _others(evidence)
     else:
-        finding = f"{label(best)} has the highest {figure}, at {_cost(evidence, best)}."
+        finding = f"{_name(best)} has the highest {figure}, at {_cost(evidence, best)}."
         finding += _cheaper(evidence, best)
     return Summary(finding, tuple(_limits(evidence, complete)))
 
@@ -57,20 +57,16 @@ def cheapest_near(evidence: Evidence) -> Variant | None:
 
 
 def _others(evidence: Evidence) -> str:
-    scores = {v: evidence.board.mean(v).score for v in evidence.board.variants if v.setting != FIRST_STAGE}
-    known = {v: score for v, score in scores.items() if score is not None}
-    if not known:
+    scores = {v: evidence.board.mean(v).score or 0.0 for v in evidence.comparable(MEAN) if v.setting != FIRST_STAGE}
+    if not scores:
         return ""
-    top = max(known, key=lambda v: known[v])
-    test, gap = (
-        evidence.against_best(MEAN).get(top),
-        evidence.difference_interval(MEAN, top, evidence.best(MEAN) or top),
-    )
-    told = f" The best reranker is {label(top)} with {known[top]:.2f}, at {_cost(evidence, top)}"
+    top = max(scores, key=lambda v: scores[v])
+    test = evidence.against_best(MEAN).get(top)
+    told = f" The best reranker is {_name(top)} with {scores[top]:.2f}, at {_cost(evidence, top)}"
     if test is None:
         return f"{told}; the two were not tested, for they do not share their queries."
     verdict = "significantly below it" if test.sign else "not told from it by the test"
-    return f"{told}: {verdict} ({_gap(test, gap)})."
+    return f"{told}: {verdict} ({_gap(test, evidence.difference_interval(MEAN, top, test.against))})."
 
 
 def _cheaper(evidence: Evidence, best: Variant) -> str:
@@ -89,7 +85,7 @@ def _cheaper(evidence: Evidence, best: Variant) -> str:
         return " Every cheaper variant with a counted cost is significantly below it."
     saving = f", {100 * (1 - cost / spent):.0f} % less" if spent and cost else ""
     return (
-        f" The cheapest variant that the test does not tell from it is {label(near)}, "
+        f" The cheapest variant that the test does not tell from it is {_name(near)}, "
         f"at {_cost(evidence, near)}{saving} ({_gap(test, gap)}). Not told apart does not mean equal."
     )
 
@@ -117,16 +113,18 @@ def _limits(evidence: Evidence, complete: list[Variant]) -> list[str]:
     partial = sorted({reason for figure in board.figures.values() for reason in figure.partial})
     if partial:
         limits.append(f"Partial: some figures do not stand for their dataset ({_list(partial)}).")
-    absent = [
-        label(v) for v in board.variants if v not in complete and any(r.score is not None for r in _row(board, v))
-    ]
+    others = [v for v in board.variants if v not in complete]
+    absent = [_name(v) for v in others if board.mean(v).score is None and board.mean(v).have]
     if absent and complete:
         limits.append(f"Not run everywhere, so without a mean and left out of this sentence: {_list(absent)}.")
+    unlike = [_name(v) for v in others if board.mean(v).score is not None]
+    if unlike:
+        limits.append(f"Partial in another way than the best, so not ranked with it: {_list(unlike)}.")
     cells = {str(cell.path): cell for figure in board.figures.values() for cell in figure.cells}
     if any(cell.manifest.dataset.startswith("builtin/") for cell in cells.values()):
         limits.append("The builtin/ collections are a demonstration, not a benchmark.")
     sizes = {cell.manifest.dataset: cell.manifest.counts.queries for cell in cells.values()}
-    small = [name for name, size in sizes.items() if size < _FEW]
+    small = [_isolated(name) for name, size in sizes.items() if size < _FEW]
     if small:
         limits.append(f"Fewer than {_FEW} queries in {_list(small)}: small differences there cannot be seen.")
     if complete and not evidence.against_best(MEAN) and len(complete) > 1:
@@ -134,13 +132,18 @@ def _limits(evidence: Evidence, complete: list[Variant]) -> list[str]:
     return limits
 
 
-def _row(board: Board, variant: Variant) -> list[Figure]:
-    return [board.figure(row.name, variant) for row in board.rows]
-
-
 def _rows(board: Board) -> str:
     groups = sum(bool(row.members) for row in board.rows)
     return f"{len(board.rows)} datasets{' (a group counting once)' if groups else ''}"
+
+
+def _name(variant: Variant) -> str:
+    return _isolated(label(variant))
+
+
+def _isolated(name: str) -> str:
+    """A name that may run from right to left leaves the sentence around it in order."""
+    return name if name.isascii() else f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}"
 
 
 def _list(names: list[str], most: int = 4) -> str:
@@ -149,7 +152,7 @@ def _list(names: list[str], most: int = 4) -> str:
 
 
 METHOD = (
-    f"Tests are paired randomisation tests over queries (two-sided, up to {RESAMPLES:,} draws; Smucker et al. 2007), "
-    "Holm-corrected within each column, at 5 %. "
+    "Tests are paired randomisation tests over queries, two-sided (Smucker et al. 2007; exact for few queries, else "
+    f"{RESAMPLES:,} draws or more), Holm-corrected within each column, at 5 %. "
     f"Intervals hold 95 % of {DRAWS:,} bootstrap means over queries drawn within datasets."
 )

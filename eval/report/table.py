@@ -133,11 +133,11 @@ class Builder:
         if found is None:
             return "", ""
         self.verdicts[found.verdict] = self.verdicts.get(found.verdict, 0) + 1
-        text = f"{found.published:.{table.decimals}f} published"
-        if found.difference is not None:
-            text = f"{found.difference:+.2f} to {text}"
+        text = f"published {found.published:.{table.decimals}f}"
         if table.printed(row, variant.model, variant.setting) != found.published:
             text += " (corrected)"
+        if found.difference is not None:
+            text += f": {found.difference:+.2f}".replace("-", "\N{MINUS SIGN}")
         return text, found.verdict
 
     def _costs(self) -> list[tuple[Column, list[Entry]]]:

@@ -84,10 +84,18 @@ def test_groups_count_as_one_row(tmp_path: Path):
 
 def test_different_queries_are_not_tested(tmp_path: Path):
     first = write_first_stage(tmp_path, dataset("tea", queries=30))
-    fewer = write(tmp_path, dataset("tea", queries=10), partial={"limit": 10})
+    fewer = write(tmp_path, dataset("tea", queries=10))
     found = evidence([first, fewer])
     assert found.against_best("tea") == {}
     assert "No test was possible" in " ".join(summarise(found).limits)
+
+
+def test_whole_and_partial_figures_are_not_ranked_together(tmp_path: Path):
+    whole = [write_first_stage(tmp_path, dataset()), write(tmp_path, dataset(), "modest", strength=0.5, flops=9)]
+    lucky = write(tmp_path, dataset(queries=5), "lucky", strength=2.0, flops=9, partial={"limit": 5})
+    summary = summarise(evidence([*whole, lucky]))
+    assert summary.finding.startswith("modest full has the highest")
+    assert "Partial in another way than the best, so not ranked with it: lucky full." in summary.limits
 
 
 def test_summary_names_best_and_cheapest_near(two: list[Cell]):
@@ -240,7 +248,7 @@ def test_published_differences_and_errata(tmp_path: Path):
     data = dataset("beir/fiqa")
     cells = [write(tmp_path, data, "bge-reranker-v2-m3", strength=1.0, flops=7)]
     page = Page(render(cells, published="beir-bge-large"))
-    assert "to 44.51 published (corrected)" in page.text
+    assert "published 44.51 (corrected): " in page.text
     assert "the printed value is that of bge-reranker-v2-gemma" in page.text
     assert "the row beir/scifact" in page.text
     with pytest.raises(InputError, match=r"has nDCG@10, not R@100"):
@@ -260,7 +268,7 @@ def test_one_cell_without_values_by_query(tmp_path: Path):
     cell = write(tmp_path, dataset(), flops=1_000)
     (cell.path / "per_query.parquet").unlink()
     text = Page(render([cell])).text
-    assert "Only toy full was run everywhere" in text
+    assert "Only one variant can be ranked, toy full" in text
     assert "Nothing to show: no reranked cell has values by query" in text
 
 

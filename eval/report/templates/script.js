@@ -94,6 +94,7 @@ function setUpChart(svg) {
   const show = (point) => {
     tip.textContent = point.dataset.tip;
     tip.hidden = false;
+    tip.style.left = "0";
     const at = point.getBoundingClientRect();
     const left = Math.min(at.left + at.width / 2 + 12, innerWidth - tip.offsetWidth - 8);
     const above = at.top - tip.offsetHeight - 8;
