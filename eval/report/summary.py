@@ -45,10 +45,12 @@ def summarise(evidence: Evidence) -> Summary:
     else:
         finding = f"{_name(best)} has the highest {figure}, at {_cost(evidence, best)}."
         finding += _cheaper(evidence, best)
+    if board.mean(best).partial:
+        finding = f"A partial run, which does not stand for its datasets. {finding}"
     return Summary(finding, tuple(_limits(evidence, complete)))
 
 
-def cheapest_near(evidence: Evidence) -> Variant | None:
+def _cheapest_near(evidence: Evidence) -> Variant | None:
     """The cheapest variant with counted FLOPs that the test does not tell from the best one; a first stage is free."""
     near = [v for v, test in evidence.against_best(MEAN).items() if not test.sign]
     costs = {v: 0.0 if v.setting == FIRST_STAGE else evidence.board.mean(v).flops for v in near}
@@ -74,7 +76,7 @@ def _cheaper(evidence: Evidence, best: Variant) -> str:
     spent = evidence.board.mean(best).flops
     if not tests:
         return " Its lead was not tested: the other variants do not share its queries."
-    near = cheapest_near(evidence)
+    near = _cheapest_near(evidence)
     if near is None:
         return f" It is significantly above each of the {len(tests)} other variants that share its queries."
     test, gap = tests[near], evidence.difference_interval(MEAN, near, best)
