@@ -25,7 +25,9 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 quickstart: $(STAMP) ## retrieve, rerank and print the table, with a small real model
-	$(BIN)/rerankbench run quickstart
+	$(BIN)/rerankbench run quickstart --out $(RUN_DIR)/quickstart
+	@$(BIN)/rerankbench pareto $(RUN_DIR)/quickstart --dataset mean --plot $(RUN_DIR)/quickstart/pareto.svg
+	@$(BIN)/rerankbench report $(RUN_DIR)/quickstart -o $(RUN_DIR)/quickstart/report.html
 
 test: $(STAMP) ## run the tests
 	$(BIN)/python -m pytest
