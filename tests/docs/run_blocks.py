@@ -17,7 +17,7 @@ from difflib import unified_diff
 from pathlib import Path
 from time import perf_counter
 
-from doc_blocks import ROOT, Block, agrees, blocks, pages
+from doc_blocks import ROOT, Block, PageError, agrees, blocks, pages
 
 _SECONDS = 300  # for one block
 
@@ -110,4 +110,7 @@ def write_output(block: Block, done: subprocess.CompletedProcess[str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(min(main(sys.argv[1:]), 1))
+    try:
+        sys.exit(min(main(sys.argv[1:]), 1))
+    except PageError as err:
+        sys.exit(f"error: {err}")
