@@ -14,7 +14,7 @@ import numpy as np
 from ..data import Dataset
 from ..data.load import cache_folder
 from .candidates import Candidates, kept_candidates
-from .embeddings import EmbeddingStore
+from .embeddings import BLOCK, EmbeddingStore
 from .encode import Encoder, SentenceEncoder, compute_dtype, resolve_device, weights_identity
 from .retriever import RetrieverSpec
 from .runs import Run
@@ -62,7 +62,9 @@ def dense_candidates(
         store = EmbeddingStore(root / _name(spec, dataset, identity), identity, len(dataset))
         if not store.complete:
             corpus = ((doc, spec.passage_template.replace("{passage}", text)) for doc, text in dataset.corpus())
-            store.fill(corpus, encoder, spec.stored_as, title=f"encode {dataset.name}", progress=progress)
+            block = BLOCK * getattr(encoder, "workers", 1)
+            title = f"encode {dataset.name}"
+            store.fill(corpus, encoder, spec.stored_as, title=title, block=block, progress=progress)
         texts = [query_format.replace("{query}", text) for text in dataset.queries.values()]
         queries = np.asarray(encoder.encode(texts, queries=True), dtype=np.float32)
         # one more than k, for the document with the query's id, which the policy may drop

@@ -20,7 +20,7 @@ _POOLING = {"cls": "cls", "mean": "mean", "last": "lasttoken"}
 
 
 class Encoder(Protocol):
-    """Turns texts into vectors."""
+    """Turns texts into vectors. One that works in parallel also says for how many `workers` it wants blocks at once."""
 
     dimensions: int
 

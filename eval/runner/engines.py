@@ -9,6 +9,8 @@ from ...rerankers.api import Reranker
 from ...rerankers.options import LoadOptions, TextOptions
 from ...rerankers.settings import Setting
 from ..data import Dataset
+from ..first_stage import LastEncoder
+from ..first_stage.dense import MakeEncoder
 from .engine import Engine, LocalEngine
 from .experiment import EngineOptions
 
@@ -31,3 +33,15 @@ def engines(options: EngineOptions, load: Loader, open_dataset: Callable[[str], 
         yield lambda model, load_options, texts, settings: RayEngine(
             options, shape, load, model, load_options, texts, settings, open_dataset=open_dataset
         )
+
+
+@contextmanager
+def encoders(options: EngineOptions) -> Iterator[MakeEncoder]:
+    """Makes the encoders of dense first stages, and keeps the last one for as long as the context."""
+    if options.name == "local":
+        yield LastEncoder()
+        return
+    from .ray_encoder import ray_encoders
+
+    with ray_encoders(options) as make:
+        yield make

@@ -22,7 +22,7 @@ from .engine import BlocksFailed, Face, Job
 from .estimate import job_costs
 from .experiment import EngineOptions
 from .patience import Patience
-from .ray_worker import Answer, Introduction, OpenDataset, Order, Recipe
+from .ray_worker import Answer, Introduction, OpenDataset, Order, Recipe, Worker
 from .schedule import Schedule
 
 log = logging.getLogger("rerankbench")
@@ -41,6 +41,18 @@ class Shape:
     workers: int
     gpus: float
     threads: int
+
+    @property
+    def cpus(self) -> int:
+        """What Ray is asked for: beside a GPU one, since the threads there only feed it."""
+        return 1 if self.gpus else self.threads
+
+
+def worker_environment(shape: Shape) -> dict[str, str]:
+    """Variables of a worker's process: the driver's for data and models, and numbers of threads."""
+    handed_on = {k: v for k, v in os.environ.items() if k.startswith(_HANDED_ON)}
+    threads = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
+    return {**handed_on, **dict.fromkeys(threads, str(shape.threads))}
 
 
 @contextmanager
@@ -126,8 +138,6 @@ class RayEngine:
 
         if not shape.gpus and load_options.device == "auto":
             load_options = replace(load_options, device="cpu")
-        environment = {k: v for k, v in os.environ.items() if k.startswith(_HANDED_ON)}
-        environment |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"), str(shape.threads))
         recipe = Recipe(
             load=load,
             model=_anywhere(model),
@@ -135,10 +145,10 @@ class RayEngine:
             texts=tuple(texts),
             settings=tuple(settings),
             open_dataset=open_dataset,
-            environment=environment,
+            environment=worker_environment(shape),
         )
         self.shape, self._label = shape, model
-        self._pool = RayPool(shape.workers, recipe, cpus=1 if shape.gpus else shape.threads, gpus=shape.gpus)
+        self._pool = RayPool(shape.workers, Worker, recipe, cpus=shape.cpus, gpus=shape.gpus)
         self._wall, self._peak_memory = 0.0, 0
         self._tallies = [_Tally(worker) for worker in range(shape.workers)]
         try:
@@ -176,6 +186,7 @@ class RayEngine:
         last result. Loading is not in it; `load_seconds` tells it per worker.
         """
         for worker, introduction in self._pool.introductions.items():
+            assert isinstance(introduction, Introduction)
             tally = self._tallies[worker]
             tally.node, tally.device = introduction.node, introduction.face.device_name
             tally.load_seconds = introduction.face.load_seconds

@@ -5,29 +5,48 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import ray
 from ray.exceptions import RayError, RayTaskError
 
 from ...rerankers.errors import InputError, ScoreError
-from .ray_worker import Introduction, Order, Recipe, Worker
 from .schedule import Done, Event, Failed, Lost, Ready, Refused
 
 _DETAIL = re.compile(r"Worker exit type: (?P<kind>\w+) Worker exit detail: (?P<detail>.*?)(?: Some common causes|$)")
 _LONGEST = 300  # characters of a cause
 
 
+class Introduced(Protocol):
+    """What a worker says when it is ready. All workers must have the same `identity`."""
+
+    @property
+    def identity(self) -> Any:
+        """What it has loaded."""
+        ...
+
+    @property
+    def node(self) -> str:
+        """The machine's name."""
+        ...
+
+    @property
+    def pid(self) -> int:
+        """The process there."""
+        ...
+
+
 class RayPool:
     """One actor per worker, each with its share of CPUs and GPUs. `order` makes the order for a block."""
 
-    def __init__(self, workers: int, recipe: Recipe, *, cpus: float, gpus: float) -> None:
+    def __init__(self, workers: int, actor: type, recipe: Any, *, cpus: float, gpus: float) -> None:
+        """`actor(recipe)` has the methods `ready() -> Introduced` and `score(order)`."""
         self.workers = workers
-        self.introductions: dict[int, Introduction] = {}
-        self.order: Callable[[int], Order] = _no_orders
+        self.introductions: dict[int, Introduced] = {}
+        self.order: Callable[[int], Any] = _no_orders
         self._recipe = recipe
         # an actor that died stays dead, so that Ray says why; `_begin` makes its successor
-        self._class = ray.remote(Worker).options(num_cpus=cpus, num_gpus=gpus, max_restarts=0)  # pyright: ignore[reportAttributeAccessIssue]
+        self._class = ray.remote(actor).options(num_cpus=cpus, num_gpus=gpus, max_restarts=0)  # pyright: ignore[reportAttributeAccessIssue]
         self._actors: dict[int, Any] = {}
         self._calls: dict[Any, tuple[int, int | None]] = {}  # what is awaited -> worker, block (None: `ready`)
         for worker in range(workers):
@@ -82,9 +101,9 @@ class RayPool:
             return Done(worker, job, value)
         return self._introduce(worker, value)
 
-    def _introduce(self, worker: int, introduction: Introduction) -> Event:
+    def _introduce(self, worker: int, introduction: Introduced) -> Event:
         first = next(iter(self.introductions.values()), introduction)
-        if introduction.face.identities != first.face.identities:
+        if introduction.identity != first.identity:
             error = InputError(f"the model on {introduction.node} is not the one on {first.node}; give both the same")
             return Refused(worker, error)
         self.introductions[worker] = introduction
@@ -112,5 +131,5 @@ def _short(cause: str) -> str:
     return line if len(line) <= _LONGEST else line[:_LONGEST] + "…"
 
 
-def _no_orders(job: int) -> Order:
+def _no_orders(job: int) -> Any:
     raise RuntimeError(f"block {job} of nothing")

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
@@ -69,6 +70,11 @@ class Introduction:
     pid: int
     peak_tflops: float
     peak_memory: int
+
+    @property
+    def identity(self) -> Mapping[TextOptions, dict[str, Any]]:
+        """Which model; see `Introduced`."""
+        return self.face.identities
 
 
 class Worker:

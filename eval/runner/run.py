@@ -15,11 +15,12 @@ import pandas as pd
 from ...rerankers.errors import InputError, ScoreError
 from ...rerankers.registry import load as load_from_registry
 from ..data import load_dataset
-from ..first_stage import LastEncoder, imported_candidates, retrieve
+from ..first_stage import imported_candidates, retrieve
+from ..first_stage.dense import MakeEncoder
 from ..results import FIRST_STAGE, SCHEMA_VERSION, Cell
 from .cells import Inputs, Measured, Target, data_provenance, remove_stale, write_cell
 from .engine import BlocksFailed
-from .engines import Loader, engines
+from .engines import Loader, encoders, engines
 from .experiment import Experiment
 from .first_stage_check import check_first_stage
 from .model_run import ModelRun
@@ -55,15 +56,15 @@ def run_experiment(
         cut = _cut(limit, sample, sample_seed)
         inputs: list[Inputs] = []
         first_stages: list[Cell] = []
-        encoders = LastEncoder()
-        for name in experiment.datasets:
-            one = _prepare(experiment, name, out, cut, encoders)
-            if any(one.dataset.name == other.dataset.name for other in inputs):
-                raise InputError(f"datasets: two of them are called '{one.dataset.name}'; rename one folder")
-            inputs.append(one)
-            first_stages.append(_first_stage_cell(experiment, out, one, shared))
-            check_first_stage(experiment, first_stages)
-        del encoders
+        with encoders(experiment.engine) as make_encoder:
+            for name in experiment.datasets:
+                one = _prepare(experiment, name, out, cut, make_encoder)
+                if any(one.dataset.name == other.dataset.name for other in inputs):
+                    raise InputError(f"datasets: two of them are called '{one.dataset.name}'; rename one folder")
+                inputs.append(one)
+                first_stages.append(_first_stage_cell(experiment, out, one, shared))
+                check_first_stage(experiment, first_stages)
+        del make_encoder
         _free_memory()
         names = [one.dataset.name for one in inputs]
         cells = {name: [cell] for name, cell in zip(names, first_stages)}
@@ -82,7 +83,7 @@ def _cut(limit: int | None, sample: int | None, seed: int) -> dict[str, int]:
     return {} if sample is None else {"sample": sample, "seed": seed}
 
 
-def _prepare(experiment: Experiment, name: str, out: Path, cut: dict[str, int], encoders: LastEncoder) -> Inputs:
+def _prepare(experiment: Experiment, name: str, out: Path, cut: dict[str, int], make_encoder: MakeEncoder) -> Inputs:
     dataset = whole = load_dataset(name)
     folder = out / "candidates"
     if cut:
@@ -99,7 +100,8 @@ def _prepare(experiment: Experiment, name: str, out: Path, cut: dict[str, int], 
         candidates = imported_candidates(dataset, run_file, stage.k, folder)
     else:
         device = experiment.engine.device
-        candidates = retrieve(stage.retriever or "bm25", dataset, stage.k, folder, device=device, make_encoder=encoders)
+        retriever = stage.retriever or "bm25"
+        candidates = retrieve(retriever, dataset, stage.k, folder, device=device, make_encoder=make_encoder)
     for warning in (*dataset.warnings, *candidates.warnings):
         log.warning("%s: %s", dataset.name, warning)
     return Inputs(dataset, candidates, cut or None, name)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+import numpy as np
 from fake_parts import FakeDataset, FakeReranker, fake_retrieve
+from rerankbench.eval.first_stage.retriever import RetrieverSpec
 from rerankbench.eval.runner import run as runner
 from rerankbench.eval.runner.experiment_file import parse_experiment
 from rerankbench.rerankers.api import Scored
@@ -60,8 +64,6 @@ class Loader:
 
 def run(out: Path, loader: Loader, engine: dict[str, Any], *, model: str = "fake", datasets: Any = ("one", "two")):
     """Two datasets of 24 queries (23 with candidates) in blocks of 2: 24 blocks."""
-    runner.load_dataset = open_dataset  # pyright: ignore[reportAttributeAccessIssue]
-    runner.retrieve = fake_retrieve
     raw = {
         "name": "spread",
         "datasets": list(datasets),
@@ -69,7 +71,8 @@ def run(out: Path, loader: Loader, engine: dict[str, Any], *, model: str = "fake
         "rerankers": [{"model": model, "cutoff_layers": [1, 3]}],
         "engine": engine,
     }
-    return runner.run_experiment(parse_experiment(raw, "here"), out, load=loader)
+    with patch.object(runner, "load_dataset", open_dataset), patch.object(runner, "retrieve", fake_retrieve):
+        return runner.run_experiment(parse_experiment(raw, "here"), out, load=loader)
 
 
 def score_bytes(out: Path) -> dict[str, bytes]:
@@ -80,3 +83,28 @@ def score_bytes(out: Path) -> dict[str, bytes]:
 def drive(out: str, folder: str) -> None:
     """A driver of its own, for a test to kill."""
     run(Path(out), Loader(Path(folder), 0.1), RAY)
+
+
+class Letters:
+    """A text's vector counts some letters; dies once when a file says so."""
+
+    dimensions = 26
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def encode(self, texts: Sequence[str], *, queries: bool) -> np.ndarray:
+        if (self.folder / "die").exists() and any("document 17" in text for text in texts):
+            (self.folder / "die").unlink()
+            os.abort()
+        if (self.folder / "broken").exists():
+            raise InputError("the vector is not finite")
+        return np.array([[text.count(chr(97 + i)) + queries for i in range(26)] for text in texts], np.float32)
+
+
+class MakeLetters:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, spec: RetrieverSpec, device: str) -> Letters:
+        return Letters(self.folder)

@@ -1,0 +1,133 @@
+"""The corpus of a dense first stage, encoded by all workers of a Ray cluster."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...rerankers.errors import ScoreError
+from ..first_stage.embeddings import BLOCK
+from ..first_stage.encode import Encoder, SentenceEncoder
+from ..first_stage.retriever import RetrieverSpec
+from .experiment import EngineOptions
+from .patience import Patience
+from .ray_engine import Shape, cluster, worker_environment
+from .schedule import Schedule
+
+MakeEncoder = Callable[[RetrieverSpec, str], Encoder]
+
+
+@dataclass(frozen=True)
+class EncoderRecipe:
+    """What a worker needs to know once."""
+
+    make: MakeEncoder
+    spec: RetrieverSpec
+    device: str
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Texts:
+    """One block of texts."""
+
+    texts: tuple[str, ...]
+    queries: bool
+
+
+@dataclass(frozen=True)
+class EncoderIntroduction:
+    """A worker that has loaded the encoder, and where it runs. All must have the same `identity`, the dimensions."""
+
+    identity: int
+    node: str
+    pid: int
+
+
+class EncodeWorker:
+    """A Ray actor that holds an encoder."""
+
+    def __init__(self, recipe: EncoderRecipe) -> None:
+        os.environ.update(recipe.environment)  # before the libraries that read it are imported
+        self._recipe = recipe
+        self._encoder: Encoder | None = None
+
+    def ready(self) -> EncoderIntroduction:
+        """Loads the encoder."""
+        self._encoder = self._recipe.make(self._recipe.spec, self._recipe.device)
+        return EncoderIntroduction(self._encoder.dimensions, platform.node(), os.getpid())
+
+    def score(self, order: Texts) -> np.ndarray:
+        """Vectors of one block."""
+        assert self._encoder is not None, "ready() comes first"
+        return self._encoder.encode(order.texts, queries=order.queries)
+
+
+class RayEncoder:
+    """An encoder that cuts texts into blocks as large as a single encoder gets them, so that vectors are the same.
+
+    Attributes:
+        workers: how many blocks are encoded at a time.
+        dimensions: of a vector.
+    """
+
+    def __init__(
+        self, options: EngineOptions, shape: Shape, make: MakeEncoder, spec: RetrieverSpec, device: str
+    ) -> None:
+        """Starts the workers and waits for the first; raises its error when none can load the model."""
+        from .ray_pool import RayPool
+
+        self.workers, self._name = shape.workers, spec.name
+        recipe = EncoderRecipe(make, spec, device, worker_environment(shape))
+        self._pool = RayPool(shape.workers, EncodeWorker, recipe, cpus=shape.cpus, gpus=shape.gpus)
+        self._schedule = Schedule(self._pool, Patience(options.block_timeout), retries=options.retries)
+        try:
+            self.dimensions: int = self._schedule.start().identity
+        except BaseException:
+            self._pool.close()
+            raise
+
+    def encode(self, texts: Sequence[str], *, queries: bool) -> np.ndarray:
+        """See `Encoder.encode`; queries go to one worker. Raises ScoreError when a block was given up."""
+        size = max(len(texts), 1) if queries else BLOCK
+        blocks = [tuple(texts[start : start + size]) for start in range(0, len(texts), size)]
+        self._pool.order = lambda index: Texts(blocks[index], queries)
+        costs = [float(sum(map(len, block))) for block in blocks]
+        found = {index: vectors for _, index, vectors in self._schedule.run(costs)}
+        for index, cause in self._schedule.failures.items():
+            raise ScoreError(f"retriever '{self._name}': {len(blocks[index])} texts were given up: {cause}")
+        return np.concatenate([np.zeros((0, self.dimensions), np.float32), *(found[i] for i in range(len(blocks)))])
+
+    def close(self) -> None:
+        """Ends the workers."""
+        self._pool.close()
+
+
+@contextmanager
+def ray_encoders(options: EngineOptions, make: MakeEncoder = SentenceEncoder) -> Iterator[MakeEncoder]:
+    """Makes encoders and keeps the last one; the cluster is reached when the first one is wanted."""
+    with ExitStack() as stack:
+        shapes: list[Shape] = []
+        kept: list[tuple[RetrieverSpec, str, RayEncoder]] = []
+
+        def encoder(spec: RetrieverSpec, device: str) -> Encoder:
+            if not kept or kept[0][:2] != (spec, device):
+                if not shapes:
+                    shapes.append(stack.enter_context(cluster(options)))
+                drop()
+                kept.append((spec, device, RayEncoder(options, shapes[0], make, spec, device)))
+            return kept[0][2]
+
+        def drop() -> None:
+            while kept:
+                kept.pop()[2].close()
+
+        try:
+            yield encoder
+        finally:
+            drop()
