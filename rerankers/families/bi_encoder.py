@@ -30,7 +30,7 @@ from ..pairs import distinct_ids
 from ..settings import Setting
 from ..spec import ModelSpec
 from ..tokenizer import Tokenizer
-from .cross_encoder import BUDGET
+from .pair_family import BUDGET
 
 KEPT_BYTES = 256 << 20
 VERSION = 1  # part of every result's identity; raise it when a score changes

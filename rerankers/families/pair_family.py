@@ -1,0 +1,112 @@
+"""What the families share that read query and passage together in one encoder: token ids, batches, scores."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from ..api import Executed, Group, Prepared, Scored
+from ..batching import run_batches
+from ..checks import check_finite
+from ..device import dtype_name
+from ..hub import Resolved
+from ..models.config import EncoderConfig
+from ..models.work import Work
+from ..options import LoadOptions, TextOptions
+from ..pairs import Pairs, build_pairs
+from ..settings import Setting
+from ..spec import ModelSpec
+from ..tokenizer import Tokenizer
+
+BUDGET = {"cpu": 4096, "cuda": 65536}  # tokens per forward pass
+
+
+class PairFamily:
+    """A classifier of pairs on a device. Subclasses load it, and run one batch.
+
+    Attributes:
+        adapter: name and version; part of every result's identity, to be raised when a score changes.
+    """
+
+    adapter: ClassVar[str]
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        files: Resolved,
+        options: LoadOptions,
+        config: EncoderConfig | None,
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
+        self.spec, self.files, self.config = spec, files, config
+        self.tokenizer = Tokenizer(files.folder)
+        self.device, self.dtype = str(device), dtype_name(dtype)
+        self.token_budget = options.token_budget or BUDGET.get(device.type, BUDGET["cpu"])
+
+    def logits(self, pairs: Pairs, batch: Sequence[int], work: Work) -> tuple[torch.Tensor, int]:
+        """Float32 logits (len(batch),) of some pairs, and how many padding tokens were computed with them."""
+        raise NotImplementedError
+
+    def check(self, setting: Setting) -> list[str]:
+        """See `api.Reranker.check`."""
+        raise NotImplementedError
+
+    def identity(self, text: TextOptions) -> dict[str, Any]:
+        """See `api.Reranker.identity`."""
+        text = self._filled(text)
+        return {
+            "adapter": self.adapter,
+            **self.files.identity,
+            "dtype": self.dtype,
+            "max_length": text.max_length,
+            "query_max_length": text.query_max_length if text.truncation == "class" else None,
+            "truncation": text.truncation,
+        }
+
+    def prepare(self, groups: Sequence[Group], text: TextOptions) -> Prepared:
+        """See `api.Reranker.prepare`."""
+        start = time.perf_counter()
+        pairs = build_pairs(self.tokenizer, groups, self._filled(text))
+        return Prepared(pairs, time.perf_counter() - start)
+
+    @torch.inference_mode()
+    def score(
+        self, groups: Sequence[Group], settings: Sequence[Setting], text: TextOptions, prepared: Prepared | None = None
+    ) -> Scored:
+        """See `api.Reranker.score`."""
+        for setting in settings:
+            self.check(setting)
+        prepared = prepared or self.prepare(groups, text)
+        pairs: Pairs = prepared.tokens
+        start = time.perf_counter()
+        lengths, work, padded = [len(ids) for ids in pairs.ids], Work(), 0
+        found = torch.empty(len(lengths), dtype=torch.float32, device=self.device)
+
+        def run(batch: list[int]) -> None:
+            nonlocal padded
+            logits, more = self.logits(pairs, batch, work)
+            found[torch.tensor(batch, device=self.device)] = logits
+            padded += more
+
+        self.token_budget = run_batches(lengths, self.token_budget, run)
+        scores = np.repeat(found.cpu().numpy()[None], len(settings), axis=0)
+        seconds = {"tokenise": prepared.seconds, "forward": time.perf_counter() - start}
+        texts = [(group.query, passage) for group in groups for passage in group.passages]
+        layers = [self.config.layers if self.config else setting.name for setting in settings]
+        check_finite(scores, layers, texts, self.dtype)
+        return Scored(
+            scores=scores,
+            query_tokens=pairs.query_tokens,
+            passage_tokens=pairs.passage_tokens,
+            prompt_tokens=np.zeros(len(lengths), dtype=np.int32),
+            truncated=pairs.truncated,
+            executed=Executed(flops=work.flops, real_tokens=sum(lengths), padded_tokens=padded, seconds=seconds),
+        )
+
+    def _filled(self, text: TextOptions) -> TextOptions:
+        return text.with_defaults(prompt=None, max_length=self.spec.max_length)
