@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from rerankbench.eval.cli import main
+from rerankbench.eval.runner.experiment import EngineOptions
 from rerankbench.eval.runner.experiment_file import parse_experiment
 from rerankbench.eval.runner.plan import hours, make_plan
 from rerankbench.eval.runner.spread import spread
+from rerankbench.eval.runner.virtual_pool import predict
 
 MODEL = {"model": "bge-reranker-v2-m3"}
 
@@ -39,6 +43,22 @@ def test_models_come_one_after_the_other():
     both = plan(rerankers=[MODEL, {"model": "bge-reranker-base"}])
     single = [plan(rerankers=[{"model": name}]) for name in ("bge-reranker-v2-m3", "bge-reranker-base")]
     assert spread(both, 16, 8, 1.0).hours == pytest.approx(sum(spread(one, 16, 8, 1.0).hours for one in single))
+
+
+@pytest.mark.parametrize(("workers", "least"), [(8, 0.95), (64, 0.9), (512, 0.8)])
+def test_beir_scales(workers: int, least: float):
+    """The largest model on all of BEIR, in blocks of the default size, with queries that are not like the mean."""
+    place = Path(__file__).parents[1] / "benchmarks/ray_simulation.py"
+    description = importlib.util.spec_from_file_location("ray_simulation", place)
+    assert description is not None
+    assert description.loader is not None
+    simulation = importlib.util.module_from_spec(description)
+    description.loader.exec_module(simulation)
+    queries = simulation.seconds_per_query("bge-reranker-v2.5-gemma2-lightweight", 0.4 * 989)
+    assert sum(count for count, _ in queries.values()) > 50_000
+    expected, actual = simulation.blocks(queries, EngineOptions().block_queries, 0.3)
+    wall = predict(actual, workers, expected=expected, latency=0.005, store_seconds=0.01)
+    assert sum(actual) / (workers * wall) >= least
 
 
 def test_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
