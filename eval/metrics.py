@@ -20,6 +20,8 @@ Qrels = Mapping[str, Mapping[str, int]]
 
 DEFAULT_METRICS = ("nDCG@10", "R@100", "RR@10", "AP", "Judged@10")
 
+_CHUNK = 256  # queries judged at a time: pytrec_eval's dictionaries are far larger than what they hold
+
 _SPELLING = re.compile(r"^(?P<base>[A-Za-z]+)(?:@(?P<cutoff>[1-9]\d*))?$")
 _NEEDS_CUTOFF = frozenset({"R", "P", "Judged"})
 _OTHER_NAMES = {
@@ -87,25 +89,36 @@ def per_query(run: Run, qrels: Qrels, metrics: Sequence[str]) -> dict[str, dict[
     queries = sorted(qrels)
     if not queries:
         raise InputError("the judgements hold no query")
-    # pytrec_eval wants plain dictionaries of exactly these types. A negative grade gains nothing, as 0 does; a query
-    # with none but negative ones sends pytrec_eval into an endless loop.
-    judged = {query: {doc: max(int(grade), 0) for doc, grade in qrels[query].items()} for query in queries}
-    found = {query: {doc: float(s) for doc, s in run[query].items()} for query in queries if run.get(query)}
     native = {metric.trec for metric in wanted if metric.trec}
-    results = pytrec_eval.RelevanceEvaluator(judged, native).evaluate(found) if native and found else {}
+    values: dict[str, dict[str, float]] = {metric.name: {} for metric in wanted}
+    for start in range(0, len(queries), _CHUNK):
+        some = queries[start : start + _CHUNK]
+        # pytrec_eval wants plain dictionaries of exactly these types. A negative grade gains nothing, as 0 does; a
+        # query with none but negative ones sends pytrec_eval into an endless loop.
+        judged = {query: {doc: max(int(grade), 0) for doc, grade in qrels[query].items()} for query in some}
+        found = {query: {doc: float(s) for doc, s in run[query].items()} for query in some if query in run}
+        found = {query: scores for query, scores in found.items() if scores}
+        results = pytrec_eval.RelevanceEvaluator(judged, native).evaluate(found) if native and found else {}
+        for metric in wanted:
+            for query in some:
+                scores = found.get(query)
+                values[metric.name][query] = (
+                    _value(metric, scores, judged[query], results.get(query, {})) if scores else 0.0
+                )
+    return values
 
-    def value(metric: Metric, query: str) -> float:
-        if query not in found:
-            return 0.0
-        if metric.base == "Judged":
-            top = rank(found[query])[: metric.cutoff]
-            return sum(doc in judged[query] for doc in top) / len(top)
-        score = results[query][str(metric.trec)]
-        if metric.base == "RR" and metric.cutoff and round(1 / score if score else 0) > metric.cutoff:
-            return 0.0
-        return score
 
-    return {metric.name: {query: value(metric, query) for query in queries} for metric in wanted}
+def _value(
+    metric: Metric, scores: Mapping[str, float], judged: Mapping[str, int], results: Mapping[str, float]
+) -> float:
+    """One metric of one query that has candidates; `results` is what pytrec_eval found."""
+    if metric.base == "Judged":
+        top = rank(scores)[: metric.cutoff]
+        return sum(doc in judged for doc in top) / len(top)
+    score = results[str(metric.trec)]
+    if metric.base == "RR" and metric.cutoff and round(1 / score if score else 0) > metric.cutoff:
+        return 0.0
+    return score
 
 
 def mean(values: Iterable[float]) -> float:

@@ -68,16 +68,12 @@ def kept_candidates(
     stem = f"{re.sub(r'[^A-Za-z0-9_.-]', '-', dataset.name)}-top{k}-{digest[:12]}"
     path, note = folder / f"{stem}.trec.gz", folder / f"{stem}.json"
     if not _intact(path, note, made_from):
-        found = compute()
-        run = {query: dict(_top(query, found.get(query, {}), k, dataset)) for query in dataset.queries}
-        if not any(run.values()):
-            raise InputError(f"{dataset.name}: no judged query has a candidate; do the run and the dataset fit?")
-        write_run(path, run, str(source.get("retriever") or "imported"))
+        _compute(path, dataset, k, source, compute)
         with replacing(note) as file:  # last, so that a run without its note is made again
             content = {"made_from": made_from, "run_sha256": file_sha256(path)}
             file.write(json.dumps(content, indent=1, sort_keys=True).encode())
     stored = read_run(path)
-    run = {query: trec_order(stored[query]) for query in dataset.queries if query in stored}
+    run = {query: trec_order(stored.pop(query)) for query in dataset.queries if query in stored}
     canonical = json.dumps([[query, [doc for doc, _ in run[query]]] for query in sorted(run)], ensure_ascii=False)
     none = len(dataset.queries) - len(run)
     return Candidates(
@@ -89,6 +85,20 @@ def kept_candidates(
         path=path,
         warnings=(f"{none} judged queries have no candidate and count 0",) if none else (),
     )
+
+
+def _compute(
+    path: Path,
+    dataset: Dataset,
+    k: int,
+    source: dict[str, Any],
+    compute: Callable[[], Mapping[str, Mapping[str, float]]],
+) -> None:
+    found = dict(compute())
+    run = {query: dict(_top(query, found.pop(query, {}), k, dataset)) for query in dataset.queries}
+    if not any(run.values()):
+        raise InputError(f"{dataset.name}: no judged query has a candidate; do the run and the dataset fit?")
+    write_run(path, run, str(source.get("retriever") or "imported"))
 
 
 def file_sha256(path: Path) -> str:

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import math
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,7 @@ def _from_trec(path: Path) -> Run:
         if doc in found:
             raise InputError(f"{where}: document '{doc}' comes twice for query '{query}'")
         try:
-            found[doc] = float(text)
+            found[sys.intern(doc)] = float(text)  # documents come back for other queries
         except ValueError as err:
             raise InputError(f"{where}: score '{text}' is not a number") from err
         if not math.isfinite(found[doc]):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,8 +30,6 @@ from ..results import (
 )
 from .identity import digest
 from .store import write_atomically
-
-Run = Mapping[str, Mapping[str, float]]
 
 _RESAMPLES = 1999  # enough for an interval that is printed with two digits
 
@@ -98,7 +96,7 @@ class Target:
 def write_cell(target: Target, inputs: Inputs, measured: Measured, provenance: dict[str, Any]) -> Cell:
     """Judges the scores and writes the cell's folder, whole or not at all."""
     dataset, pairs = inputs.dataset, measured.pairs
-    run = as_run(pairs)
+    run = PairsRun(pairs)
     values = metrics.per_query(run, dataset.qrels, target.metrics)
     table = _per_query(pairs, dataset.qrels, values)
     manifest = Manifest(
@@ -159,10 +157,23 @@ def remove_stale(root: Path, experiment: str, cells: Sequence[Cell]) -> None:
             shutil.rmtree(cell.path)
 
 
-def as_run(pairs: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """Query id -> document id -> score, queries in the order of the pairs."""
-    groups = pairs.groupby("query_id", sort=False)
-    return {str(query): dict(zip(rows["doc_id"], rows["score"].astype(float))) for query, rows in groups}
+class PairsRun(Mapping[str, dict[str, float]]):
+    """Query id -> document id -> score, queries in the order of the pairs; made when asked for, and not kept."""
+
+    def __init__(self, pairs: pd.DataFrame) -> None:
+        self._docs, self._scores = pairs["doc_id"], pairs["score"].to_numpy(dtype=float)
+        groups = pairs.groupby("query_id", sort=False).indices
+        self._rows = {str(query): rows for query, rows in groups.items()}
+
+    def __getitem__(self, query: str) -> dict[str, float]:
+        rows = self._rows[query]
+        return dict(zip(self._docs.iloc[rows], self._scores[rows]))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
 
 
 def _per_query(

@@ -114,8 +114,14 @@ def _first_stage_cell(experiment: Experiment, out: Path, inputs: Inputs, shared:
     target = Target(out, experiment.name, model, FIRST_STAGE, identity, experiment.metrics)
     if (done := target.existing(inputs)) is not None:
         return done
-    rows = [(query, doc, score) for query, docs in inputs.candidates.run.items() for doc, score in docs]
-    pairs = pd.DataFrame(rows, columns=["query_id", "doc_id", "score"])
+    run = inputs.candidates.run
+    pairs = pd.DataFrame(
+        {
+            "query_id": [query for query, docs in run.items() for _ in docs],
+            "doc_id": [doc for docs in run.values() for doc, _ in docs],
+            "score": [score for docs in run.values() for _, score in docs],
+        }
+    )
     provenance = {**shared, **data_provenance(out, inputs), "finished": now()}
     return write_cell(target, inputs, Measured(pairs), provenance)
 
