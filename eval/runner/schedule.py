@@ -19,6 +19,7 @@ log = logging.getLogger("rerankbench")
 
 IN_FLIGHT = 2  # blocks a worker holds: the one it scores and the next, so that it never waits for the driver
 HEARTBEAT = 5.0  # seconds after which the driver looks for workers that hang
+_TICK = 0.001  # seconds; what is left until a deadline may be too little to move a clock
 START_TIMEOUT = 1800.0  # seconds for a worker to find its resources and load the model
 MAX_LOSSES = 5  # deaths in a row after which a worker is given up
 
@@ -227,7 +228,7 @@ class Schedule:
         for worker in self.workers:
             if worker.holds:
                 waits.append(worker.since + self.patience.seconds(self._costs[worker.holds[0]]) - now)
-        return max(0.0, min(waits))
+        return max(_TICK, min(waits))
 
     def _check_clocks(self) -> None:
         for index, worker in enumerate(self.workers):
