@@ -49,7 +49,8 @@ def load_sentence_transformers(family, checkpoint, dtype, options):
     if family != "cross-encoder":
         raise SystemExit(f"sentence-transformers has no {family} reranker")
     scorer = CrossEncoder(checkpoint, max_length=options["max_length"], device=options["device"])
-    module: Any = scorer.model
+    # the classifier itself: releases differ in what they wrap around it
+    module: Any = next(m for m in scorer.model.modules() if type(m).__name__.endswith("ForSequenceClassification"))
     if dtype == "bfloat16":
         module.bfloat16()
     batch = {"batch_size": options["batch_size"]} if options.get("batch_size") else {}

@@ -20,7 +20,7 @@ from .engine import Engine, Job, Task
 from .engines import MakeEngine
 from .experiment import Experiment, RerankerEntry
 from .progress import Progress
-from .provenance import now
+from .provenance import now, threads
 from .store import Block, Group, plan_blocks, plan_groups
 
 log = logging.getLogger("rerankbench")
@@ -158,6 +158,7 @@ class ModelRun:
             "options": vars(self.options),
             "device": face.device,
             "device_name": face.device_name,
+            "threads": threads(),
             "dtype": face.dtype,
             **({"engine": usage} if usage else {}),
             "started": self.started,

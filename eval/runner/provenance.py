@@ -19,8 +19,7 @@ def now() -> str:
 
 
 def environment() -> dict[str, Any]:
-    """Versions, commit, operating system and threads of this process."""
-    torch = sys.modules.get("torch")
+    """Versions, commit and machine of this process."""
     return {
         "versions": {
             "python": platform.python_version(),
@@ -32,8 +31,13 @@ def environment() -> dict[str, Any]:
         "commit": _commit(),
         "os": platform.platform(),
         "cpus": os.cpu_count(),
-        "threads": torch.get_num_threads() if torch else None,
     }
+
+
+def threads() -> int | None:
+    """CPU threads of torch in this process; None where torch is not in use."""
+    torch = sys.modules.get("torch")
+    return torch.get_num_threads() if torch else None
 
 
 @cache
