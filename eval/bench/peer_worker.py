@@ -50,7 +50,8 @@ def load_sentence_transformers(family, checkpoint, dtype, options):
         raise SystemExit(f"sentence-transformers has no {family} reranker")
     scorer = CrossEncoder(checkpoint, max_length=options["max_length"], device=options["device"])
     # the classifier itself: releases differ in what they wrap around it
-    module: Any = next(m for m in scorer.model.modules() if type(m).__name__.endswith("ForSequenceClassification"))
+    whole: Any = scorer.model
+    module = next(m for m in whole.modules() if type(m).__name__.endswith("ForSequenceClassification"))
     if dtype == "bfloat16":
         module.bfloat16()
     batch = {"batch_size": options["batch_size"]} if options.get("batch_size") else {}

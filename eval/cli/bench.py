@@ -36,6 +36,7 @@ def bench(
     Example: rerankbench bench encoder-base --peer sentence-transformers --rounds 5
     """
     import json
+    import re
     import shlex
     import sys
 
@@ -58,7 +59,10 @@ def bench(
         peer_batch_size=peer_batch_size,
         token_budget=token_budget,
         seed=seed,
-        command=shlex.join(["rerankbench", *sys.argv[1:]]),
+        # where a peer's interpreter lies says nothing to others
+        command=re.sub(
+            r"(sentence-transformers|FlagEmbedding)=\S+", r"\1=PYTHON", shlex.join(["rerankbench", *sys.argv[1:]])
+        ),
         say=lambda line: print(line, file=sys.stderr, flush=True),
     )
     table = markdown(result)
