@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError, ScoreError
 from .options import LoadOptions, TextOptions
 from .settings import Setting
 from .spec import ModelSpec, list_models, load_spec
+
+# oneDNN and its wrapper in torch keep a kernel for each shape, 1024 of them by default; packed batches hardly ever have
+# the same number of rows twice, so memory would grow for long. Read when torch is loaded: no effect if it is already.
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "32")
+os.environ.setdefault("LRU_CACHE_CAPACITY", "32")
 
 if TYPE_CHECKING:
     from .api import Group, Reranker, Scored
