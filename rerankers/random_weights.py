@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
@@ -29,13 +30,13 @@ def write_random_weights(folder: Path, *, dtype: str = "float32", seed: int = 0,
         empty = Encoder(config, torch.float32, torch.device("meta")).named_tensors()
         prefix = "bert." if config.position_offset == 0 else "roberta."
         shapes = {n if n.startswith("classifier") else prefix + n: tuple(t.shape) for n, t in empty.items()}
-    generator = torch.Generator().manual_seed(seed)
-    tensors = {}
-    for name, shape in shapes.items():
+
+    def values(number: int, name: str, shape: tuple[int, ...]) -> torch.Tensor:
+        empty = torch.empty(shape, dtype=getattr(torch, dtype))
         if len(shape) == 1:
-            value = norm if name.lower().endswith("norm.weight") else 0.0
-            tensors[name] = torch.full(shape, value, dtype=getattr(torch, dtype))
-        else:
-            values = torch.empty(shape, dtype=getattr(torch, dtype))
-            tensors[name] = values.normal_(0.0, spread, generator=generator)
-    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+            return empty.fill_(norm if name.lower().endswith("norm.weight") else 0.0)
+        return empty.normal_(0.0, spread, generator=torch.Generator().manual_seed(seed * 10_000 + number))
+
+    with ThreadPoolExecutor() as pool:  # a generator works on one core
+        found = pool.map(values, range(len(shapes)), shapes, shapes.values())
+    save_file(dict(zip(shapes, found)), folder / "model.safetensors", metadata={"format": "pt"})

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .layout import Layout, as_index
+from .layout import Layout, as_index, moved
 
 
 def compress(x: Tensor, layout: Layout, ratio: int) -> tuple[Tensor, Layout]:
@@ -50,6 +50,6 @@ def compress(x: Tensor, layout: Layout, ratio: int) -> tuple[Tensor, Layout]:
         steps = np.minimum(np.arange(ratio), count[merged, None] - 1)
         weight = (np.arange(ratio) < count[merged, None]) / count[merged, None]
         neighbours = x[as_index(first[merged, None] + steps, x.device)].float()
-        weights = torch.from_numpy(weight.astype(np.float32)).to(x.device)
+        weights = moved(torch.from_numpy(weight.astype(np.float32)), x.device)
         out[as_index(merged, x.device)] = (neighbours * weights[..., None]).sum(dim=1).to(x.dtype)
     return out, after

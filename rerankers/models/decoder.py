@@ -18,6 +18,7 @@ from .config import DecoderConfig
 from .decoder_attention import AttentionKind, Masks, attend
 from .layout import Layout, as_index
 from .packing import pack
+from .pointwise import add_block, norm, rms_norm
 from .rope import rope_tables, rotate
 from .work import Work
 
@@ -142,7 +143,8 @@ class Decoder:
                 last = as_index(layout.last, x.device)
             x = self._layer(i, x, layout, tables, last if i == deepest - 1 else None, masks, work)
         states[deepest] = x if deepest else x[last]
-        final = {layer: self._norm("model.norm.weight", state.float()) for layer, state in states.items()}
+        weight, eps = self._norms["model.norm.weight"], config.norm_eps
+        final = {layer: rms_norm(state.float(), weight, eps) for layer, state in states.items()}
         scores = torch.stack([self._head(final[read.layer], read.head, work) for read in reads])
         if config.final_softcap is not None:
             scores = config.final_softcap * torch.tanh(scores / config.final_softcap)
@@ -158,12 +160,6 @@ class Decoder:
             state = state * self.config.logit_scale
         return work.linear(state, self._heads[head : head + 1].float())[:, 0]
 
-    def _norm(self, name: str, x: Tensor) -> Tensor:
-        """RMSNorm (Zhang and Sennrich, 2019, arXiv 1910.07467) in float32, back in x's dtype."""
-        wide = x.float()
-        mean_square = torch.linalg.vector_norm(wide, dim=-1, keepdim=True).square_() / wide.shape[-1]
-        return (wide * torch.rsqrt(mean_square + self.config.norm_eps)).mul_(self._norms[name]).to(x.dtype)
-
     def _layer(
         self,
         index: int,
@@ -177,17 +173,20 @@ class Decoder:
         """One block on x (rows, hidden). With `last` given, only those rows come out: (sequences, hidden)."""
         config, name, weights = self.config, f"model.layers.{index}.", self._weights
 
-        def linear(x: Tensor, part: str) -> Tensor:
-            return work.linear(x, weights[f"{name}{part}.weight"])
+        def matrix(part: str) -> Tensor:
+            return weights[f"{name}{part}.weight"]
 
-        def norm(x: Tensor, part: str) -> Tensor:
-            return self._norm(f"{name}{part}.weight", x)
+        def weight(part: str) -> Tensor:
+            return self._norms[f"{name}{part}.weight"]
+
+        def linear(x: Tensor, part: str) -> Tensor:
+            return work.linear(x, matrix(part))
 
         def heads(x: Tensor) -> Tensor:
             return x.unflatten(-1, (-1, config.head_dim))
 
         cos, sin = tables
-        normed = norm(x, "input_layernorm")
+        normed = norm(x, weight("input_layernorm"), config.norm_eps)
         k = rotate(heads(linear(normed, "self_attn.k_proj")), cos, sin)
         v = heads(linear(normed, "self_attn.v_proj"))
         if last is not None:
@@ -207,12 +206,12 @@ class Decoder:
             kind=self.attention,
         )
         block = linear(attended.flatten(1), "self_attn.o_proj")
+        eps, scale = config.norm_eps, config.residual_scale
         if config.sandwich_norms:
-            block = norm(block, "post_attention_layernorm")
-        x = torch.add(x, block, alpha=config.residual_scale)
-        normed = norm(x, "pre_feedforward_layernorm" if config.sandwich_norms else "post_attention_layernorm")
-        gate = work.linear(normed, weights[f"{name}mlp.gate_proj.weight"], activation=config.activation)
-        block = linear(gate.mul_(linear(normed, "mlp.up_proj")), "mlp.down_proj")
-        if config.sandwich_norms:
-            block = norm(block, "post_feedforward_layernorm")
-        return torch.add(x, block, alpha=config.residual_scale)
+            after, before = weight("post_attention_layernorm"), weight("pre_feedforward_layernorm")
+            last_norm = weight("post_feedforward_layernorm")
+        else:
+            after, before, last_norm = None, weight("post_attention_layernorm"), None
+        x, normed = add_block(x, block, scale, after, before, eps)
+        inner = work.gated(normed, matrix("mlp.gate_proj"), matrix("mlp.up_proj"), config.activation)
+        return add_block(x, linear(inner, "mlp.down_proj"), scale, last_norm, None, eps)[0]

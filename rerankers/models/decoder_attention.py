@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from . import flex
 from .layout import Block, Layout
 from .work import Work
 
@@ -30,7 +31,7 @@ class Masks:
     def __init__(self, longest: int, dtype: torch.dtype, device: torch.device):
         self.longest, self.dtype, self.device = longest, dtype, device
         self._square: dict[int | None, Tensor] = {}
-        self._whole: dict[tuple[Layout, int | None], Any] = {}
+        self._whole: dict[tuple[Layout, int | None, bool], Any] = {}
 
     def get(self, queries: int, keys: int, window: int | None) -> Tensor | None:
         """Shape (queries, keys), 0 or -inf, for the last `queries` of `keys` positions; None hides nothing."""
@@ -47,13 +48,14 @@ class Masks:
         # who sees whom depends on the distance only, so any part of the diagonal will do
         return self._square[window][keys - queries : keys, :keys]
 
-    def whole(self, layout: Layout, window: int | None) -> Any:
+    def whole(self, layout: Layout, window: int | None, last_only: bool) -> Any:
         """The mask of the whole batch for FlexAttention."""
-        from .flex import block_mask
-
-        if (layout, window) not in self._whole:
-            self._whole[layout, window] = block_mask(layout, window, self.device)
-        return self._whole[layout, window]
+        if window is not None and window >= self.longest:
+            window = None
+        key = (layout, window, last_only)
+        if key not in self._whole:
+            self._whole[key] = flex.block_mask(layout, window, last_only, self.device)
+        return self._whole[key]
 
 
 def plain(
@@ -95,17 +97,16 @@ def attend(
         last_only: queries are the last tokens.
         masks: masks in the dtype and on the device of q.
         work: counts the FLOPs.
-        kind: `auto` is `blocks`; where scores are capped, blocks run the formula.
+        kind: `auto` is `flex` where `flex.serves` says so, else `blocks`; where scores are capped, blocks run the
+            formula.
 
     Returns:
         The shape of q.
     """
     heads, head_dim = q.shape[1:]
-    if kind == "flex" and not last_only:
-        from .flex import flex_attend
-
-        work.attention(heads, head_dim, _products(layout))
-        return flex_attend(q, k, v, masks.whole(layout, window), scale, softcap)
+    if kind == "flex" or (kind == "auto" and flex.serves(q)):
+        work.attention(heads, head_dim, _products(layout, last_only))
+        return flex.flex_attend(q, k, v, masks.whole(layout, window, last_only), scale, softcap)
     out = torch.empty_like(q)
 
     share = heads // k.shape[1]  # query heads to a key head
@@ -147,7 +148,7 @@ def attend(
     return out
 
 
-def _products(layout: Layout) -> int:
-    """Queries x keys, summed over prefixes and suffixes."""
+def _products(layout: Layout, last_only: bool) -> int:
+    """Queries x keys, summed over prefixes and suffixes, or over the last tokens."""
     keys = layout.prefixes[layout.groups] + layout.lengths
-    return int((layout.prefixes**2).sum() + (layout.lengths * keys).sum())
+    return int(keys.sum() if last_only else (layout.prefixes**2).sum() + (layout.lengths * keys).sum())

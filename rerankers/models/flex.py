@@ -1,4 +1,4 @@
-"""Attention over a packed batch in one FlexAttention kernel (torch >= 2.5), for GPUs.
+"""Attention over a packed batch in one FlexAttention kernel (Dong et al., 2024, arXiv 2412.05496), for GPUs.
 
 The mask says it all: a token sees the tokens of its own suffix and of its group's prefix that are not behind it.
 FlexAttention also takes the cap on scores, which the fused kernels of scaled_dot_product_attention do not.
@@ -6,47 +6,152 @@ FlexAttention also takes the cap on scores, which the fused kernels of scaled_do
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex_attention
 
+from .compiled import can_compile
 from .layout import Layout, as_index
 
+try:
+    from torch.nn.attention.flex_attention import BlockMask, flex_attention
+except ImportError:  # torch < 2.5
+    BlockMask: Any = None
+    flex_attention: Any = None
 
-def block_mask(layout: Layout, window: int | None, device: torch.device) -> BlockMask:
-    """Which rows see which, shape (1, 1, rows, rows) in blocks; the same for every layer with this window."""
-    group = as_index(layout.group_of_row, device)
-    sequence = as_index(layout.sequence_of_row, device)
-    position = as_index(layout.positions, device)
+BLOCK = 128  # rows and columns of a block of the mask; what FlexAttention's kernels are tuned for
+
+
+def serves(q: Tensor) -> bool:
+    """Whether `flex_attend` is the kernel to choose for these queries.
+
+    It is on CUDA in half precision (in float32 it is neither exact nor fast), where Triton compiles, with a head of at
+    least 16 dimensions (its smallest matrix product).
+    """
+    return q.dtype in (torch.bfloat16, torch.float16) and q.shape[-1] >= 16 and _known() and can_compile(q)
+
+
+@cache
+def _known() -> bool:
+    return BlockMask is not None and "seq_lengths" in inspect.signature(BlockMask.from_kv_blocks).parameters
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What each query sees, as rows: [start, row] and, of the shared prefix, [prefix_start, prefix_stop).
+
+    Attributes:
+        row, start, prefix_start, prefix_stop: int64, shape (queries,).
+        rows: keys in all.
+    """
+
+    row: np.ndarray
+    start: np.ndarray
+    prefix_start: np.ndarray
+    prefix_stop: np.ndarray
+    rows: int
+
+    @classmethod
+    def of(cls, layout: Layout, last_only: bool) -> Sight:
+        """Of every row, or of each sequence's last one."""
+        prefixes, starts = layout.prefixes, layout.prefix_starts
+        none = np.zeros(int(prefixes.sum()), dtype=np.int64)  # a prefix stands behind no other
+
+        def of_rows(of_prefix: np.ndarray, of_suffix: np.ndarray) -> np.ndarray:
+            if last_only:
+                return of_suffix
+            return np.concatenate([of_prefix, np.repeat(of_suffix, layout.lengths)])
+
+        return cls(
+            row=layout.last if last_only else np.arange(layout.rows),
+            start=of_rows(np.repeat(starts, prefixes), layout.suffix_starts),
+            prefix_start=of_rows(none, starts[layout.groups]),
+            prefix_stop=of_rows(none, (starts + prefixes)[layout.groups]),
+            rows=layout.rows,
+        )
+
+    def blocks(self) -> np.ndarray:
+        """Which blocks of keys each block of queries may look at: bool, shape (query blocks, key blocks)."""
+        firsts = np.arange(0, len(self.row), BLOCK)
+        place = np.arange(-(-self.rows // BLOCK)) * BLOCK
+
+        def touched(start: np.ndarray, stop: np.ndarray) -> np.ndarray:
+            """Blocks that meet the smallest range around the ranges of each block's queries."""
+            nothing = start >= stop
+            start = np.minimum.reduceat(np.where(nothing, self.rows, start), firsts)[:, None]
+            stop = np.maximum.reduceat(np.where(nothing, 0, stop), firsts)[:, None]
+            return (place < stop) & (place + BLOCK > start)
+
+        return touched(self.start, self.row + 1) | touched(self.prefix_start, self.prefix_stop)
+
+
+def block_mask(layout: Layout, window: int | None, last_only: bool, device: torch.device) -> Any:
+    """The BlockMask of every row, or of each sequence's last one; the same for every layer with this window."""
+    sight = Sight.of(layout, last_only)
+    row, start, prefix_start, prefix_stop = (
+        as_index(values, device).int() for values in (sight.row, sight.start, sight.prefix_start, sight.prefix_stop)
+    )
 
     def visible(_batch: Tensor, _head: Tensor, q: Tensor, k: Tensor) -> Tensor:
-        related = (group[q] == group[k]) & ((sequence[k] == sequence[q]) | (sequence[k] == -1))
-        behind = position[q] - position[k]
-        seen = related & (behind >= 0)
-        return seen if window is None else seen & (behind < window)
+        own = (k >= start[q]) & (k <= row[q])
+        prefix = (k >= prefix_start[q]) & (k < prefix_stop[q])
+        if window is not None:
+            own = own & (row[q] - k < window)
+            prefix = prefix & (row[q] - start[q] + prefix_stop[q] - k < window)
+        return own | prefix
 
-    # only the compiled version avoids a dense (rows, rows) tensor
-    compiled = {"_compile": True} if device.type == "cuda" else {}
-    return create_block_mask(visible, None, None, layout.rows, layout.rows, device=str(device), **compiled)
+    blocks = sight.blocks()
+    order = np.argsort(~blocks, axis=1, kind="stable")  # the indices of the blocks to visit come first
+    return BlockMask.from_kv_blocks(
+        as_index(blocks.sum(1)[None, None], device).int(),
+        as_index(order[None, None], device).int(),
+        BLOCK_SIZE=BLOCK,
+        mask_mod=visible,
+        seq_lengths=(len(sight.row), sight.rows),
+    )
 
 
-def flex_attend(q: Tensor, k: Tensor, v: Tensor, mask: BlockMask, scale: float, softcap: float | None) -> Tensor:
-    """Attention of every row: q (rows, heads, head_dim), k and v (rows, kv_heads, head_dim) -> the shape of q."""
+def flex_attend(q: Tensor, k: Tensor, v: Tensor, mask: Any, scale: float, softcap: float | None) -> Tensor:
+    """Attention of the mask's queries.
 
-    def capped(score: Tensor, *_: Tensor) -> Tensor:
-        return score if softcap is None else softcap * torch.tanh(score / softcap)
+    Args:
+        q: shape (queries, heads, head_dim).
+        k: shape (rows, kv_heads, head_dim).
+        v: the same.
+        mask: of `block_mask`.
+        scale: factor on q.k.
+        softcap: c in c * tanh(score / c), or None.
 
+    Returns:
+        The shape of q.
+    """
     found = _kernel(q.device.type)(
         *(x.transpose(0, 1)[None] for x in (q, k, v)),
-        score_mod=None if softcap is None else capped,
+        score_mod=_capped(softcap),
         block_mask=mask,
         scale=scale,
         enable_gqa=q.shape[1] != k.shape[1],
+        # the kernel for few queries takes no mask of this kind in every release
+        kernel_options={"FORCE_USE_FLEX_ATTENTION": True},
     )
     return found[0].transpose(0, 1)
+
+
+@cache
+def _capped(softcap: float | None) -> Callable[..., Tensor] | None:
+    if softcap is None:
+        return None
+
+    def capped(score: Tensor, *_: Tensor) -> Tensor:
+        return softcap * torch.tanh(score / softcap)
+
+    return capped
 
 
 @cache

@@ -85,19 +85,6 @@ class Layout:
         return np.concatenate([_counted(self.prefixes), suffixes])
 
     @cached_property
-    def group_of_row(self) -> np.ndarray:
-        """Group of every row, shape (rows,)."""
-        return np.concatenate(
-            [np.repeat(np.arange(len(self.prefixes)), self.prefixes), np.repeat(self.groups, self.lengths)]
-        )
-
-    @cached_property
-    def sequence_of_row(self) -> np.ndarray:
-        """Sequence of every row, -1 in a prefix; shape (rows,)."""
-        prefix = np.full(int(self.prefixes.sum()), -1)
-        return np.concatenate([prefix, np.repeat(np.arange(len(self.lengths)), self.lengths)])
-
-    @cached_property
     def blocks(self) -> list[Block]:
         """Runs of neighbouring sequences with the same group and length; callers sort by length to make them long."""
         found: list[Block] = []
@@ -125,4 +112,9 @@ def _counted(lengths: np.ndarray) -> np.ndarray:
 
 def as_index(values: np.ndarray, device: torch.device) -> Tensor:
     """An int64 index tensor on the model's device."""
-    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.int64)).to(device)
+    return moved(torch.from_numpy(np.ascontiguousarray(values, dtype=np.int64)), device)
+
+
+def moved(x: Tensor, device: torch.device) -> Tensor:
+    """A CPU tensor on the model's device; work that is under way on a GPU is not waited for."""
+    return x.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else x.to(device)

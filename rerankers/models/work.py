@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .packing import activate, packed_linear
+from .pointwise import gated
 
 
 @dataclass
@@ -23,6 +24,12 @@ class Work:
         if weight.is_mkldnn:
             return packed_linear(x, weight, bias, activation)
         return activate(activation, F.linear(x, weight, bias))
+
+    def gated(self, x: Tensor, gate: Tensor, up: Tensor, activation: str) -> Tensor:
+        """`activation(x @ gate.T) * (x @ up.T)`."""
+        if gate.is_mkldnn:  # the activation is part of the product
+            return self.linear(x, gate, activation=activation).mul_(self.linear(x, up))
+        return gated(self.linear(x, gate), self.linear(x, up), activation)
 
     def matmul(self, a: Tensor, b: Tensor) -> Tensor:
         """`a @ b` for a (..., m, k) and b (..., k, n) of equal leading shape."""

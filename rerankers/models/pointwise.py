@@ -1,0 +1,48 @@
+"""What stands between the matrix products of a decoder's layer, fused where that is possible."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .compiled import compiled
+from .packing import activate
+
+
+def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
+    """RMSNorm (Zhang and Sennrich, 2019, arXiv 1910.07467) in float32, back in x's dtype."""
+    wide = x.float()
+    mean_square = torch.linalg.vector_norm(wide, dim=-1, keepdim=True).square_() / wide.shape[-1]
+    return (wide * torch.rsqrt(mean_square + eps)).mul_(weight).to(x.dtype)
+
+
+norm = compiled(rms_norm)
+
+
+@compiled
+def add_block(
+    x: Tensor, block: Tensor, scale: float, after: Tensor | None, before: Tensor | None, eps: float
+) -> tuple[Tensor, Tensor]:
+    """The residual stream x + scale * norm(block), and the norm of it that the next block reads.
+
+    Args:
+        x: states, shape (rows, hidden).
+        block: the output of attention or MLP, the same shape.
+        scale: factor on it.
+        after: weight of the norm behind the block, or None.
+        before: weight of the norm before the next block, or None.
+        eps: epsilon of the norms.
+
+    Returns:
+        The new states, and their norm (themselves without `before`).
+    """
+    if after is not None:
+        block = rms_norm(block, after, eps)
+    x = torch.add(x, block, alpha=scale)
+    return x, x if before is None else rms_norm(x, before, eps)
+
+
+@compiled
+def gated(gate: Tensor, up: Tensor, activation: str) -> Tensor:
+    """activation(gate) * up."""
+    return activate(activation, gate).mul_(up)
