@@ -35,13 +35,15 @@ CASES = {
 Scores = dict[str, dict[str, list[float]]]
 
 
-def score(family: str, token_budget: int | None = None) -> dict[str, list[float]]:
-    """Setting -> one score per pair of parity/pairs.json, float32 on the CPU."""
+def score(
+    family: str, token_budget: int | None = None, device: str = "cpu", dtype: str = "float32"
+) -> dict[str, list[float]]:
+    """Setting -> one score per pair of parity/pairs.json."""
     checkpoint, settings = CASES[family]
     pairs = json.loads((PARITY / "pairs.json").read_text(encoding="utf-8"))["main"]
     with _folder(family, PARITY / checkpoint) as folder:
         spec = ModelSpec(name=checkpoint, family=family, source=str(folder), start_layer=2)
-        model = load(spec, LoadOptions(device="cpu", dtype="float32", token_budget=token_budget))
+        model = load(spec, LoadOptions(device=device, dtype=dtype, token_budget=token_budget))
         groups = [Group(query, [passage]) for query, passage in pairs]
         scored = model.score(groups, [Setting.parse(name) for name in settings], TextOptions(max_length=64))
     return {name: [float(f"{value:.8g}") for value in row] for name, row in zip(settings, scored.scores)}

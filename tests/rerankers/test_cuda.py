@@ -1,0 +1,84 @@
+"""The same scores on a GPU as on a CPU, whatever kernels it chooses."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from decoder_goldens import PARITY, pairs
+from rerankbench.rerankers.api import Group
+from rerankbench.rerankers.models.compiled import can_compile
+from rerankbench.rerankers.models.pointwise import add_block, gated, norm
+from rerankbench.rerankers.models.rope import rope_tables, rotate
+from rerankbench.rerankers.options import LoadOptions, TextOptions
+from rerankbench.rerankers.random_weights import write_random_weights
+from rerankbench.rerankers.registry import load
+from rerankbench.rerankers.settings import Setting
+from rerankbench.rerankers.spec import ModelSpec
+from tiny_scores import CASES, score
+
+pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
+GROUPS = [Group(pairs()[6][0], [passage for _, passage in pairs()]), Group(pairs()[1][0], [p for _, p in pairs()[7:9]])]
+
+
+def scores(spec: ModelSpec, dtype: str, names: tuple[str, ...], kind: str = "auto") -> np.ndarray:
+    reranker = load(spec, LoadOptions(device="cuda", dtype=dtype))
+    if kind != "auto":
+        reranker.model.attention = kind  # pyright: ignore[reportAttributeAccessIssue]
+    return reranker.score(GROUPS, [Setting.parse(name) for name in names], TextOptions(max_length=256)).scores
+
+
+@pytest.mark.parametrize("family", CASES)
+def test_float32_scores_are_those_of_the_cpu(family):
+    expected = score(family)
+    for name, found in score(family, device="cuda").items():
+        size = np.abs(expected[name]).max()
+        np.testing.assert_allclose(found, expected[name], rtol=1e-4, atol=1e-4 * size, err_msg=name)
+
+
+@pytest.mark.parametrize("family", CASES)
+def test_half_precision_stays_near_float32(family):
+    expected = score(family)
+    for name, found in score(family, device="cuda", dtype="bfloat16").items():
+        error = np.abs(np.subtract(found, expected[name])).mean() / np.ptp(expected[name])
+        assert error < 0.05, (name, error)
+
+
+@pytest.mark.parametrize("softcap", [50.0, None])
+def test_chosen_kernels_are_no_less_exact_than_the_formula(tmp_path, softcap):
+    source = PARITY / "gemma2-lightweight-s1"
+    for file in source.iterdir():
+        if file.suffix == ".json":
+            shutil.copy(file, tmp_path)
+    config = json.loads((source / "config.json").read_text(encoding="utf-8"))
+    config |= {"hidden_size": 256, "head_dim": 64, "query_pre_attn_scalar": 64, "intermediate_size": 512}
+    config |= {"attn_logit_softcapping": softcap}
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    write_random_weights(tmp_path, dtype="bfloat16", spread=0.06)
+    spec, names = ModelSpec("wider", "lightweight", str(tmp_path)), ("full", "L5", "r2@3", "L6-r4@2+4")
+    exact = scores(spec, "float32", names)
+    error = {k: np.abs(scores(spec, "bfloat16", names, k) - exact).mean() for k in ("auto", "plain")}
+    assert 0 < error["auto"] < 1.5 * error["plain"], error
+
+
+def test_compiled_formulas_equal_themselves():
+    for rows in (300, 77, 1, 512):
+        x, block = torch.randn(2, rows, 384, device="cuda", dtype=torch.bfloat16).unbind()
+        assert can_compile(x)
+        after, before = torch.rand(2, 384, device="cuda").unbind()
+        heads = torch.randn(rows, 6, 64, device="cuda", dtype=torch.bfloat16)
+        tables = rope_tables(torch.arange(rows, device="cuda"), 64, 10000.0)
+        for formula, arguments in (
+            (norm, (x, after, 1e-6)),
+            (add_block, (x, block, 1.0, after, before, 1e-6)),
+            (add_block, (x, block, 0.3, None, before, 1e-6)),
+            (add_block, (x, block, 1.0, after, None, 1e-6)),
+            (gated, (x, block, "gelu_tanh")),
+            (gated, (x, block, "silu")),
+            (rotate, (heads, *tables)),
+        ):
+            plain = formula.__wrapped__(*(a.clone() if isinstance(a, torch.Tensor) else a for a in arguments))
+            torch.testing.assert_close(formula(*arguments), plain, rtol=2e-2, atol=2e-2)
