@@ -37,6 +37,9 @@ def _triton() -> bool:
     if not any(map(shutil.which, [os.environ.get("CC") or "cc", "gcc", "clang"])):
         log.warning("no C compiler on the PATH, which Triton needs: scoring works, but slower than it could")
         return False
+    for limit in ("recompile_limit", "cache_size_limit"):  # its name before torch 2.6
+        if hasattr(torch._dynamo.config, limit):  # 8 is few for a process that runs several models
+            setattr(torch._dynamo.config, limit, max(64, getattr(torch._dynamo.config, limit)))
     return True
 
 

@@ -98,12 +98,12 @@ def block_mask(layout: Layout, window: int | None, last_only: bool, device: torc
         as_index(values, device).int() for values in (sight.row, sight.start, sight.prefix_start, sight.prefix_stop)
     )
 
+    # a tensor, because another number would have the kernel compiled again
+    reach = as_index(np.array([sight.rows if window is None else window]), device).int()[0]
+
     def visible(_batch: Tensor, _head: Tensor, q: Tensor, k: Tensor) -> Tensor:
-        own = (k >= start[q]) & (k <= row[q])
-        prefix = (k >= prefix_start[q]) & (k < prefix_stop[q])
-        if window is not None:
-            own = own & (row[q] - k < window)
-            prefix = prefix & (row[q] - start[q] + prefix_stop[q] - k < window)
+        own = (k >= start[q]) & (k <= row[q]) & (row[q] - k < reach)
+        prefix = (k >= prefix_start[q]) & (k < prefix_stop[q]) & (row[q] - start[q] + prefix_stop[q] - k < reach)
         return own | prefix
 
     blocks = sight.blocks()
@@ -133,7 +133,7 @@ def flex_attend(q: Tensor, k: Tensor, v: Tensor, mask: Any, scale: float, softca
     """
     found = _kernel(q.device.type)(
         *(x.transpose(0, 1)[None] for x in (q, k, v)),
-        score_mod=_capped(softcap),
+        score_mod=_capped(softcap, q.device),
         block_mask=mask,
         scale=scale,
         enable_gqa=q.shape[1] != k.shape[1],
@@ -144,12 +144,13 @@ def flex_attend(q: Tensor, k: Tensor, v: Tensor, mask: Any, scale: float, softca
 
 
 @cache
-def _capped(softcap: float | None) -> Callable[..., Tensor] | None:
+def _capped(softcap: float | None, device: torch.device) -> Callable[..., Tensor] | None:
     if softcap is None:
         return None
+    cap = torch.tensor(softcap, device=device)  # a captured number would become an argument that Triton refuses
 
     def capped(score: Tensor, *_: Tensor) -> Tensor:
-        return softcap * torch.tanh(score / softcap)
+        return cap * torch.tanh(score / cap)
 
     return capped
 

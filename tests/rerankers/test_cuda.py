@@ -47,6 +47,7 @@ def test_half_precision_stays_near_float32(family):
         assert error < 0.05, (name, error)
 
 
+@pytest.mark.filterwarnings("error:flex_attention called without torch.compile")
 @pytest.mark.parametrize("softcap", [50.0, None])
 def test_chosen_kernels_are_no_less_exact_than_the_formula(tmp_path, softcap):
     source = PARITY / "gemma2-lightweight-s1"

@@ -66,6 +66,7 @@ def test_mask_visits_few_blocks_of_many_sequences():
 
 @pytest.mark.gpu
 @cuda
+@pytest.mark.filterwarnings("error:flex_attention called without torch.compile")
 @pytest.mark.parametrize("last_only", [False, True])
 @pytest.mark.parametrize("window", [None, 33])
 @pytest.mark.parametrize("softcap", [None, 50.0])
