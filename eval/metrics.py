@@ -20,7 +20,7 @@ Qrels = Mapping[str, Mapping[str, int]]
 
 DEFAULT_METRICS = ("nDCG@10", "R@100", "RR@10", "AP", "Judged@10")
 
-_CHUNK = 256  # queries judged at a time: pytrec_eval's dictionaries are far larger than what they hold
+_CHUNK = 64  # queries judged at a time: pytrec_eval's dictionaries are far larger than what they hold
 
 _SPELLING = re.compile(r"^(?P<base>[A-Za-z]+)(?:@(?P<cutoff>[1-9]\d*))?$")
 _NEEDS_CUTOFF = frozenset({"R", "P", "Judged"})

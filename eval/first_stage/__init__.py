@@ -8,7 +8,7 @@ from .encode import LastEncoder
 from .imported import imported_candidates
 from .retrieve import retrieve
 from .retriever import RetrieverSpec, list_retrievers, load_retriever
-from .runs import read_run, trec_order, write_run
+from .runs import read_run, run_writer, trec_order, write_run
 
 __all__ = [
     "Candidates",
@@ -22,6 +22,7 @@ __all__ = [
     "read_qrels",
     "read_run",
     "retrieve",
+    "run_writer",
     "trec_order",
     "write_run",
 ]

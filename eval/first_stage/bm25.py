@@ -13,6 +13,7 @@ from tqdm import tqdm
 from ...rerankers.errors import InputError
 from ..data import Dataset
 from .candidates import Candidates, kept_candidates
+from .compact import CompactRun, Lazy
 from .runs import Run
 from .tokens import Tokenizer
 
@@ -58,14 +59,17 @@ def _retrieve(dataset: Dataset, k: int, tokenizer: Tokenizer, progress: bool | N
         raise InputError(f"{dataset.name}: no document has a word that BM25 could find")
     index = bm25s.BM25(k1=K1, b=B, method="lucene", csc_backend="scipy")
     index.index(corpus, create_empty_token=False, show_progress=False)
-    run: Run = {}
     queries = tqdm(dataset.queries.items(), desc=f"bm25 {dataset.name}", unit=" queries", disable=quiet, delay=1)
-    for query, text in queries:
-        words = index.get_tokens_ids(tokenizer(text))
-        if words:
-            # one more than k, for the document with the query's id, which the policy may drop
-            run[query] = {ids[i]: float(score) for i, score in top_with_ties(index.get_scores_from_ids(words), k + 1)}
-    return run
+
+    def rankings() -> Iterator[tuple[str, list[tuple[str, float]]]]:
+        for query, text in queries:
+            words = index.get_tokens_ids(tokenizer(text))
+            if words:
+                # one more than k, for the document with the query's id, which the policy may drop
+                found = top_with_ties(index.get_scores_from_ids(words), k + 1)
+                yield query, [(ids[i], float(score)) for i, score in found]
+
+    return Lazy(CompactRun.of(rankings()))
 
 
 def top_with_ties(scores: np.ndarray, k: int) -> Iterator[tuple[int, np.float32]]:

@@ -13,7 +13,8 @@ from typing import Any
 from ...rerankers.errors import InputError
 from ..data import Dataset
 from ..data.files import replacing
-from .runs import read_run, trec_order, write_run
+from .compact import CompactRun
+from .runs import Run, read_run, run_writer, trec_order
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Candidates:
 
     dataset: str
     k: int
-    run: dict[str, list[tuple[str, float]]]
+    run: Mapping[str, list[tuple[str, float]]]
     hash: str
     source: dict[str, Any]
     path: Path
@@ -44,7 +45,7 @@ def kept_candidates(
     k: int,
     folder: Path,
     source: dict[str, Any],
-    compute: Callable[[], Mapping[str, Mapping[str, float]]],
+    compute: Callable[[], Run],
 ) -> Candidates:
     """Candidates of `source` from `folder` if they are there, else from `compute`, then kept there.
 
@@ -73,14 +74,13 @@ def kept_candidates(
             content = {"made_from": made_from, "run_sha256": file_sha256(path)}
             file.write(json.dumps(content, indent=1, sort_keys=True).encode())
     stored = read_run(path)
-    run = {query: trec_order(stored.pop(query)) for query in dataset.queries if query in stored}
-    canonical = json.dumps([[query, [doc for doc, _ in run[query]]] for query in sorted(run)], ensure_ascii=False)
+    run = CompactRun.of((query, trec_order(stored[query])) for query in dataset.queries if query in stored)
     none = len(dataset.queries) - len(run)
     return Candidates(
         dataset=dataset.name,
         k=k,
         run=run,
-        hash=hashlib.sha256(canonical.encode()).hexdigest(),
+        hash=_hash(run),
         source=source,
         path=path,
         warnings=(f"{none} judged queries have no candidate and count 0",) if none else (),
@@ -92,13 +92,27 @@ def _compute(
     dataset: Dataset,
     k: int,
     source: dict[str, Any],
-    compute: Callable[[], Mapping[str, Mapping[str, float]]],
+    compute: Callable[[], Run],
 ) -> None:
-    found = dict(compute())
-    run = {query: dict(_top(query, found.pop(query, {}), k, dataset)) for query in dataset.queries}
-    if not any(run.values()):
-        raise InputError(f"{dataset.name}: no judged query has a candidate; do the run and the dataset fit?")
-    write_run(path, run, str(source.get("retriever") or "imported"))
+    found = compute()
+    empty = True
+    with run_writer(path, str(source.get("retriever") or "imported")) as write:
+        for query in dataset.queries:
+            top = dict(_top(query, found.get(query, {}), k, dataset))
+            empty = empty and not top
+            write(query, top)
+        if empty:
+            raise InputError(f"{dataset.name}: no judged query has a candidate; do the run and the dataset fit?")
+
+
+def _hash(run: Mapping[str, list[tuple[str, float]]]) -> str:
+    """SHA-256 of `[["q1", ["d7", "d3"]], ...]`, piece by piece."""
+    digest = hashlib.sha256(b"[")
+    for number, query in enumerate(sorted(run)):
+        piece = json.dumps([query, [doc for doc, _ in run[query]]], ensure_ascii=False)
+        digest.update((", " if number else "").encode() + piece.encode())
+    digest.update(b"]")
+    return digest.hexdigest()
 
 
 def file_sha256(path: Path) -> str:

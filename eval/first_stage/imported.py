@@ -21,10 +21,11 @@ def imported_candidates(dataset: Dataset, run_file: Path, k: int, folder: Path) 
         raise InputError(f"{run_file}: no such file; give a TREC run or a JSON dictionary of scores")
 
     def compute() -> Run:
-        run = {query: scores for query, scores in read_run(run_file).items() if query in dataset.queries}
-        if not run:
+        run = read_run(run_file)
+        judged = [query for query in run if query in dataset.queries]
+        if not judged:
             raise InputError(f"{run_file}: none of its queries is judged in {dataset.name}; do they fit?")
-        unknown = dataset.missing(sorted({doc for scores in run.values() for doc in scores}))
+        unknown = dataset.missing(sorted({doc for query in judged for doc in run[query]}))
         if unknown:
             raise InputError(
                 f"{run_file}: {len(unknown)} documents are not in the corpus of {dataset.name} (first: "

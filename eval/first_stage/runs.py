@@ -6,18 +6,21 @@ import gzip
 import io
 import json
 import math
-import sys
-from collections.abc import Mapping
+from array import array
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from ...rerankers.errors import InputError
 from ..data.files import replacing
 from ..data.lines import read_lines, read_text
+from .compact import CompactRun, Documents, Lazy
 
-Run = dict[str, dict[str, float]]
+Run = Mapping[str, Mapping[str, float]]
 
 
 def trec_order(scores: Mapping[str, float]) -> list[tuple[str, float]]:
@@ -35,6 +38,7 @@ def read_run(path: Path) -> Run:
     Read are TREC's six columns (query, Q0, document, rank, score, tag; the rank is not used) and JSON dictionaries
     query -> document -> score: bare as BEIR's retrievers return them, under `search_results` as FlagEmbedding's
     evaluation saves them, or under subset and split as mteb's `*_predictions.json` has them, if there is one of each.
+    A TREC run stays compact: a query's dictionary is made when it is asked for.
     Raises InputError, naming the line or the query, for another shape, a document that comes twice for a query, and
     a score that is no finite number; and for an empty file.
     """
@@ -45,39 +49,68 @@ def read_run(path: Path) -> Run:
     return run
 
 
-def write_run(path: Path, run: Mapping[str, Mapping[str, float]], tag: str) -> None:
+def write_run(path: Path, run: Run, tag: str) -> None:
     """TREC's six columns, gz, queries as they come, documents in TREC order, scores as the shortest text of float32.
 
     The same run gives the same bytes. The file is whole or absent.
     """
+    with run_writer(path, tag) as write:
+        for query, scores in run.items():
+            write(query, scores)
+
+
+@contextmanager
+def run_writer(path: Path, tag: str) -> Iterator[Callable[[str, Mapping[str, float]], None]]:
+    """`write_run` query by query: yields what writes one."""
     with (
         replacing(path) as raw,
         gzip.GzipFile("", "wb", mtime=0, fileobj=raw) as packed,
         io.TextIOWrapper(packed, encoding="utf-8", newline="\n") as lines,
     ):
-        for query, scores in run.items():
+
+        def write(query: str, scores: Mapping[str, float]) -> None:
             for rank, (doc, score) in enumerate(trec_order(scores), 1):
                 lines.write(f"{query} Q0 {doc} {rank} {np.float32(score)!s} {tag}\n")
 
+        yield write
+
 
 def _from_trec(path: Path) -> Run:
-    run: Run = {}
-    for number, line in read_lines(path):
-        where = f"{path}, line {number}"
+    numbers: dict[str, int] = {}  # query -> its number
+    docs, scores, queries, places = Documents(), array("d"), array("q"), array("q")
+    for place, line in read_lines(path):
         cells = line.split()
         if len(cells) != 6:
-            raise InputError(f"{where}: {len(cells)} columns; a TREC run has 6 (query, Q0, document, rank, score, tag)")
+            raise InputError(
+                f"{path}, line {place}: {len(cells)} columns; a TREC run has 6 (query, Q0, document, rank, score, tag)"
+            )
         query, _, doc, _, text, _ = cells
-        found = run.setdefault(query, {})
-        if doc in found:
-            raise InputError(f"{where}: document '{doc}' comes twice for query '{query}'")
         try:
-            found[sys.intern(doc)] = float(text)  # documents come back for other queries
+            score = float(text)
         except ValueError as err:
-            raise InputError(f"{where}: score '{text}' is not a number") from err
-        if not math.isfinite(found[doc]):
-            raise InputError(f"{where}: score '{text}' is not a finite number")
-    return run
+            raise InputError(f"{path}, line {place}: score '{text}' is not a number") from err
+        if not math.isfinite(score):
+            raise InputError(f"{path}, line {place}: score '{text}' is not a finite number")
+        docs.append(doc)
+        scores.append(score)
+        queries.append(numbers.setdefault(query, len(numbers)))
+        places.append(place)
+    # a query's lines may be anywhere
+    of_row = np.frombuffer(queries, dtype=np.int64)
+    column, values = docs.chunked(), np.frombuffer(scores, dtype=np.float64)
+    order = np.argsort(of_row, kind="stable")
+    if (of_row[1:] < of_row[:-1]).any():
+        column, values = column.take(pa.array(order)), values[order]
+    starts = np.searchsorted(of_row[order], np.arange(len(numbers)))
+    run = CompactRun(dict(zip(numbers, starts.tolist())), column, values)
+    for (query, ranking), start in zip(run.items(), starts.tolist()):
+        seen: set[str] = set()
+        for offset, (doc, _) in enumerate(ranking):
+            if doc in seen:
+                place = places[order[start + offset]]
+                raise InputError(f"{path}, line {place}: document '{doc}' comes twice for query '{query}'")
+            seen.add(doc)
+    return Lazy(run)
 
 
 def _from_json(path: Path) -> Run:

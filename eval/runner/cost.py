@@ -73,38 +73,44 @@ class PassCost:
         )
 
 
-def pair_flops(face: Face, setting: Setting, pairs: pd.DataFrame) -> np.ndarray | None:
-    """Reference FLOPs per pair, int64 of shape (pairs,); None when the model's shape is unknown."""
-    if face.config is None:
-        return None
-    return flops.reference(face.config, face.spec.family, setting, *_lengths(pairs))
+class Tally:
+    """FLOPs and tokens of one setting's pairs, summed exactly."""
 
+    def __init__(self, face: Face, setting: Setting) -> None:
+        self._face, self._setting = face, setting
+        self.pairs = self._reference = self._useful = self._full = 0
+        self._tokens = [0, 0, 0]
 
-def cell_flops(
-    face: Face, setting: Setting, pairs: pd.DataFrame, reference: np.ndarray | None, executed: int | None
-) -> Flops | None:
-    """All named counts of a cell; `executed` is that of the whole pass."""
-    config, family = face.config, face.spec.family
-    if config is None or reference is None or not len(pairs):
-        return None
-    spent, lengths = flops.total(reference), _lengths(pairs)
-    full = flops.total(flops.reference(config, family, Setting(), *lengths))
-    return Flops(
-        reference=spent,
-        useful=flops.total(flops.useful(config, family, setting, *lengths)),
-        executed=executed,
-        full=full,
-        saved=1 - spent / full,
-        saved_naive=flops.saved_naive(config, setting),
-    )
+    def add(self, pairs: pd.DataFrame) -> np.ndarray | None:
+        """Counts some pairs; their reference FLOPs, int64 of shape (pairs,), None when the model's shape is unknown."""
+        lengths = [pairs[name].to_numpy() for name in ("query_tokens", "passage_tokens", "prompt_tokens")]
+        self.pairs += len(pairs)
+        self._tokens = [total + int(some.sum(dtype=np.int64)) for total, some in zip(self._tokens, lengths)]
+        config, family = self._face.config, self._face.spec.family
+        if config is None:
+            return None
+        reference = flops.reference(config, family, self._setting, *lengths)
+        self._reference += flops.total(reference)
+        self._useful += flops.total(flops.useful(config, family, self._setting, *lengths))
+        self._full += flops.total(flops.reference(config, family, Setting(), *lengths))
+        return reference
 
+    def flops(self, executed: int | None) -> Flops | None:
+        """All named counts; `executed` is that of the whole pass."""
+        config = self._face.config
+        if config is None or not self.pairs:
+            return None
+        return Flops(
+            reference=self._reference,
+            useful=self._useful,
+            executed=executed,
+            full=self._full,
+            saved=1 - self._reference / self._full,
+            saved_naive=flops.saved_naive(config, self._setting),
+        )
 
-def cell_tokens(pairs: pd.DataFrame, cost: PassCost) -> Tokens:
-    """Real tokens of all pairs, and what the engine added and shared."""
-    query, passage, prompt = (int(lengths.sum(dtype=np.int64)) for lengths in _lengths(pairs))
-    padded, shared = cost.total("padded_tokens"), cost.total("shared_tokens")
-    return Tokens(query=query, passage=passage, prompt=prompt, padded=padded, shared=shared)
-
-
-def _lengths(pairs: pd.DataFrame) -> list[np.ndarray]:
-    return [pairs[name].to_numpy() for name in ("query_tokens", "passage_tokens", "prompt_tokens")]
+    def tokens(self, cost: PassCost) -> Tokens:
+        """Real tokens of all pairs, and what the engine added and shared."""
+        query, passage, prompt = self._tokens
+        padded, shared = cost.total("padded_tokens"), cost.total("shared_tokens")
+        return Tokens(query=query, passage=passage, prompt=prompt, padded=padded, shared=shared)

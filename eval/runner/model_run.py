@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from ...rerankers.errors import ScoreError
 from ...rerankers.settings import Setting
 from ..results import SCHEMA_VERSION, Cell
-from .cells import Inputs, Measured, Target, data_provenance, write_cell
-from .cost import PassCost, block_cost, cell_flops, cell_tokens, pair_flops
+from .cell_writer import CellWriter, Measured
+from .cells import Inputs, Target, data_provenance
+from .cost import PassCost, Tally, block_cost
 from .engine import Engine, Job, Task
 from .engines import MakeEngine
 from .experiment import Experiment, RerankerEntry
@@ -120,38 +122,38 @@ class ModelRun:
         progress.close()
 
     def _cells(self, one: _Pass) -> dict[tuple[str, Setting], Cell]:
-        tables: list[pa.Table] = []
-        for block in one.blocks:
-            table = one.group.stored(block)
-            if table is None:
-                raise ScoreError(f"{one.group.path(block)}: was stored and is gone or damaged; run again")
-            tables.append(table)
-        pairs = pa.concat_tables([one.group.empty(), *tables]).to_pandas()
-        cost = PassCost([one.group.cost(block) for block in one.blocks], one.group.settings)
-        cells: dict[tuple[str, Setting], Cell] = {}
-        for setting, target in one.targets.items():
-            done = target.existing(one.inputs)
-            cells[one.inputs.dataset.name, setting] = done or self._cell(target, one.inputs, setting, pairs, cost)
+        """The cells of a pass; those that are not written yet are, from the stored blocks, one after the other."""
+        name = one.inputs.dataset.name
+        cells = {(name, s): cell for s, target in one.targets.items() if (cell := target.existing(one.inputs))}
+        targets = {setting: target for setting, target in one.targets.items() if (name, setting) not in cells}
+        with ExitStack() as opened:
+            writers = {s: opened.enter_context(CellWriter(target, one.inputs)) for s, target in targets.items()}
+            tallies = {setting: Tally(self.face, setting) for setting in writers}
+            for block in one.blocks if writers else ():
+                table = one.group.stored(block)
+                if table is None:
+                    raise ScoreError(f"{one.group.path(block)}: was stored and is gone or damaged; run again")
+                pairs = table.to_pandas()
+                for setting, writer in writers.items():
+                    writer.add(_rows(pairs, setting, tallies[setting].add(pairs)))
+            cost = PassCost([one.group.cost(block) for block in one.blocks], one.group.settings)
+            for setting, writer in writers.items():
+                cells[name, setting] = writer.finish(
+                    self._measured(setting, tallies[setting], cost), self._provenance(one.inputs)
+                )
         return cells
 
-    def _cell(self, target: Target, inputs: Inputs, setting: Setting, pairs: pd.DataFrame, cost: PassCost) -> Cell:
-        face = self.face
-        reference = pair_flops(face, setting, pairs)
-        rows = pairs[["query_id", "doc_id", "truncated"]].assign(
-            score=pairs[setting.name],
-            tokens=pairs["query_tokens"] + pairs["passage_tokens"] + pairs["prompt_tokens"],
+    def _measured(self, setting: Setting, tally: Tally, cost: PassCost) -> Measured:
+        return Measured(
+            flops=tally.flops(cost.total("flops")),
+            tokens=tally.tokens(cost),
+            cost=cost.summary(tally.pairs, self.engine),
+            warnings=self.face.warnings[setting],
         )
-        if reference is not None:
-            rows["flops_reference"] = reference
-        measured = Measured(
-            rows,
-            flops=cell_flops(face, setting, pairs, reference, cost.total("flops")),
-            tokens=cell_tokens(pairs, cost),
-            cost=cost.summary(len(pairs), self.engine),
-            warnings=face.warnings[setting],
-        )
-        spec, usage = face.spec, self.engine.usage()
-        provenance = {
+
+    def _provenance(self, inputs: Inputs) -> dict[str, Any]:
+        face, spec, usage = self.face, self.face.spec, self.engine.usage()
+        return {
             **self.shared,
             **data_provenance(self.out, inputs),
             "model": {"name": spec.name, "family": spec.family, "source": spec.source, "revision": spec.revision},
@@ -164,4 +166,12 @@ class ModelRun:
             "started": self.started,
             "finished": now(),
         }
-        return write_cell(target, inputs, measured, provenance)
+
+
+def _rows(pairs: pd.DataFrame, setting: Setting, reference: np.ndarray | None) -> pd.DataFrame:
+    """What a cell wants of stored pairs."""
+    rows = pairs[["query_id", "doc_id", "truncated"]].assign(
+        score=pairs[setting.name],
+        tokens=pairs["query_tokens"] + pairs["passage_tokens"] + pairs["prompt_tokens"],
+    )
+    return rows if reference is None else rows.assign(flops_reference=reference)

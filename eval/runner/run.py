@@ -18,7 +18,8 @@ from ..data import load_dataset
 from ..first_stage import imported_candidates, retrieve
 from ..first_stage.dense import MakeEncoder
 from ..results import FIRST_STAGE, SCHEMA_VERSION, Cell
-from .cells import Inputs, Measured, Target, data_provenance, remove_stale, write_cell
+from .cell_writer import CellWriter, Measured
+from .cells import Inputs, Target, data_provenance, remove_stale
 from .engine import BlocksFailed
 from .engines import Loader, encoders, engines
 from .experiment import Experiment
@@ -29,6 +30,8 @@ from .store import locked
 from .subset import first_queries, sampled_queries
 
 log = logging.getLogger("rerankbench")
+
+_QUERIES_JUDGED = 64  # of the first stage, at a time
 
 
 def run_experiment(
@@ -115,15 +118,14 @@ def _first_stage_cell(experiment: Experiment, out: Path, inputs: Inputs, shared:
     if (done := target.existing(inputs)) is not None:
         return done
     run = inputs.candidates.run
-    pairs = pd.DataFrame(
-        {
-            "query_id": [query for query, docs in run.items() for _ in docs],
-            "doc_id": [doc for docs in run.values() for doc, _ in docs],
-            "score": [score for docs in run.values() for _, score in docs],
-        }
-    )
     provenance = {**shared, **data_provenance(out, inputs), "finished": now()}
-    return write_cell(target, inputs, Measured(pairs), provenance)
+    with CellWriter(target, inputs) as writer:
+        queries = list(run)
+        for start in range(0, len(queries), _QUERIES_JUDGED):
+            some = queries[start : start + _QUERIES_JUDGED]
+            rows = [(query, doc, score) for query in some for doc, score in run[query]]
+            writer.add(pd.DataFrame(rows, columns=["query_id", "doc_id", "score"]))
+        return writer.finish(Measured(), provenance)
 
 
 def _reranked(

@@ -13,7 +13,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -34,27 +34,39 @@ _TOKENS = ("query_tokens", "passage_tokens", "prompt_tokens")
 
 @dataclass(frozen=True)
 class Block:
-    """Consecutive queries and their candidates: the unit that is executed and stored."""
+    """Consecutive queries and their candidates: the unit that is executed and stored.
+
+    Attributes:
+        index: its number.
+        queries: their ids.
+        pairs: number of pairs.
+        run: has the candidates of these queries, and of others; read when they are asked for, and not kept.
+    """
 
     index: int
-    candidates: tuple[tuple[str, tuple[str, ...]], ...]  # (query id, document ids in the first stage's order)
+    queries: tuple[str, ...]
+    pairs: int
+    run: Candidates = field(repr=False, compare=False)
 
     @property
-    def pairs(self) -> int:
-        """Number of pairs."""
-        return sum(len(docs) for _, docs in self.candidates)
+    def candidates(self) -> list[tuple[str, tuple[str, ...]]]:
+        """(query id, document ids in the first stage's order)."""
+        return [(query, tuple(doc for doc, _ in self.run[query])) for query in self.queries]
 
     @property
     def name(self) -> str:
         """For people: its number, first and last query."""
-        return f"block {self.index} (queries {self.candidates[0][0]} to {self.candidates[-1][0]})"
+        return f"block {self.index} (queries {self.queries[0]} to {self.queries[-1]})"
 
 
 def plan_blocks(candidates: Candidates, queries_per_block: int) -> list[Block]:
     """Queries by id, so many to a block. Depends on nothing that differs between machines or engines."""
-    queries = [(query, tuple(doc for doc, _ in candidates[query])) for query in sorted(candidates)]
-    starts = range(0, len(queries), queries_per_block)
-    return [Block(i, tuple(queries[s : s + queries_per_block])) for i, s in enumerate(starts)]
+    queries = sorted(candidates)
+    blocks: list[Block] = []
+    for start in range(0, len(queries), queries_per_block):
+        some = tuple(queries[start : start + queries_per_block])
+        blocks.append(Block(len(blocks), some, sum(len(candidates[query]) for query in some), candidates))
+    return blocks
 
 
 @dataclass(frozen=True)
@@ -86,10 +98,6 @@ class Group:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def empty(self) -> pa.Table:
-        """What the blocks hold, without a row."""
-        return self._table([], [], {name: [] for name in (*(s.name for s in self.settings), *_TOKENS, "truncated")})
-
     def path(self, block: Block) -> Path:
         """The file of a block's scores."""
         return self.folder / f"block-{block.index:05d}.parquet"
@@ -107,8 +115,7 @@ class Group:
         start = perf_counter()
         if not np.isfinite(scored.scores).all():
             raise ScoreError(f"{self.path(block)}: not stored, its scores hold NaN or infinity")
-        query_ids = [query for query, docs in block.candidates for _ in docs]
-        doc_ids = [doc for _, docs in block.candidates for doc in docs]
+        query_ids, doc_ids = _ids(block)
         scores = {s.name: row for s, row in zip(self.settings, scored.scores, strict=True)}
         lengths = {name: getattr(scored, name) for name in (*_TOKENS, "truncated")}
         sink = pa.BufferOutputStream()
@@ -133,8 +140,8 @@ class Group:
             return None
         try:
             table = pq.read_table(path)
-            same = table["query_id"].to_pylist() == [query for query, docs in block.candidates for _ in docs]
-            same = same and table["doc_id"].to_pylist() == [doc for _, docs in block.candidates for doc in docs]
+            query_ids, doc_ids = _ids(block)
+            same = table["query_id"].to_pylist() == query_ids and table["doc_id"].to_pylist() == doc_ids
             if same and {setting.name for setting in self.settings} <= set(table.column_names):
                 return table
         except (OSError, pa.ArrowInvalid, KeyError):
@@ -147,6 +154,12 @@ class Group:
             return json.loads(self.path(block).with_suffix(".json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
+
+
+def _ids(block: Block) -> tuple[list[str], list[str]]:
+    """Query and document of every pair."""
+    candidates = block.candidates
+    return [query for query, docs in candidates for _ in docs], [doc for _, docs in candidates for doc in docs]
 
 
 def plan_groups(root: Path, base: dict[str, Any], wanted: Sequence[Setting], block_queries: int) -> list[Group]:

@@ -3,8 +3,8 @@
     python tests/benchmarks/pairs_memory.py [PAIRS ...]
 
 A tiny random-weight cross-encoder reranks a synthetic folder with imported candidates, 100 per query, through
-`rerankbench run`, each size in a process of its own. `growth` is the peak resident memory beyond that of the
-smallest size.
+`rerankbench run`, each size five times, each time in a process of its own. `growth` is the median peak resident memory
+beyond that of the first size; the spread of equal runs tells how much of it means anything.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
 CHECKPOINT = ROOT / "tests" / "rerankers" / "parity" / "xlmr-s1"
 DOCUMENTS, CANDIDATES = 20_000, 100
+REPEATS = 5
 CHILD = """
 import json, resource, sys
 from pathlib import Path
@@ -78,15 +80,21 @@ def measure(pairs: int, folder: Path) -> dict[str, float]:
 def main() -> None:
     """Print one row per size."""
     sizes = [int(size) for size in sys.argv[1:]] or [10_000, 100_000]
-    print("| pairs | seconds | peak RSS | growth |")
-    print("| --: | --: | --: | --: |")
-    first = None
-    with tempfile.TemporaryDirectory() as temporary:
+    peaks: dict[int, list[float]] = {size: [] for size in sizes}
+    seconds: dict[int, list[float]] = {size: [] for size in sizes}
+    for _ in range(REPEATS):  # sizes take turns, so that what else the machine does meets all
         for size in sizes:
-            found = measure(size, Path(temporary))
-            first = first or found["peak"]
-            growth = (found["peak"] - first) / first
-            print(f"| {found['pairs']:,} | {found['seconds']:.1f} | {found['peak'] / 1e6:.0f} MB | {growth:+.1%} |")
+            with tempfile.TemporaryDirectory() as temporary:
+                found = measure(size, Path(temporary))
+            peaks[size].append(found["peak"] / 1e6)
+            seconds[size].append(found["seconds"])
+    print("| pairs | seconds | peak RSS, median | smallest to largest | growth of the median |")
+    print("| --: | --: | --: | --: | --: |")
+    first = median(peaks[sizes[0]])
+    for size in sizes:
+        peak, growth = peaks[size], median(peaks[size]) / first - 1
+        span = f"{min(peak):.0f} to {max(peak):.0f} MB"
+        print(f"| {size:,} | {median(seconds[size]):.1f} | {median(peak):.0f} MB | {span} | {growth:+.1%} |")
 
 
 if __name__ == "__main__":

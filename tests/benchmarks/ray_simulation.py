@@ -66,7 +66,7 @@ def blocks(queries: dict[str, tuple[int, float]], size: int, spread: float) -> t
 
 def store_seconds(size: int, repeats: int = 15) -> float:
     """Median seconds that the driver needs to store a block of `size` queries in a folder of this machine."""
-    candidates = tuple((f"q{q}", tuple(f"document-{q}-{d}" for d in range(K))) for q in range(size))
+    candidates = {f"q{q}": [(f"document-{q}-{d}", 1.0) for d in range(K)] for q in range(size)}
     pairs = size * K
     tokens = np.full(pairs, 100, dtype=np.int32)
     scores = np.random.default_rng(0).normal(size=(1, pairs)).astype(np.float32)
@@ -77,7 +77,7 @@ def store_seconds(size: int, repeats: int = 15) -> float:
         for index in range(repeats):
             scored = Scored(scores, tokens, tokens, tokens, np.zeros(pairs, dtype=bool), Executed())
             start = perf_counter()
-            group.write(Block(index, candidates), scored, {"seconds": {}})
+            group.write(Block(index, tuple(candidates), pairs, candidates), scored, {"seconds": {}})
             times.append(perf_counter() - start)
     return statistics.median(times)
 

@@ -11,7 +11,8 @@ import pandas as pd
 from rerankbench.eval.data import Policy
 from rerankbench.eval.first_stage import Candidates
 from rerankbench.eval.results import FIRST_STAGE, Cell, Cost, Flops, Tokens
-from rerankbench.eval.runner.cells import Inputs, Measured, Target, write_cell
+from rerankbench.eval.runner.cell_writer import CellWriter, Measured
+from rerankbench.eval.runner.cells import Inputs, Target
 from rerankbench.eval.runner.identity import digest
 
 METRICS = ("nDCG@10", "R@100")
@@ -76,7 +77,6 @@ def write(
     spent = flops * len(data.queries) if flops else None
     candidates = Candidates(data.name, len(docs), run, "candidates of " + data.name, {}, root / "none")
     measured = Measured(
-        pairs,
         flops=Flops(reference=spent, useful=spent, full=2 * spent, saved=0.5) if spent else None,
         tokens=Tokens(query=300, passage=3000) if spent else None,
         cost=Cost(forward_seconds=2.0, pairs_per_second=50.0) if spent else Cost(),
@@ -85,7 +85,9 @@ def write(
     inputs = Inputs(data, candidates, partial)
     identity = {"reranker": {"model": model}, **inputs.identity(), "setting": setting}
     target = Target(root, "synthetic", model, setting, identity, METRICS)
-    return write_cell(target, inputs, measured, {"experiment": {"datasets": [data.name]}, "device": "cpu"})
+    with CellWriter(target, inputs) as writer:
+        writer.add(pairs)
+        return writer.finish(measured, {"experiment": {"datasets": [data.name]}, "device": "cpu"})
 
 
 def write_first_stage(root: Path, data: MemoryDataset, **more: object) -> Cell:
