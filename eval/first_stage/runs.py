@@ -77,7 +77,7 @@ def run_writer(path: Path, tag: str) -> Iterator[Callable[[str, Mapping[str, flo
 
 def _from_trec(path: Path) -> Run:
     numbers: dict[str, int] = {}  # query -> its number
-    docs, scores, queries, places = Documents(), array("d"), array("q"), array("q")
+    docs, scores, queries = Documents(), array("d"), array("i")
     for place, line in read_lines(path):
         cells = line.split()
         if len(cells) != 6:
@@ -94,23 +94,29 @@ def _from_trec(path: Path) -> Run:
         docs.append(doc)
         scores.append(score)
         queries.append(numbers.setdefault(query, len(numbers)))
-        places.append(place)
-    # a query's lines may be anywhere
-    of_row = np.frombuffer(queries, dtype=np.int64)
+    of_row = np.frombuffer(queries, dtype=np.int32)
     column, values = docs.chunked(), np.frombuffer(scores, dtype=np.float64)
-    order = np.argsort(of_row, kind="stable")
-    if (of_row[1:] < of_row[:-1]).any():
-        column, values = column.take(pa.array(order)), values[order]
-    starts = np.searchsorted(of_row[order], np.arange(len(numbers)))
+    if (of_row[1:] < of_row[:-1]).any():  # a query's lines are not together
+        order = np.argsort(of_row, kind="stable")
+        column, values, of_row = column.take(pa.array(order)), values[order], of_row[order]
+    starts = np.searchsorted(of_row, np.arange(len(numbers), dtype=np.int32))
     run = CompactRun(dict(zip(numbers, starts.tolist())), column, values)
-    for (query, ranking), start in zip(run.items(), starts.tolist()):
-        seen: set[str] = set()
-        for offset, (doc, _) in enumerate(ranking):
-            if doc in seen:
-                place = places[order[start + offset]]
-                raise InputError(f"{path}, line {place}: document '{doc}' comes twice for query '{query}'")
-            seen.add(doc)
+    for query, ranking in run.items():
+        if len({doc for doc, _ in ranking}) < len(ranking):
+            raise InputError(_told_twice(path, query))
     return Lazy(run)
+
+
+def _told_twice(path: Path, query: str) -> str:
+    """Which line repeats a document of a query."""
+    seen: set[str] = set()
+    for place, line in read_lines(path):
+        cells = line.split()
+        if cells[0] == query and cells[2] in seen:
+            return f"{path}, line {place}: document '{cells[2]}' comes twice for query '{query}'"
+        if cells[0] == query:
+            seen.add(cells[2])
+    return f"{path}: query '{query}' has a document twice"
 
 
 def _from_json(path: Path) -> Run:

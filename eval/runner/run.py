@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from ...rerankers.errors import InputError, ScoreError
 from ...rerankers.registry import load as load_from_registry
@@ -153,6 +154,7 @@ def _reranked(
 
 def _free_memory() -> None:
     gc.collect()
+    pa.default_memory_pool().release_unused()
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -21,6 +21,7 @@ from ..weights import load_into, tensor_names
 from .config import EncoderConfig
 from .packed import AttentionKind, Packed, attend
 from .packing import pack
+from .pointwise import add_layer_norm
 from .work import Work
 
 _PREFIX = re.compile(r"^(bert|roberta)\.")
@@ -181,7 +182,7 @@ class Encoder:
 
     def _embed(self, batch: Packed) -> Tensor:
         """(T, d): word, position and type embeddings, normalised."""
-        config, longest = self.config, max(batch.lengths)
+        config, longest = self.config, batch.longest
         if config.position_offset + longest > config.max_positions:
             most = config.max_positions - config.position_offset
             raise InputError(
@@ -195,7 +196,7 @@ class Encoder:
             places = batch.places
         x = F.embedding(batch.ids, self.words) + F.embedding(places, self.positions)
         x += self.types[0] if batch.types is None else F.embedding(batch.types, self.types)
-        return self._normed(x, self.norm, self.norm_bias)
+        return F.layer_norm(x, (config.hidden,), self.norm, self.norm_bias, config.norm_eps)
 
     def _block(self, x: Tensor, layer: Layer, batch: Packed, work: Work, first_only: bool = False) -> Tensor:
         """One layer on x (T, d); with `first_only` the result is that of the first tokens alone, (n, d)."""
@@ -209,10 +210,8 @@ class Encoder:
             qkv = work.linear(x, layer.qkv, layer.qkv_bias)
             q, k, v = qkv.unflatten(-1, (3, config.heads, config.head_dim)).unbind(1)  # (T, H, h) each, views
         seen = attend(q, k, v, batch, work, self.attention, first_only)  # (T or n, d)
-        x = self._normed(work.linear(seen, layer.out, layer.out_bias).add_(x), layer.norm1, layer.norm1_bias)
+        block, eps = work.linear(seen, layer.out, layer.out_bias), config.norm_eps
+        x = add_layer_norm(x, block, layer.norm1, layer.norm1_bias, eps)
         inner = work.linear(x, layer.up, layer.up_bias, config.activation)  # (T or n, f)
-        return self._normed(work.linear(inner, layer.down, layer.down_bias).add_(x), layer.norm2, layer.norm2_bias)
-
-    def _normed(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        # torch's kernel accumulates half-precision input in float32
-        return F.layer_norm(x, (self.config.hidden,), weight, bias, self.config.norm_eps)
+        block = work.linear(inner, layer.down, layer.down_bias)
+        return add_layer_norm(x, block, layer.norm2, layer.norm2_bias, eps)

@@ -19,12 +19,6 @@ from torch import Tensor
 from .compiled import can_compile
 from .layout import Layout, as_index
 
-try:
-    from torch.nn.attention.flex_attention import BlockMask, flex_attention
-except ImportError:  # torch < 2.5
-    BlockMask: Any = None
-    flex_attention: Any = None
-
 BLOCK = 128  # rows and columns of a block of the mask; what FlexAttention's kernels are tuned for
 
 
@@ -34,12 +28,17 @@ def serves(q: Tensor) -> bool:
     It is on CUDA in half precision (in float32 it is neither exact nor fast), where Triton compiles, with a head of at
     least 16 dimensions (its smallest matrix product).
     """
-    return q.dtype in (torch.bfloat16, torch.float16) and q.shape[-1] >= 16 and _known() and can_compile(q)
+    return q.dtype in (torch.bfloat16, torch.float16) and q.shape[-1] >= 16 and can_compile(q) and _known()
 
 
 @cache
 def _known() -> bool:
-    return BlockMask is not None and "seq_lengths" in inspect.signature(BlockMask.from_kv_blocks).parameters
+    # imported when a GPU asks: it brings the compiler along
+    try:
+        from torch.nn.attention.flex_attention import BlockMask
+    except ImportError:  # torch < 2.5
+        return False
+    return "seq_lengths" in inspect.signature(BlockMask.from_kv_blocks).parameters
 
 
 @dataclass(frozen=True)
@@ -93,6 +92,8 @@ class Sight:
 
 def block_mask(layout: Layout, window: int | None, last_only: bool, device: torch.device) -> Any:
     """The BlockMask of every row, or of each sequence's last one; the same for every layer with this window."""
+    from torch.nn.attention.flex_attention import BlockMask
+
     sight = Sight.of(layout, last_only)
     row, start, prefix_start, prefix_stop = (
         as_index(values, device).int() for values in (sight.row, sight.start, sight.prefix_start, sight.prefix_stop)
@@ -157,5 +158,7 @@ def _capped(softcap: float | None, device: torch.device) -> Callable[..., Tensor
 
 @cache
 def _kernel(device: str) -> Any:
+    from torch.nn.attention.flex_attention import flex_attention
+
     # uncompiled it runs anywhere, as a plain formula: enough to test the mask on a CPU
     return torch.compile(flex_attention, dynamic=True) if device == "cuda" else flex_attention

@@ -6,8 +6,8 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Literal
+from functools import cache, cached_property
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from .work import Work
 
-AttentionKind = Literal["auto", "grouped", "nested", "plain"]
+AttentionKind = Literal["auto", "grouped", "varlen", "nested", "plain"]
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,16 @@ class Packed:
         return torch.tensor([0, *itertools.accumulate(self.lengths)], dtype=torch.int64).to(self.ids.device)
 
     @cached_property
+    def offsets32(self) -> tuple[Tensor, Tensor]:
+        """`offsets` in int32, and those of sequences of one token each."""
+        return self.offsets.int(), torch.arange(len(self.lengths) + 1, dtype=torch.int32, device=self.ids.device)
+
+    @cached_property
+    def longest(self) -> int:
+        """Tokens of the longest sequence."""
+        return max(self.lengths)
+
+    @cached_property
     def firsts(self) -> Tensor:
         """(n,) places of the first token of each sequence."""
         return self.offsets[:-1]
@@ -110,17 +120,26 @@ def attend(
         v: (T, heads, dim).
         batch: says where sequences begin.
         work: counts the products.
-        kind: `grouped` runs torch's fused attention on neighbours of equal length, `nested` one variable-length
-            kernel (CUDA), `plain` the formula itself; `auto` chooses by device and number of runs.
+        kind: `grouped` runs torch's fused attention on neighbours of equal length, `varlen` and `nested` one kernel for
+            all lengths (CUDA), `plain` the formula itself. `auto` is `varlen` where torch has it (2.10, half
+            precision), else `nested` on CUDA, which costs milliseconds of Python per layer, else `grouped`.
         first_only: the first token of each sequence asks alone.
 
     Returns (rows of q, heads * dim).
     """
-    if kind == "auto":
-        kind = "nested" if q.is_cuda and len(batch.runs) > 1 else "grouped"
     heads, dim = q.shape[1:]
+    if kind == "auto":
+        kind = "grouped"
+        if q.is_cuda and q.dtype != torch.float32 and dim % 8 == 0 and _varlen() is not None:
+            kind = "varlen"
+        elif q.is_cuda and len(batch.runs) > 1 and hasattr(torch.nested, "nested_tensor_from_jagged"):
+            kind = "nested"
     if kind != "plain":
         work.attention(heads, dim, sum(n if first_only else n * n for n in batch.lengths))
+    if kind == "varlen":
+        longest, asks = batch.longest, 1 if first_only else batch.longest
+        asking = batch.offsets32[1] if first_only else batch.offsets32[0]
+        return _varlen()(q, k, v, asking, batch.offsets32[0], asks, longest).flatten(1)
     if kind == "nested":
         return _nested(q, k, v, batch, first_only)
     out = torch.empty(q.shape[0], heads * dim, dtype=q.dtype, device=q.device)
@@ -148,8 +167,18 @@ def _plain(q: Tensor, k: Tensor, v: Tensor, work: Work) -> Tensor:
     return work.matmul(logits.softmax(-1, dtype=torch.float32).to(v.dtype), v)
 
 
+@cache
+def _varlen() -> Any:
+    # imported when a GPU asks: it brings 70 MB of compiler along
+    try:
+        from torch.nn.attention.varlen import varlen_attn
+    except ImportError:  # torch < 2.10
+        return None
+    return varlen_attn
+
+
 def _nested(q: Tensor, k: Tensor, v: Tensor, batch: Packed, first_only: bool) -> Tensor:
-    longest, shortest = max(batch.lengths), min(batch.lengths)
+    longest, shortest = batch.longest, min(batch.lengths)
     ones = torch.arange(len(batch.lengths) + 1, device=q.device)
 
     def jagged(x: Tensor, single: bool) -> Tensor:

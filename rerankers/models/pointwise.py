@@ -1,8 +1,9 @@
-"""What stands between the matrix products of a decoder's layer, fused where that is possible."""
+"""What stands between the matrix products of a layer, fused where that is possible."""
 
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .compiled import compiled
@@ -46,3 +47,9 @@ def add_block(
 def gated(gate: Tensor, up: Tensor, activation: str) -> Tensor:
     """activation(gate) * up."""
     return activate(activation, gate).mul_(up)
+
+
+@compiled
+def add_layer_norm(x: Tensor, block: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+    """LayerNorm of x + block, as the encoders have it behind every block; shapes (rows, hidden)."""
+    return F.layer_norm(x + block, (x.shape[-1],), weight, bias, eps)

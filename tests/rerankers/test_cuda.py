@@ -11,7 +11,7 @@ import torch
 from decoder_goldens import PARITY, pairs
 from rerankbench.rerankers.api import Group
 from rerankbench.rerankers.models.compiled import can_compile
-from rerankbench.rerankers.models.pointwise import add_block, gated, norm
+from rerankbench.rerankers.models.pointwise import add_block, add_layer_norm, gated, norm
 from rerankbench.rerankers.models.rope import rope_tables, rotate
 from rerankbench.rerankers.options import LoadOptions, TextOptions
 from rerankbench.rerankers.random_weights import write_random_weights
@@ -80,6 +80,28 @@ def test_compiled_formulas_equal_themselves():
             (gated, (x, block, "gelu_tanh")),
             (gated, (x, block, "silu")),
             (rotate, (heads, *tables)),
+            (add_layer_norm, (x, block, after.bfloat16(), before.bfloat16(), 1e-6)),
         ):
             plain = formula.__wrapped__(*(a.clone() if isinstance(a, torch.Tensor) else a for a in arguments))
             torch.testing.assert_close(formula(*arguments), plain, rtol=2e-2, atol=2e-2)
+
+
+def test_out_of_memory_halves_the_budget_and_loses_nothing():
+    query, passages = pairs()[6][0], [passage for _, passage in pairs()] * 60
+    reranker = load(
+        ModelSpec("tiny", "lightweight", str(PARITY / "gemma2-lightweight-s1")), LoadOptions("cuda", "float32")
+    )
+    asked = [Group(query, passages)], [Setting.parse("full"), Setting.parse("r2@3")], TextOptions(max_length=512)
+    reranker.token_budget = 1024
+    expected = reranker.score(*asked).scores
+    assert reranker.token_budget == 1024
+    torch.cuda.empty_cache()
+    room = torch.cuda.memory_reserved() + 24 * 2**20
+    torch.cuda.set_per_process_memory_fraction(room / torch.cuda.get_device_properties(0).total_memory)
+    try:
+        reranker.token_budget = 1 << 20
+        found = reranker.score(*asked).scores
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert reranker.token_budget < 1 << 16
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())

@@ -57,12 +57,13 @@ def test_kernels_equal_the_formula(kind, lengths, first_only):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("first_only", [False, True])
-def test_kernels_equal_the_formula_on_cuda(dtype, first_only):
+@pytest.mark.parametrize("kind", ["auto", "nested"])
+def test_kernels_equal_the_formula_on_cuda(dtype, first_only, kind):
     lengths = [70, 33, 33, 8, 1]
     batch = Packed.of([[1] * n for n in lengths], None, torch.device("cuda"))
     q, k, v = torch.randn(sum(lengths), 3, 4, 32, device="cuda", dtype=dtype).unbind(1)
     q = q[batch.firsts] if first_only else q
     expected = attend(q.float(), k.float(), v.float(), batch, Work(), "plain", first_only)
-    found = attend(q, k, v, batch, Work(), "auto", first_only).float()
+    found = attend(q, k, v, batch, Work(), kind, first_only).float()
     tolerance = 1e-5 if dtype == torch.float32 else 2e-2
     torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance)
