@@ -42,6 +42,7 @@ def bench(
 
     from ..bench.run import run_bench
     from ..bench.summary import markdown
+    from ..data.files import replacing
 
     result = run_bench(
         shape=shape,
@@ -67,7 +68,7 @@ def bench(
     )
     table = markdown(result)
     if output:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-        output.with_suffix(".md").write_text(table + "\n", encoding="utf-8")
+        for path, text in ((output, json.dumps(result, indent=1)), (output.with_suffix(".md"), table)):
+            with replacing(path) as file:
+                file.write(f"{text}\n".encode())
     print(json.dumps(result, indent=1) if as_json else table)
