@@ -8,7 +8,7 @@ from .encode import LastEncoder
 from .imported import imported_candidates
 from .retrieve import retrieve
 from .retriever import RetrieverSpec, list_retrievers, load_retriever
-from .runs import read_run, run_writer, trec_order, write_run
+from .runs import read_run, run_writer, trec_order
 
 __all__ = [
     "Candidates",
@@ -24,5 +24,4 @@ __all__ = [
     "retrieve",
     "run_writer",
     "trec_order",
-    "write_run",
 ]

@@ -49,19 +49,12 @@ def read_run(path: Path) -> Run:
     return run
 
 
-def write_run(path: Path, run: Run, tag: str) -> None:
-    """TREC's six columns, gz, queries as they come, documents in TREC order, scores as the shortest text of float32.
-
-    The same run gives the same bytes. The file is whole or absent.
-    """
-    with run_writer(path, tag) as write:
-        for query, scores in run.items():
-            write(query, scores)
-
-
 @contextmanager
 def run_writer(path: Path, tag: str) -> Iterator[Callable[[str, Mapping[str, float]], None]]:
-    """`write_run` query by query: yields what writes one."""
+    """Yields what writes one query: TREC's six columns, documents in TREC order, scores as the shortest float32 text.
+
+    The file is gz, and whole or absent. The same queries in the same order give the same bytes.
+    """
     with (
         replacing(path) as raw,
         gzip.GzipFile("", "wb", mtime=0, fileobj=raw) as packed,
@@ -103,20 +96,19 @@ def _from_trec(path: Path) -> Run:
     run = CompactRun(dict(zip(numbers, starts.tolist())), column, values)
     for query, ranking in run.items():
         if len({doc for doc, _ in ranking}) < len(ranking):
-            raise InputError(_told_twice(path, query))
+            _refuse_repeated(path, query)
     return Lazy(run)
 
 
-def _told_twice(path: Path, query: str) -> str:
-    """Which line repeats a document of a query."""
+def _refuse_repeated(path: Path, query: str) -> None:
+    """Names the line that has a document of the query for the second time."""
     seen: set[str] = set()
     for place, line in read_lines(path):
         cells = line.split()
         if cells[0] == query and cells[2] in seen:
-            return f"{path}, line {place}: document '{cells[2]}' comes twice for query '{query}'"
+            raise InputError(f"{path}, line {place}: document '{cells[2]}' comes twice for query '{query}'")
         if cells[0] == query:
             seen.add(cells[2])
-    return f"{path}: query '{query}' has a document twice"
 
 
 def _from_json(path: Path) -> Run:

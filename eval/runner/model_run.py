@@ -126,10 +126,12 @@ class ModelRun:
         name = one.inputs.dataset.name
         cells = {(name, s): cell for s, target in one.targets.items() if (cell := target.existing(one.inputs))}
         targets = {setting: target for setting, target in one.targets.items() if (name, setting) not in cells}
+        if not targets:
+            return cells
         with ExitStack() as opened:
             writers = {s: opened.enter_context(CellWriter(target, one.inputs)) for s, target in targets.items()}
             tallies = {setting: Tally(self.face, setting) for setting in writers}
-            for block in one.blocks if writers else ():
+            for block in one.blocks:
                 table = one.group.stored(block)
                 if table is None:
                     raise ScoreError(f"{one.group.path(block)}: was stored and is gone or damaged; run again")

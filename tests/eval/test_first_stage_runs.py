@@ -10,13 +10,19 @@ import pytest
 import pytrec_eval
 from hypothesis import given
 from hypothesis import strategies as st
-from rerankbench.eval.first_stage import read_run, trec_order, write_run
+from rerankbench.eval.first_stage import read_run, run_writer, trec_order
 from rerankbench.rerankers.errors import InputError
 
 RUN = {"q1": {"d1": 1.5, "d2": 1.5, "d3": -0.25}, "q2": {"d1": 3.0}}
 TREC = "q1 Q0 d2 1 1.5 x\nq1 Q0 d1 2 1.5 x\nq1 Q0 d3 3 -0.25 x\nq2 Q0 d1 1 3 x\n"
 ids = st.text(st.characters(categories=["L", "N", "P", "S"], exclude_characters="{["), min_size=1, max_size=6)
 finite = st.floats(width=32, allow_nan=False, allow_infinity=False)
+
+
+def write_run(path: Path, run: dict[str, dict[str, float]], tag: str) -> None:
+    with run_writer(path, tag) as write:
+        for query, scores in run.items():
+            write(query, scores)
 
 
 @pytest.mark.parametrize(
