@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-import yaml
-
-from ..rerankers.spec import CONFIGS
+from ..configs import CONFIGS, read
 
 _CPU_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16")
 _LOW_SPACE = 20e9  # bytes; the weights of the largest model come near
@@ -129,7 +127,7 @@ def _folder(what: str, path: Path, variable: str) -> Folder:
 
 def extras() -> list[Extra]:
     """Optional parts, from configs/extras.yaml."""
-    raw = yaml.safe_load((CONFIGS / "extras.yaml").read_text(encoding="utf-8"))
+    raw = read(CONFIGS / "extras.yaml")
     return [
         Extra(name, importlib.util.find_spec(entry["module"]) is not None, entry["purpose"])
         for name, entry in raw.items()

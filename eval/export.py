@@ -12,9 +12,9 @@ from typing import Any, Literal
 
 import yaml
 
+from ..configs import CONFIGS, read
 from ..rerankers.errors import InputError
-from ..rerankers.spec import CONFIGS
-from .data.files import replacing
+from .files import replacing
 from .metrics import parse_metric
 from .results import Cell, Manifest
 
@@ -149,7 +149,7 @@ def _snake_metrics(metrics: Mapping[str, float]) -> dict[str, float]:
 
 
 def _mteb_tasks() -> dict[str, dict[str, Any]]:
-    raw = yaml.safe_load((CONFIGS / "mteb.yaml").read_text(encoding="utf-8"))
+    raw = read(CONFIGS / "mteb.yaml")
     return {f"{source}/{name}": task for source, tasks in raw.items() for name, task in tasks.items()}
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-import yaml
-
+from ..configs import CONFIGS, read
 from ..rerankers.models.config import DecoderConfig, read_config
-from ..rerankers.spec import CONFIGS, ModelSpec, list_models, load_spec
+from ..rerankers.spec import ModelSpec, list_models, load_spec
 
 
 def models() -> list[dict[str, Any]]:
@@ -79,5 +78,5 @@ def published() -> list[dict[str, Any]]:
 
 def prompts() -> list[dict[str, Any]]:
     """Prompts by name."""
-    raw = yaml.safe_load((CONFIGS / "prompts.yaml").read_text(encoding="utf-8"))
+    raw = read(CONFIGS / "prompts.yaml")
     return [{"name": name, "text": text} for name, text in raw.items()]

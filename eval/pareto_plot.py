@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..rerankers.errors import InputError, suggest
+from .files import replacing
 from .pareto import MEAN, Point, first_stages, points
 from .results import Cell
 from .tables import units
@@ -51,10 +51,9 @@ def plot(cells: Sequence[Cell], path: Path, metric: str = "nDCG@10", dataset: st
         axes.set_title(name if name != MEAN else f"mean of {len(known) - 1} datasets")
         axes.set_xlabel("reference FLOPs per query (log scale)")
         axes.set_ylabel(f"{metric} x 100")
-        temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
         metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix)
-        figure.savefig(temporary, format=path.suffix[1:], dpi=150, metadata=metadata)
-        temporary.replace(path)
+        with replacing(path) as file:
+            figure.savefig(file, format=path.suffix[1:], dpi=150, metadata=metadata)
 
 
 def _draw(figure: Any, row: Sequence[Point], baselines: dict[str, float]) -> None:

@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from ..rerankers.errors import InputError
+from .validate import validated
 
 SCHEMA_VERSION = 1
 FIRST_STAGE = "first-stage"
@@ -164,8 +165,4 @@ def load_manifest(path: Path) -> Manifest:
     version = raw.get("schema_version") if isinstance(raw, dict) else None
     if version != SCHEMA_VERSION:
         raise InputError(f"{path}: schema_version {version}, this release reads {SCHEMA_VERSION}; run it again")
-    try:
-        return Manifest.model_validate(raw)
-    except ValidationError as err:
-        first = err.errors()[0]
-        raise InputError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from err
+    return validated(Manifest, raw, str(path))

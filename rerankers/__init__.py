@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from .errors import InputError, ScoreError
 from .options import LoadOptions, TextOptions
 from .settings import Setting
-from .spec import ModelSpec, list_models, load_spec
 
 # oneDNN and its wrapper in torch keep a kernel for each shape, 1024 of them by default; packed batches hardly ever have
 # the same number of rows twice, so memory would grow for long. Read when torch is loaded: no effect if it is already.
@@ -18,6 +17,7 @@ os.environ.setdefault("LRU_CACHE_CAPACITY", "32")
 if TYPE_CHECKING:
     from .api import Group, Reranker, Scored
     from .registry import load
+    from .spec import ModelSpec, list_models, load_spec
 
 __all__ = [
     "Group",
@@ -36,11 +36,15 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # these import numpy or torch
+    # these read configs/, or import numpy or torch
     if name == "load":
         from .registry import load
 
         return load
+    if name in ("ModelSpec", "list_models", "load_spec"):
+        from . import spec
+
+        return getattr(spec, name)
     if name in ("Group", "Reranker", "Scored"):
         from . import api
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 import difflib
 from functools import cache
 
-import yaml
-
+from ..configs import CONFIGS, read
 from .errors import InputError, suggest
-from .spec import CONFIGS
 
 
 @cache
 def prompts() -> dict[str, str]:
     """Prompt by name."""
-    return yaml.safe_load((CONFIGS / "prompts.yaml").read_text(encoding="utf-8"))
+    return read(CONFIGS / "prompts.yaml")
 
 
 def resolve_prompt(prompt: str) -> str:

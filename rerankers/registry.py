@@ -16,7 +16,7 @@ from .errors import InputError, suggest
 from .hub import read_json, resolve
 from .models.config import model_type
 from .options import LoadOptions
-from .spec import CONFIGS, ModelSpec, list_models, load_spec
+from .spec import ModelSpec, list_models, load_spec
 
 FAMILIES = {
     "cross-encoder": "cross_encoder:CrossEncoder",
@@ -48,7 +48,7 @@ def load(model: str | ModelSpec, options: LoadOptions | None = None) -> Reranker
 def find_spec(model: str) -> ModelSpec:
     """The specification of a name, a YAML file, a hub id or a local folder; config.json tells a family not written."""
     folder = Path(model).expanduser()
-    if (CONFIGS / "models" / f"{model}.yaml").is_file() or not folder.is_dir():
+    if model in list_models() or not folder.is_dir():
         if model.count("/") == 1 and not model.endswith((".yaml", ".yml")):
             return _spec_of_hub_id(model)
         return load_spec(model)

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import Any
 
-import yaml
-
+from ..configs import find, names, read
 from .errors import InputError, suggest
-
-CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
 
 @dataclass(frozen=True)
@@ -49,7 +45,7 @@ class ModelSpec:
 
 def list_models() -> list[str]:
     """Names of the models that come with the package, sorted."""
-    return sorted(path.stem for path in (CONFIGS / "models").glob("*.yaml"))
+    return names("models")
 
 
 def load_spec(name: str) -> ModelSpec:
@@ -57,15 +53,8 @@ def load_spec(name: str) -> ModelSpec:
 
     Raises InputError for an unknown name (with the nearest known one), an unknown key or a missing one.
     """
-    path = Path(name) if name.endswith((".yaml", ".yml")) else CONFIGS / "models" / f"{name}.yaml"
-    if not path.is_file():
-        raise InputError(f"model '{name}' is unknown{suggest(name, list_models())}")
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as err:
-        raise InputError(f"{path}: not valid YAML: {' '.join(str(err).split())}") from err
-    if not isinstance(raw, dict):
-        raise InputError(f"{path}: expected keys and values, found {type(raw).__name__}")
+    path = find("models", name, "model")
+    raw = read(path)
     known = {f.name for f in fields(ModelSpec)}
     for key in raw:
         if key not in known:

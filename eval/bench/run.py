@@ -11,12 +11,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from ...configs import CONFIGS, read
 from ...rerankers import Setting, load_spec
 from ...rerankers.errors import InputError, suggest
 from ...rerankers.random_weights import write_random_weights
-from ...rerankers.spec import CONFIGS
 from .checkpoint import write_tokenizer
 from .pairs import Workload, make_groups
 from .rounds import OURS, PEERS, Engine, run_rounds
@@ -46,7 +44,7 @@ def run_bench(
     say: Callable[[str], None],
 ) -> dict[str, Any]:
     """Time the engines; see `rerankbench bench --help`. Raises InputError for names that are unknown."""
-    known = yaml.safe_load((CONFIGS / "bench.yaml").read_text(encoding="utf-8"))
+    known = read(CONFIGS / "bench.yaml")
     wanted = _named(known["shapes"], shape, "shape")
     spec = load_spec(wanted["model"])
     config = {**spec.config, **wanted.get("config", {})}

@@ -42,7 +42,7 @@ def bench(
 
     from ..bench.run import run_bench
     from ..bench.summary import markdown
-    from ..data.files import replacing
+    from ..files import replacing
 
     result = run_bench(
         shape=shape,

@@ -120,10 +120,8 @@ def _shape(model: str) -> tuple[str, Any]:
 
 def speed(device: str | None, tflops: float | None) -> float | None:
     """TFLOP/s of a device, or as given. Raises InputError for an unknown device or when both are given."""
-    import yaml
-
+    from ...configs import CONFIGS, read
     from ...rerankers.errors import InputError, suggest
-    from ...rerankers.spec import CONFIGS
 
     if device is None:
         if tflops is not None and tflops <= 0:
@@ -131,7 +129,7 @@ def speed(device: str | None, tflops: float | None) -> float | None:
         return tflops
     if tflops is not None:
         raise InputError("--device and --tflops: give one of them")
-    known = yaml.safe_load((CONFIGS / "devices.yaml").read_text(encoding="utf-8"))
+    known = read(CONFIGS / "devices.yaml")
     if device not in known:
         raise InputError(f"--device '{device}' is unknown{suggest(device, known)}; or give --tflops")
     return float(known[device])

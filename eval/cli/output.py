@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 from ...rerankers.errors import InputError
+from ..files import write_whole
 
 
 def emit(text: str, output: Path | None = None) -> None:
@@ -14,9 +14,9 @@ def emit(text: str, output: Path | None = None) -> None:
     if output is None:
         sys.stdout.write(text)
         return
-    temporary = output.with_name(f"{output.name}.{os.getpid()}.tmp")
+    if not output.parent.is_dir():
+        raise InputError(f"{output}: cannot be written: {output.parent} is no folder")
     try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(output)
+        write_whole(output, text)
     except OSError as err:
         raise InputError(f"{output}: cannot be written: {err.strerror}") from err

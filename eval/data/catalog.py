@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import TypeAdapter, ValidationError
-
-from ...rerankers.errors import InputError, suggest
-from ...rerankers.spec import CONFIGS
+from ...configs import CONFIGS, read
+from ...rerankers.errors import InputError
+from ..validate import validated
 from .dataset import Policy
 
 
@@ -36,7 +34,6 @@ class Entry:
     folder: str = ""
 
 
-_POLICY_KEYS = {f.name for f in fields(Policy)}
 _SOURCE_KEYS = {"ir_datasets", "md5", "folder"}
 
 
@@ -45,7 +42,7 @@ def entries() -> dict[str, Entry]:
     """All published datasets by name."""
     found: dict[str, Entry] = {}
     for file in sorted((CONFIGS / "datasets").glob("*.yaml")):
-        raw = read_yaml(file)
+        raw = read(file)
         for key, row in raw["datasets"].items():
             values = {**raw["defaults"], **row}
             source = {k: values.pop(k) for k in _SOURCE_KEYS & values.keys()}
@@ -66,7 +63,7 @@ def builtin_folders() -> dict[str, Path]:
 def folder_policy(folder: Path) -> Policy:
     """What the folder's `policy.yaml` says; without one the defaults of `Policy`."""
     file = folder / "policy.yaml"
-    return make_policy(read_yaml(file), str(file)) if file.is_file() else Policy()
+    return make_policy(read(file), str(file)) if file.is_file() else Policy()
 
 
 def make_policy(values: dict[str, Any], where: str) -> Policy:
@@ -74,14 +71,7 @@ def make_policy(values: dict[str, Any], where: str) -> Policy:
 
     Raises InputError for an unknown key, a value of another type and a `join` that cannot be filled in.
     """
-    for key in values:
-        if key not in _POLICY_KEYS:
-            raise InputError(f"{where}: unknown key '{key}'{suggest(str(key), _POLICY_KEYS)}")
-    try:
-        policy = TypeAdapter(Policy).validate_python(values)
-    except ValidationError as err:
-        first = err.errors()[0]
-        raise InputError(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from err
+    policy = validated(Policy, values, where)
     try:
         joined = policy.passage("title", "text")
     except (LookupError, ValueError, AttributeError) as err:
@@ -89,14 +79,3 @@ def make_policy(values: dict[str, Any], where: str) -> Policy:
     if "text" not in joined:
         raise InputError(f"{where}: join '{policy.join}' leaves the text out; write it as '{{title}} {{text}}'")
     return policy
-
-
-def read_yaml(file: Path) -> dict[str, Any]:
-    """Keys and values of a YAML file. Raises InputError when it holds anything else."""
-    try:
-        raw = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as err:
-        raise InputError(f"{file}: not valid YAML: {' '.join(str(err).split())}") from err
-    if not isinstance(raw, dict):
-        raise InputError(f"{file}: expected keys and values, found {type(raw).__name__}")
-    return raw

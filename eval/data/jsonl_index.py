@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import sqlite3
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from tqdm import tqdm
 
 from ...rerankers.errors import InputError
+from ..files import replacing_path
 from .lines import decode, parse_record
 
 _LAYOUT = 1  # of the index file; another number makes old ones be rebuilt
@@ -100,23 +100,17 @@ def _facts(file: Path) -> dict[str, str]:
 
 def _build(path: Path, file: Path, state: str) -> None:
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=file.parent, suffix=".tmp")
+        with replacing_path(file) as temporary:
+            db = sqlite3.connect(temporary)
+            try:
+                db.executescript(f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; {_SCHEMA}")
+                facts = _insert(path, db)
+                db.executemany("INSERT INTO facts VALUES (?, ?)", {**facts, "state": state}.items())
+                db.commit()
+            finally:
+                db.close()
     except OSError as err:
         raise InputError(f"{file.parent}: cannot be written ({err.strerror}); set RERANKBENCH_CACHE") from err
-    os.close(handle)
-    try:
-        db = sqlite3.connect(temporary)
-        try:
-            db.executescript(f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; {_SCHEMA}")
-            facts = _insert(path, db)
-            db.executemany("INSERT INTO facts VALUES (?, ?)", {**facts, "state": state}.items())
-            db.commit()
-        finally:
-            db.close()
-        Path(temporary).replace(file)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
 
 
 def _insert(path: Path, db: sqlite3.Connection) -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ...rerankers.errors import InputError
 from ..data import Dataset
-from ..data.files import replacing
+from ..files import replacing
 from .compact import CompactRun
 from .runs import Run, read_run, run_writer, trec_order
 

@@ -25,7 +25,7 @@ from numpy.lib.format import open_memmap
 from tqdm import tqdm
 
 from ...rerankers.errors import InputError
-from ..data.files import replacing
+from ..files import replacing
 from .encode import Encoder
 
 BLOCK = 8192  # documents that are encoded (sorted by length among each other) and stored at a time

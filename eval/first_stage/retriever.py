@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ...rerankers.errors import InputError, suggest
-from ...rerankers.spec import CONFIGS
+from ...configs import find, names, read
+from ...rerankers.errors import InputError
 from ..data import Policy
-from ..data.catalog import read_yaml
+from ..validate import validated
 
-FOLDER = CONFIGS / "retrievers"
 BM25 = "bm25"
 DEFAULT_TASK = "default"
 
@@ -96,20 +94,10 @@ class RetrieverSpec(_Record):
 
 def list_retrievers() -> list[str]:
     """Names of all retrievers, BM25 among them, sorted."""
-    return sorted([BM25, *(path.stem for path in FOLDER.glob("*.yaml"))])
+    return sorted([BM25, *names("retrievers")])
 
 
 def load_retriever(name: str) -> RetrieverSpec:
     """A dense retriever by its name, or from the path of a YAML file. Raises InputError naming the file and the key."""
-    path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
-    if not path.is_file():
-        raise InputError(f"first_stage.retriever '{name}' is unknown{suggest(name, list_retrievers())}")
-    try:
-        return RetrieverSpec.model_validate({"name": path.stem, **read_yaml(path)})
-    except ValidationError as err:
-        first = min(err.errors(), key=lambda e: e["type"] != "extra_forbidden")
-        where = ".".join(map(str, first["loc"]))
-        if first["type"] == "extra_forbidden":
-            raise InputError(f"{path}: unknown key '{where}'{suggest(where, RetrieverSpec.model_fields)}") from err
-        message = "is missing" if first["type"] == "missing" else first["msg"].removeprefix("Value error, ")
-        raise InputError(f"{path}: {f'{where}: ' if where else ''}{message}") from err
+    path = find("retrievers", name, "first_stage.retriever", also=(BM25,))
+    return validated(RetrieverSpec, {"name": path.stem, **read(path)}, str(path))

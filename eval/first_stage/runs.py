@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow as pa
 
 from ...rerankers.errors import InputError
-from ..data.files import replacing
 from ..data.lines import read_lines, read_text
+from ..files import replacing
 from .compact import CompactRun, Documents, Lazy
 
 Run = Mapping[str, Mapping[str, float]]

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from ...rerankers.errors import InputError, suggest
+from ..files import write_whole
+from ..validate import validated
 from .snapshot import Record, Snapshot
 
 BASELINE_VERSION = 1
@@ -74,10 +75,7 @@ def read(path: Path) -> Baseline:
     version = raw.get("schema_version") if isinstance(raw, dict) else None
     if version != BASELINE_VERSION:
         raise InputError(f"{path}: schema_version {version}, this release reads {BASELINE_VERSION}; accept a run anew")
-    try:
-        return Baseline.model_validate(raw)
-    except ValidationError as err:
-        raise _input_error(str(path), err) from err
+    return validated(Baseline, raw, str(path))
 
 
 def write(path: Path, baseline: Baseline) -> None:
@@ -88,10 +86,7 @@ def write(path: Path, baseline: Baseline) -> None:
             if cell[name] is None:
                 del cell[name]
     text = json.dumps(body, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    write_whole(path, text)
 
 
 def accept(
@@ -149,10 +144,7 @@ def edit_policy(policy: Policy, assignments: Sequence[str]) -> Policy:
         if key not in Policy.model_fields:
             raise InputError(f"--policy: unknown key '{key}'{suggest(key, Policy.model_fields)}")
         changes[key] = tuple(v.strip() for v in value.split(",")) if key == "metrics" else value
-    try:
-        return Policy.model_validate({**policy.model_dump(), **changes})
-    except ValidationError as err:
-        raise _input_error("--policy", err) from err
+    return validated(Policy, {**policy.model_dump(), **changes}, "--policy")
 
 
 def _refuse_unfit(snap: Snapshot, allow_partial: bool) -> None:
@@ -164,8 +156,3 @@ def _refuse_unfit(snap: Snapshot, allow_partial: bool) -> None:
     values = [*snap.metrics.values(), *(v for q in (snap.per_query or {}).values() for v in q.values())]
     if snap.counts.nan or not all(map(math.isfinite, values)):
         raise InputError(f"{snap.key}: holds NaN, which cannot be a baseline; find its cause first")
-
-
-def _input_error(where: str, err: ValidationError) -> InputError:
-    first = err.errors()[0]
-    return InputError(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}")

@@ -5,15 +5,14 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
+from ...configs import CONFIGS, find, names, read
 from ...rerankers.errors import InputError, suggest
 from ...rerankers.settings import Setting
-from ...rerankers.spec import CONFIGS
 from ..results import FIRST_STAGE
+from ..validate import validated
 
-FOLDER = CONFIGS / "published"
 MEAN = "mean"
 
 
@@ -135,33 +134,19 @@ class PublishedTable(_Record):
 
 def list_published() -> list[str]:
     """Names of the published tables that come with the package, sorted."""
-    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+    return names("published")
 
 
 @cache
 def load_published(name: str) -> PublishedTable:
     """A published table by its name. Raises InputError for an unknown name or a file that contradicts itself."""
-    path = FOLDER / f"{name}.yaml"
-    if not path.is_file():
-        raise InputError(f"published table '{name}' is unknown{suggest(name, list_published())}")
-    return read_published(path)
+    return read_published(find("published", name, "published table"))
 
 
 def read_published(path: Path) -> PublishedTable:
     """A published table from a file; `tolerance` is a key of configs/tolerances.yaml."""
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as err:
-        raise InputError(f"{path}: cannot be read: {' '.join(str(err).split())}") from err
-    if not isinstance(raw, dict):
-        raise InputError(f"{path}: expected keys and values, found {type(raw).__name__}")
-    tolerances = yaml.safe_load((CONFIGS / "tolerances.yaml").read_text(encoding="utf-8"))
+    raw, tolerances = read(path), read(CONFIGS / "tolerances.yaml")
     key = raw.get("tolerance")
     if key not in tolerances:
         raise InputError(f"{path}: tolerance '{key}' is unknown{suggest(str(key), tolerances)}")
-    try:
-        return PublishedTable.model_validate({"name": path.stem, **raw, "tolerance": tolerances[key]})
-    except ValidationError as err:
-        first = err.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise InputError(f"{path}: {where}: {first['msg']}" if where else f"{path}: {first['msg']}") from err
+    return validated(PublishedTable, {"name": path.stem, **raw, "tolerance": tolerances[key]}, str(path))

@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 
 from .. import metrics
+from ..files import write_whole
 from ..first_stage import run_writer
 from ..gate.statistics import bootstrap_interval
 from ..results import PER_QUERY_COLUMNS, Cell, Cost, Counts, Flops, Manifest, Tokens, cell_path
 from .cells import UNFINISHED, Inputs, Target
 from .identity import digest
-from .store import write_atomically
 
 _RESAMPLES = 1999  # enough for an interval that is printed with two digits
 
@@ -106,7 +106,7 @@ class CellWriter:
         )
         path = cell_path(target.root, dataset.name, target.model, target.setting)
         table.to_parquet(self._folder / "per_query.parquet", index=False)
-        write_atomically(self._folder / "manifest.json", manifest.model_dump_json(indent=1).encode())
+        write_whole(self._folder / "manifest.json", manifest.model_dump_json(indent=1))
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(path, ignore_errors=True)
         self._folder.replace(path)

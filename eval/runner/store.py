@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from ...rerankers.api import Scored
 from ...rerankers.errors import InputError, ScoreError
 from ...rerankers.settings import Setting
+from ..files import replacing, write_whole
 from .identity import digest
 
 Candidates = Mapping[str, Sequence[tuple[str, float]]]
@@ -108,7 +109,7 @@ class Group:
         for leftover in self.folder.glob("*.tmp"):
             leftover.unlink()
         content = {"base": self.base, "settings": [s.name for s in self.settings], "block_queries": self.block_queries}
-        write_atomically(self.folder / "group.json", json.dumps(content, indent=1, sort_keys=True).encode())
+        write_whole(self.folder / "group.json", json.dumps(content, indent=1, sort_keys=True))
 
     def write(self, block: Block, scored: Scored, cost: dict[str, Any]) -> None:
         """Stores a block. `cost` gets the time that storing took. Raises ScoreError for NaN or infinity."""
@@ -120,12 +121,12 @@ class Group:
         lengths = {name: getattr(scored, name) for name in (*_TOKENS, "truncated")}
         sink = pa.BufferOutputStream()
         pq.write_table(self._table(query_ids, doc_ids, {**scores, **lengths}), sink, compression="zstd")
-        path, temporary = self.path(block), self.path(block).with_suffix(".parquet.tmp")
-        _write_through(temporary, sink.getvalue())
-        # the cost goes first: once the scores are there, the block is complete
-        cost["seconds"]["store"] = perf_counter() - start
-        write_atomically(path.with_suffix(".json"), json.dumps(cost, sort_keys=True).encode())
-        temporary.replace(path)
+        path = self.path(block)
+        with replacing(path) as file:
+            file.write(sink.getvalue())
+            # the cost goes first: once the scores are there, the block is complete
+            cost["seconds"]["store"] = perf_counter() - start
+            write_whole(path.with_suffix(".json"), json.dumps(cost, sort_keys=True))
 
     def _table(self, query_ids: list[str], doc_ids: list[str], columns: Mapping[str, Any]) -> pa.Table:
         kinds = {**{s.name: pa.float32() for s in self.settings}, **dict.fromkeys(_TOKENS, pa.int32())}
@@ -182,20 +183,6 @@ def plan_groups(root: Path, base: dict[str, Any], wanted: Sequence[Setting], blo
 
 def _depth(setting: Setting) -> float:
     return float("inf") if setting.cutoff_layer is None else setting.cutoff_layer
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Writes a file that is either whole or absent, whatever happens."""
-    temporary = path.with_name(path.name + ".tmp")
-    _write_through(temporary, content)
-    temporary.replace(path)
-
-
-def _write_through(path: Path, content: Any) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from unittest.mock import patch
 
 import torch
 import yaml
+from rerankbench.configs import CONFIGS
 from rerankbench.eval.bench.pairs import Workload, make_groups
 from rerankbench.eval.runner.peak import device_name, peak_tflops
 from rerankbench.rerankers import load_spec
@@ -24,7 +25,6 @@ from rerankbench.rerankers.models.config import DecoderConfig, read_config
 from rerankbench.rerankers.models.decoder import Decoder, Read, decoder_shapes
 from rerankbench.rerankers.models.layout import Layout, as_index
 from rerankbench.rerankers.models.work import Work
-from rerankbench.rerankers.spec import CONFIGS
 
 PROMPT = 20
 

@@ -18,6 +18,7 @@ from time import perf_counter, process_time
 
 import numpy as np
 import pandas as pd
+from rerankbench.configs import CONFIGS
 from rerankbench.eval.data.catalog import entries
 from rerankbench.eval.runner.plan import PROMPT_TOKENS, TOKENS_PER_WORD
 from rerankbench.eval.runner.store import Block, Group
@@ -25,7 +26,6 @@ from rerankbench.eval.runner.virtual_pool import predict
 from rerankbench.rerankers import Setting, flops, load_spec
 from rerankbench.rerankers.api import Executed, Scored
 from rerankbench.rerankers.models.config import DecoderConfig, read_config
-from rerankbench.rerankers.spec import CONFIGS
 
 WORKERS = (8, 64, 512)
 BLOCKS = (64, 16, 4)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from rerankbench.configs import CONFIGS
 from rerankbench.eval.data import load_dataset
-from rerankbench.rerankers.spec import CONFIGS
 
 LANGUAGES = ("de", "en", "es", "hi", "zh")
 PASSAGE_WORDS = (40, 110)

@@ -144,7 +144,7 @@ BAD = {
         {"policy": "langauge: de\n"},
         "unknown key 'langauge'; did you mean 'language'?",
     ),
-    "policy no text": ({"policy": "language: no\n"}, "policy.yaml: language: Input should be a valid string"),
+    "policy no text": ({"policy": "language: no\n"}, "policy.yaml: language: must be a text, found false"),
     "policy no YAML": ({"policy": "a: [\n"}, "policy.yaml: not valid YAML"),
     "policy bad join": (
         {"policy": "join: '{titel} {text}'\n"},

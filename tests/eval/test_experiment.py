@@ -159,7 +159,7 @@ def test_included_experiments_are_valid(name: str):
 def test_unknown_experiment_suggests():
     with pytest.raises(InputError, match="did you mean 'quickstart'"):
         load_experiment("quikstart")
-    with pytest.raises(InputError, match="no such experiment file"):
+    with pytest.raises(InputError, match="no such file"):
         load_experiment("nowhere/x.yaml")
 
 

@@ -184,7 +184,7 @@ def test_shape_counts_what_a_bert_layer_does():
     ("text", "message"),
     [
         ("source: x\npooling: mean\nquery_max_length: 9", "passage_max_length: is missing"),
-        ("source: x\npoolin: mean", "unknown key 'poolin'; did you mean 'pooling'"),
+        ("source: x\npoolin: mean", "poolin: unknown key; did you mean 'pooling'"),
         (
             "{source: x, pooling: mean, query_max_length: 9, passage_max_length: 9, query_template: hello}",
             "query_template must hold {query} once",

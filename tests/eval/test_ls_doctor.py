@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from rerankbench.configs import CONFIGS
 from rerankbench.eval import doctor, inventory, reach
 from rerankbench.eval.cli import main
 from rerankbench.eval.data import list_datasets
 from rerankbench.eval.published import list_published
 from rerankbench.eval.tables.aligned import width
-from rerankbench.rerankers.spec import CONFIGS, ModelSpec, list_models
+from rerankbench.rerankers.spec import ModelSpec, list_models
 from table_cells import make_cell, write_cell
 
 KINDS = ("models", "datasets", "experiments", "published", "prompts")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from rerankbench.configs import CONFIGS
 from rerankbench.eval.cli import main
 from rerankbench.eval.data import list_datasets
 from rerankbench.eval.published import (
@@ -21,7 +22,7 @@ from rerankbench.eval.published import (
     list_published,
     load_published,
 )
-from rerankbench.eval.published.table import FOLDER, read_published
+from rerankbench.eval.published.table import read_published
 from rerankbench.eval.results import FIRST_STAGE, Cell
 from rerankbench.eval.tables import render
 from rerankbench.rerankers.errors import InputError
@@ -175,7 +176,7 @@ def test_a_mean_over_other_rows_is_not_compared() -> None:
 
 
 def broken(tmp_path: Path, **change: object) -> Path:
-    raw = yaml.safe_load((FOLDER / f"{BEIR}.yaml").read_text(encoding="utf-8"))
+    raw = yaml.safe_load((CONFIGS / "published" / f"{BEIR}.yaml").read_text(encoding="utf-8"))
     raw.update(change)
     path = tmp_path / "table.yaml"
     path.write_text(yaml.safe_dump({k: v for k, v in raw.items() if v is not None}), encoding="utf-8")
@@ -187,8 +188,8 @@ def broken(tmp_path: Path, **change: object) -> Path:
     [
         ({"mean": [1.0]}, "row 'mean' has 1 figures for 6 columns"),
         ({"tolerance": "bier"}, "tolerance 'bier' is unknown; did you mean 'beir'?"),
-        ({"colour": 1}, "colour: Extra inputs are not permitted"),
-        ({"source": None}, "source: Field required"),
+        ({"colour": 1}, "colour: unknown key; did you mean 'columns'"),
+        ({"source": None}, "source: is missing"),
         (
             {"errata": [{"model": "m", "setting": "full", "row": "beir/nq", "printed": 1, "note": ""}]},
             "says 1.0 is printed, the table has None",

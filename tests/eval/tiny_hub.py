@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 import yaml
+from rerankbench.configs import CONFIGS
 from rerankbench.rerankers.random_weights import write_random_weights
-from rerankbench.rerankers.spec import CONFIGS
 from safetensors.torch import load_file, save_file
 
 RERANKERS = Path(__file__).resolve().parents[1] / "rerankers"

@@ -106,7 +106,7 @@ def test_edit_policy() -> None:
         ("", "cannot be read"),
         ("[]", "schema_version None"),
         ('{"schema_version": 99}', "schema_version 99, this release reads 1"),
-        ('{"schema_version": 1, "cell": {}}', "cell: Extra inputs"),
+        ('{"schema_version": 1, "cell": {}}', "cell: unknown key; did you mean 'cells'"),
         ('{"schema_version": 1, "policy": {"alpha": 3}}', "policy.alpha"),
     ],
 )

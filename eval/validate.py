@@ -1,0 +1,81 @@
+"""What a file says, checked against its pydantic type; every fault is one line that names the file and the key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from ..rerankers.errors import InputError, suggest
+
+T = TypeVar("T")
+
+_WORDING = {
+    "missing": "is missing",
+    "int_type": "must be a whole number",
+    "string_type": "must be a text",
+    "tuple_type": "must be a list",
+    "model_type": "must hold keys and values",
+    "too_short": "must not be empty",
+}
+_WITHOUT_VALUE = ("missing", "value_error", "too_short")
+
+
+def validated(kind: type[T], raw: Any, where: str, *, as_json: bool = False) -> T:
+    """`raw` as a `kind`: a pydantic model or a dataclass, whose unknown keys are errors.
+
+    `as_json` reads it by the rules of JSON, where strict models take lists for tuples. Raises InputError:
+    `where: key.path: fault`.
+    """
+    adapter = TypeAdapter(kind)
+    try:
+        if is_dataclass(kind):
+            _refuse_unknown(kind, raw, where)
+        return adapter.validate_json(json.dumps(raw, default=str)) if as_json else adapter.validate_python(raw)
+    except ValidationError as err:
+        raise InputError(f"{where}: {_one_line(kind, err)}") from err
+
+
+def _refuse_unknown(kind: type, raw: Mapping[str, Any], where: str) -> None:
+    for key in raw:
+        if key not in _keys(kind):
+            raise InputError(f"{where}: unknown key '{key}'{suggest(str(key), _keys(kind))}")
+
+
+def _one_line(kind: type, err: ValidationError) -> str:
+    # an unknown key explains the others: `model: is missing` next to `modle: unknown key`
+    first = min(err.errors(), key=lambda e: e["type"] != "extra_forbidden")
+    names = [part for part in first["loc"] if part not in ("str", "dict[str,str]")]
+    path, fault = ".".join(map(str, names)), first["type"]
+    if fault == "extra_forbidden":
+        return f"{path}: unknown key{suggest(str(names[-1]), _keys(_at(kind, names[:-1])))}"
+    message = _WORDING.get(fault) or first["msg"].removeprefix("Value error, ")
+    if fault == "literal_error":
+        message = f"must be {first['ctx']['expected']}"  # pyright: ignore[reportTypedDictNotRequiredAccess]
+    found = "" if fault in _WITHOUT_VALUE else f", found {json.dumps(first['input'], default=str)}"
+    return f"{path}: {message}{found}" if path else f"{message}{found}"
+
+
+def _keys(kind: type) -> list[str]:
+    if is_dataclass(kind):
+        return [field.name for field in fields(kind)]
+    return list(kind.model_fields) if issubclass(kind, BaseModel) else []
+
+
+def _at(kind: type, path: list[Any]) -> type:
+    """The model at a path of keys and places below `kind`; `kind` itself where there is none."""
+    for key in path:
+        if isinstance(key, str) and issubclass(kind, BaseModel) and key in kind.model_fields:
+            kind = next(_models(kind.model_fields[key].annotation), kind)
+    return kind
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models that an annotation names: `tuple[Compression | None, ...]` names one."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)
