@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ..rerankers.errors import InputError, suggest
+from .board.frontier import MEAN, Point, first_stages, points
 from .files import replacing
-from .pareto import MEAN, Point, first_stages, points
 from .results import Cell
-from .tables import units
+from .text import units
 
 FORMATS = (".svg", ".png", ".pdf")
 _OFFSETS = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -105,3 +106,10 @@ def test_eval_uses_the_face_of_rerankers_only() -> None:
 def test_imports_are_found(file: str, module: str) -> None:
     """The three rules above see what they are about."""
     assert module in set(imported(ROOT / file))
+
+
+def test_every_package_is_installed() -> None:
+    """Setuptools cannot find packages below a mapped name; a forgotten line would be missing from the wheel only."""
+    listed = re.findall(r'^  "rerankbench\.([\w.]+)",$', (ROOT / "pyproject.toml").read_text("utf-8"), re.MULTILINE)
+    there = [path.parent for top in ("configs", *PACKAGES) for path in (ROOT / top).rglob("__init__.py")]
+    assert listed == sorted(".".join(path.relative_to(ROOT).parts) for path in there)

@@ -12,8 +12,8 @@ import typer
 from .output import emit
 
 if TYPE_CHECKING:
-    from ..doctor import Device, Folder
-    from ..reach import Item
+    from ..inventory.installation import Device, Folder
+    from ..inventory.reach import Item
 
 
 def doctor(
@@ -24,15 +24,14 @@ def doctor(
 
     Nothing is downloaded. Ends with status 1 when something would make runs fail.
     """
-    from .. import doctor as state
-    from .. import reach
+    from ..inventory import installation, reach
 
-    versions, folders = state.versions(), state.folders()
-    problems, remarks = state.problems(versions, folders), state.remarks(folders)
+    versions, folders = installation.versions(), installation.folders()
+    problems, remarks = installation.problems(versions, folders), installation.remarks(folders)
     hosts = reach.hosts(ask=not (offline or reach.offline()))
     hub, beir = hosts[0], hosts[-1]
     models, datasets = reach.models(hub), reach.datasets(hub, beir)
-    devices, extras = state.devices(), state.extras()
+    devices, extras = installation.devices(), installation.extras()
     if as_json:
         records = {
             "devices": devices,
@@ -62,21 +61,21 @@ def doctor(
 
 
 def _section(title: str, rows: list[tuple[str, str]]) -> str:
-    from ..tables.aligned import listing
+    from ..text.aligned import listing
 
     text = listing(("", ""), [(f"  {name}" if name else "", value) for name, value in rows])
     return f"{title}\n{text}"
 
 
 def _device(device: Device) -> str:
-    from ..tables.units import size
+    from ..text.units import size
 
     memory = f", {size(device.memory)}" if device.memory else ""
     return f"{device.name}{memory}; bf16 {device.bf16}; {device.detail}".rstrip("; ")
 
 
 def _folder(folder: Folder) -> str:
-    from ..tables.units import size
+    from ..text.units import size
 
     state = "exists" if folder.exists else "will be made"
     access = "" if folder.writable else ", NOT writable"

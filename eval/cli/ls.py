@@ -27,11 +27,11 @@ def ls(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with everything that is known.")] = False,
 ) -> None:
     """List the models, datasets, experiments, published tables or prompts that come with the package."""
-    from .. import inventory
+    from ..inventory import shipped
 
     if kind not in _COLUMNS:
         raise InputError(f"ls '{kind}': nothing to list{suggest(kind, _COLUMNS)}")
-    items: list[dict[str, Any]] = getattr(inventory, kind)()
+    items: list[dict[str, Any]] = getattr(shipped, kind)()
     if as_json:
         emit(json.dumps(items, indent=2, ensure_ascii=False) + "\n")
     else:
@@ -39,7 +39,7 @@ def ls(
 
 
 def _text(kind: str, items: list[dict[str, Any]]) -> str:
-    from ..tables.aligned import listing
+    from ..text.aligned import listing
 
     keys = _COLUMNS[kind]
     below = ("license", "note") if kind == "models" else ()  # too long for columns
@@ -63,7 +63,7 @@ def _mark_shared(rows: list[list[str]], items: list[dict[str, Any]], column: int
 
 
 def _write(key: str, value: Any) -> str:
-    from ..tables.units import size
+    from ..text.units import size
 
     if value is None:
         return "-"

@@ -23,7 +23,7 @@ def pareto(
     FLOPs are reference counts per query. The mean covers variants that were run on every dataset.
     """
     from ...rerankers.errors import InputError, suggest
-    from .. import pareto as ledger
+    from ..board import frontier as ledger
     from ..results import load_cells
 
     cells = load_cells(dirs)

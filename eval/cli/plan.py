@@ -11,7 +11,7 @@ import typer
 from ...rerankers.errors import InputError
 
 if TYPE_CHECKING:
-    from ..runner.plan import Plan
+    from ..plan.plan import Plan
 
 
 def plan(
@@ -36,9 +36,9 @@ def plan(
 
     Example: rerankbench plan quickstart --tflops 0.1
     """
-    from ..runner.experiment_file import load_experiment
-    from ..runner.plan import make_plan
-    from ..runner.spread import spread
+    from ..experiment.file import load_experiment
+    from ..plan.plan import make_plan
+    from ..schedule.spread import spread
     from .flops import speed
 
     peak = speed(device, tflops)
@@ -65,7 +65,7 @@ def plan(
 
 
 def _text(plan: Plan, tflops: float | None) -> str:
-    from ..runner.plan import PROMPT_TOKENS, TOKENS_PER_WORD, hours
+    from ..plan.plan import PROMPT_TOKENS, TOKENS_PER_WORD, hours
 
     lines = [f"{'dataset':<28}{'queries':>9}{'pairs':>12}{'tokens per query + passage':>30}"]
     for size in plan.sizes:

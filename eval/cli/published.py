@@ -27,9 +27,9 @@ def published(
     """
     from ..published import list_published, load_published
     from ..published.report import check_tables, to_text
-    from ..tables.aligned import listing
     from ..tables.as_published import grid_of
     from ..tables.as_text import write
+    from ..text.aligned import listing
 
     names = [load_published(name).name] if name else list_published()
     if check:

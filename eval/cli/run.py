@@ -12,7 +12,7 @@ def _print_schema(wanted: bool) -> None:
     if wanted:
         import json
 
-        from ..runner.experiment import Experiment
+        from ..experiment.schema import Experiment
 
         print(json.dumps(Experiment.model_json_schema(), indent=2))
         raise typer.Exit
@@ -50,8 +50,8 @@ def run(
     import sys
 
     from ...rerankers.registry import find_spec
+    from ..experiment.file import load_experiment
     from ..first_stage.retriever import BM25, load_retriever
-    from ..runner.experiment_file import load_experiment
     from ..runner.run import run_experiment
     from ..tables import render
     from .logs import log_to_stderr

@@ -1,1 +1,1 @@
-"""Regression gate: baselines, paired statistics, comparison of runs."""
+"""Regression gate: baselines, and the comparison of runs."""

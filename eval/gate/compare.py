@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from ...rerankers.errors import InputError, suggest
+from .. import statistics
 from ..metrics import rank
 from ..results import Cell, load_cells
-from . import statistics
 from .snapshot import changed_parts, flatten
 
 DEPTH = 10

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from itertools import zip_longest
 from typing import Any
 
-from ..tables.aligned import pad, width
+from ..text.aligned import pad, width
 from .compare import Comparison, Difference, Document, QueryChange
 
 _SIDE = 56

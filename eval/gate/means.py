@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from . import statistics
+from .. import statistics
 from .baseline import Accepted, Policy
 from .quality import MetricCheck, differences
 from .snapshot import Snapshot

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...rerankers.errors import InputError
+from ..board.pivot import pivot
 from ..published import PublishedTable, check_means, load_published
 from ..results import Cell
-from ..tables import group_sizes
-from ..tables.pivot import pivot
 from . import cost, trace
 from .evidence import Evidence
 from .graphs import graphs
@@ -39,7 +38,7 @@ def render(
     Raises InputError when there are no cells, none has the metric, or for an unknown published name.
     """
     table = _published(published, metric)
-    evidence = Evidence(pivot(cells, metric, group_sizes=group_sizes(cells)))
+    evidence = Evidence(pivot(cells, metric))
     finder = Finder(evidence, load)
     worst = finder.find()
     context = {

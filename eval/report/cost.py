@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..pareto import label
+from ..board.frontier import label
+from ..board.pivot import Board, Variant
 from ..results import FIRST_STAGE, Cell, Manifest
-from ..tables import units
-from ..tables.pivot import Board, Variant
+from ..text import units
 
 NOT_MEASURED = "not measured"
 HEADS = (

@@ -2,7 +2,7 @@
 
 A mean of rows gives every row one weight, so each query weighs 1 / (rows x members of its group x queries of its
 dataset). Intervals are percentiles of a bootstrap that draws queries within datasets; two variants with the same
-queries share the draws. Tests flip the signs of weighted differences (`gate.statistics`), Holm-corrected by row.
+queries share the draws. Tests flip the signs of weighted differences (`eval.statistics`), Holm-corrected by row.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from ...rerankers.errors import InputError
-from ..gate.statistics import holm, randomisation_test
-from ..pareto import MEAN
+from ..board.figures import Figure
+from ..board.frontier import MEAN
+from ..board.pivot import Board, Variant
 from ..results import FIRST_STAGE, Cell
-from ..tables.figures import Figure
-from ..tables.pivot import Board, Variant
+from ..statistics import holm, randomisation_test
 
 DRAWS = 1_999
 RESAMPLES = 1_999  # at least; more where a row has so many variants that the correction could not be passed

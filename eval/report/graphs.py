@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..pareto import MEAN, Point, label, names, points
+from ..board.figures import Figure
+from ..board.frontier import MEAN, Point, label, names, points
+from ..board.pivot import Variant
 from ..results import FIRST_STAGE, Cell
-from ..tables import units
-from ..tables.figures import Figure
-from ..tables.pivot import Variant
+from ..text import units
 from .charts import COLOURS, SHAPES, Dot, Level, Plot, plot
 from .cost import NOT_MEASURED, seconds_per_query
 from .evidence import Evidence, Interval

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..pareto import label
+from ..board.frontier import label
 from ..tables.layout import best_of
 from .evidence import Evidence
 

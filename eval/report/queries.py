@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...rerankers.errors import InputError
+from ..board.frontier import label
+from ..board.pivot import Board, Variant
 from ..data import Dataset
 from ..metrics import rank
-from ..pareto import label
 from ..results import FIRST_STAGE, Cell
-from ..tables.pivot import Board, Variant
 from .cost import cells_of
 from .evidence import Evidence
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..pareto import MEAN, label
+from ..board.frontier import MEAN, label
+from ..board.pivot import Board, Variant
 from ..results import FIRST_STAGE
-from ..tables import units
-from ..tables.pivot import Board, Variant
+from ..text import units
 from .evidence import DRAWS, RESAMPLES, Evidence, Interval, Test
 
 _FEW = 50  # queries; fewer leave intervals too wide for a choice

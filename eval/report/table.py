@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..pareto import MEAN, label
+from ..board.figures import Figure
+from ..board.frontier import MEAN, label
+from ..board.pivot import Variant
 from ..published import PublishedTable, compare
 from ..results import Cell
-from ..tables import units
-from ..tables.figures import Figure
 from ..tables.layout import best_of
-from ..tables.pivot import Variant
+from ..text import units
 from .evidence import Evidence, Test
 
 

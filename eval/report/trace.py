@@ -6,12 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..board.figures import reason
+from ..board.frontier import label
+from ..board.pivot import Board
 from ..gate.snapshot import flatten
-from ..pareto import label
 from ..published import PublishedTable
 from ..results import Cell
-from ..tables.figures import reason
-from ..tables.pivot import Board
 
 _LONGEST = 300  # characters of a value; a longer one (a prompt, a configuration) is cut
 _PROVENANCE = (

@@ -1,1 +1,1 @@
-"""Experiments: validated, planned, run, stored."""
+"""Runs experiments: scores, stores, makes cells."""

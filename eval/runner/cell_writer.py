@@ -14,8 +14,8 @@ import pandas as pd
 from .. import metrics
 from ..files import write_whole
 from ..first_stage import run_writer
-from ..gate.statistics import bootstrap_interval
 from ..results import PER_QUERY_COLUMNS, Cell, Cost, Counts, Flops, Manifest, Tokens, cell_path
+from ..statistics import bootstrap_interval
 from .cells import UNFINISHED, Inputs, Target
 from .identity import digest
 

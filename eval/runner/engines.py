@@ -9,10 +9,10 @@ from ...rerankers.api import Reranker
 from ...rerankers.options import LoadOptions, TextOptions
 from ...rerankers.settings import Setting
 from ..data import Dataset
+from ..experiment.schema import EngineOptions
 from ..first_stage import LastEncoder
 from ..first_stage.dense import MakeEncoder
 from .engine import Engine, LocalEngine
-from .experiment import EngineOptions
 
 Loader = Callable[[str, LoadOptions], Reranker]
 
@@ -27,7 +27,7 @@ def engines(options: EngineOptions, load: Loader, open_dataset: Callable[[str], 
     if options.name == "local":
         yield lambda model, load_options, texts, settings: LocalEngine(load, model, load_options, texts, settings)
         return
-    from .ray_engine import RayEngine, cluster
+    from .on_ray.engine import RayEngine, cluster
 
     with cluster(options) as shape:
         yield lambda model, load_options, texts, settings: RayEngine(
@@ -41,7 +41,7 @@ def encoders(options: EngineOptions) -> Iterator[MakeEncoder]:
     if options.name == "local":
         yield LastEncoder()
         return
-    from .ray_encoder import ray_encoders
+    from .on_ray.encoder import ray_encoders
 
     with ray_encoders(options) as make:
         yield make

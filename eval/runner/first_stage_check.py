@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from ...rerankers.errors import InputError
 from ..data import list_datasets
+from ..experiment.schema import Experiment
 from ..published import load_published
 from ..results import FIRST_STAGE, Cell
-from .experiment import Experiment
 
 log = logging.getLogger("rerankbench")
 

@@ -14,13 +14,13 @@ import pandas as pd
 
 from ...rerankers.errors import ScoreError
 from ...rerankers.settings import Setting
+from ..experiment.schema import Experiment, RerankerEntry
 from ..results import SCHEMA_VERSION, Cell
 from .cell_writer import CellWriter, Measured
 from .cells import Inputs, Target, data_provenance
 from .cost import PassCost, Tally, block_cost
 from .engine import Engine, Job, Task
 from .engines import MakeEngine
-from .experiment import Experiment, RerankerEntry
 from .progress import Progress
 from .provenance import now, threads
 from .store import Block, Group, plan_blocks, plan_groups

@@ -16,6 +16,7 @@ import pyarrow as pa
 from ...rerankers.errors import InputError, ScoreError
 from ...rerankers.registry import load as load_from_registry
 from ..data import load_dataset
+from ..experiment.schema import Experiment
 from ..first_stage import imported_candidates, retrieve
 from ..first_stage.dense import MakeEncoder
 from ..results import FIRST_STAGE, SCHEMA_VERSION, Cell
@@ -23,7 +24,6 @@ from .cell_writer import CellWriter, Measured
 from .cells import Inputs, Target, data_provenance, remove_stale
 from .engine import BlocksFailed
 from .engines import Loader, encoders, engines
-from .experiment import Experiment
 from .first_stage_check import check_first_stage
 from .model_run import ModelRun
 from .provenance import environment, now

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from ...rerankers.errors import InputError
-from ..data import list_datasets
+from ..board.frontier import frontier
+from ..board.pivot import pivot
 from ..published import PublishedTable, load_published
 from ..results import Cell
 from . import as_csv, as_html, as_json, as_latex, as_markdown, as_text
 from .layout import layout as lay_out
-from .pivot import pivot
 
 Format = Literal["text", "md", "csv", "latex", "html", "json"]
 Layout = Literal["auto", "beir", "miracl"]
@@ -48,14 +47,12 @@ def render(
         if value not in known:
             raise InputError(f"{name} '{value}' is unknown; known: {', '.join(known)}")
     table = _published(published, metric)
-    board = pivot(cells, metric, group_sizes=group_sizes(cells), published=table)
+    board = pivot(cells, metric, published=table)
     if format == "json":
         return as_json.write(cells, metric, table)
     if format == "csv":
         return as_csv.write(board, table)
     transposed = layout == "miracl" or (layout == "auto" and all(row.name.startswith("miracl/") for row in board.rows))
-    from ..pareto import frontier  # which reads boards itself
-
     front = frontier(board) if costs else None
     grid = lay_out(board, transposed=transposed, published=table, frontier=front, all_rows=all_rows)
     return _GRID_WRITERS[format](grid)
@@ -68,10 +65,3 @@ def _published(name: str | None, metric: str) -> PublishedTable | None:
     if table.metric != metric:
         raise InputError(f"published table '{name}' has {table.metric}, not {metric}; use --metric {table.metric}")
     return table
-
-
-def group_sizes(cells: Sequence[Cell]) -> Mapping[str, int]:
-    """Members that each macro group should have; asked only when a cell is in one."""
-    if not any(cell.manifest.group for cell in cells):
-        return {}
-    return Counter(info.policy.group for info in list_datasets() if info.policy.group)

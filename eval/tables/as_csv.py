@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import io
 
+from ..board.figures import Figure
+from ..board.pivot import Board, Variant
 from ..published import PublishedTable, compare
-from .figures import Figure
-from .pivot import Board, Variant
 
 COLUMNS = (
     "level",  # cell, group or mean

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .aligned import pad, terminal_width, width
+from ..text.aligned import pad, terminal_width, width
 from .layout import Entry, Grid
 
 _GAP = "  "

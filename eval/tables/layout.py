@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ..board.figures import Figure
+from ..board.pivot import Board, Variant
 from ..published import PublishedTable, compare
 from ..published.table import MEAN
-from . import units
-from .figures import Figure
-from .pivot import Board, Variant
+from ..text import units
 
 _MARKS = "*†‡§¶"
 _NONE = "–"

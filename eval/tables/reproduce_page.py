@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import sys
 
+from ..experiment.file import list_experiments, load_experiment
+from ..experiment.schema import Experiment
+from ..plan.plan import Plan, hours, make_plan
 from ..published import PublishedTable, load_published
-from ..runner.experiment import Experiment
-from ..runner.experiment_file import list_experiments, load_experiment
-from ..runner.plan import Plan, hours, make_plan
-from . import as_markdown, units
+from ..text import units
+from . import as_markdown
 from .as_published import grid_of
 
 _TFLOPS = 400  # sustained: about 40 % of an H100's 16-bit peak

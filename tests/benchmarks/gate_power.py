@@ -10,7 +10,7 @@ The decision is the gate's own: drop beyond 0.001, corrected p at most 0.05, zer
 from __future__ import annotations
 
 import numpy as np
-from rerankbench.eval.gate.statistics import paired
+from rerankbench.eval.statistics import paired
 
 SIMULATIONS, RESAMPLES, ALPHA, TOLERANCE = 400, 999, 0.05, 0.001
 CHANGED, DEVIATION = 0.5, 0.2

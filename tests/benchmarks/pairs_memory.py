@@ -27,7 +27,7 @@ CHILD = """
 import json, resource, sys
 from pathlib import Path
 from time import perf_counter
-from rerankbench.eval.runner.experiment_file import load_experiment
+from rerankbench.eval.experiment.file import load_experiment
 from rerankbench.eval.runner.run import run_experiment
 start = perf_counter()
 cells = run_experiment(load_experiment(sys.argv[1], []), Path(sys.argv[2]))

@@ -22,10 +22,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rerankbench.eval.data import load_dataset
+from rerankbench.eval.experiment.schema import EngineOptions
 from rerankbench.eval.first_stage import retrieve
 from rerankbench.eval.runner.cost import block_cost
 from rerankbench.eval.runner.engine import Engine, Job, LocalEngine, Task
-from rerankbench.eval.runner.experiment import EngineOptions
 from rerankbench.eval.runner.store import Group, plan_blocks
 from rerankbench.rerankers import LoadOptions, Setting, TextOptions, load
 
@@ -121,7 +121,7 @@ def ray_round(arguments: list[str], round_: Path) -> tuple[float, float, float]:
 
 
 def with_ray(dataset: str, queries: int, folder: Path, round_: Path) -> None:
-    from rerankbench.eval.runner.ray_engine import RayEngine, cluster
+    from rerankbench.eval.runner.on_ray.engine import RayEngine, cluster
 
     options = EngineOptions(name="ray", workers=WORKERS, gpus_per_worker=0, threads_per_worker=1)
     todo = jobs(dataset, queries, folder)

@@ -20,9 +20,9 @@ import numpy as np
 import pandas as pd
 from rerankbench.configs import CONFIGS
 from rerankbench.eval.data.catalog import entries
-from rerankbench.eval.runner.plan import PROMPT_TOKENS, TOKENS_PER_WORD
+from rerankbench.eval.plan.plan import PROMPT_TOKENS, TOKENS_PER_WORD
 from rerankbench.eval.runner.store import Block, Group
-from rerankbench.eval.runner.virtual_pool import predict
+from rerankbench.eval.schedule.virtual_pool import predict
 from rerankbench.rerankers import Setting, flops, load_spec
 from rerankbench.rerankers.api import Executed, Scored
 from rerankbench.rerankers.models.config import DecoderConfig, read_config

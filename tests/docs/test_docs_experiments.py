@@ -11,8 +11,8 @@ import pytest
 import yaml
 from pydantic import BaseModel
 from rerankbench.eval.data.dataset import Policy
+from rerankbench.eval.experiment.schema import Compression, EngineOptions, Experiment, FirstStage, RerankerEntry
 from rerankbench.eval.results import PER_QUERY_COLUMNS, Manifest
-from rerankbench.eval.runner.experiment import Compression, EngineOptions, Experiment, FirstStage, RerankerEntry
 from rerankbench.rerankers.spec import ModelSpec
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"

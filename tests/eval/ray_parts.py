@@ -11,9 +11,9 @@ from unittest.mock import patch
 
 import numpy as np
 from fake_parts import FakeDataset, FakeReranker, fake_retrieve
+from rerankbench.eval.experiment.file import parse_experiment
 from rerankbench.eval.first_stage.retriever import RetrieverSpec
 from rerankbench.eval.runner import run as runner
-from rerankbench.eval.runner.experiment_file import parse_experiment
 from rerankbench.rerankers.api import Scored
 from rerankbench.rerankers.errors import InputError, ScoreError
 from rerankbench.rerankers.options import LoadOptions

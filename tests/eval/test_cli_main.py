@@ -5,15 +5,15 @@ from __future__ import annotations
 import sys
 
 import pytest
-from rerankbench.eval import inventory
 from rerankbench.eval.cli import main
+from rerankbench.eval.inventory import shipped
 
 
 def test_ctrl_c_says_how_to_go_on(monkeypatch, capsys) -> None:
     def interrupted():
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(inventory, "models", interrupted)
+    monkeypatch.setattr(shipped, "models", interrupted)
     monkeypatch.setattr(sys, "argv", ["rerankbench", "ls", "models"])
     with pytest.raises(SystemExit) as end:
         main()

@@ -4,8 +4,8 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from rerankbench.eval.runner.experiment import Experiment, RerankerEntry
-from rerankbench.eval.runner.experiment_file import list_experiments, load_experiment, parse_experiment
+from rerankbench.eval.experiment.file import list_experiments, load_experiment, parse_experiment
+from rerankbench.eval.experiment.schema import Experiment, RerankerEntry
 from rerankbench.rerankers.errors import InputError
 from rerankbench.rerankers.options import TextOptions
 

@@ -10,11 +10,11 @@ import yaml
 from fake_parts import FakeDataset, FakeReranker, fake_retrieve
 from rerankbench.eval.cli import main
 from rerankbench.eval.data import list_datasets
+from rerankbench.eval.experiment.file import parse_experiment
 from rerankbench.eval.export import _mteb_tasks, export
 from rerankbench.eval.first_stage import read_run
 from rerankbench.eval.results import load_cells
 from rerankbench.eval.runner import run as runner
-from rerankbench.eval.runner.experiment_file import parse_experiment
 from rerankbench.rerankers.errors import InputError
 
 DATASETS = ["beir/scifact", "miracl/sw", "miracl/yo", "own"]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from rerankbench.eval.data import list_datasets
+from rerankbench.eval.experiment.file import parse_experiment
 from rerankbench.eval.published import load_published
 from rerankbench.eval.results import Cell, Counts, Manifest
-from rerankbench.eval.runner.experiment_file import parse_experiment
 from rerankbench.eval.runner.first_stage_check import check_first_stage
 from rerankbench.rerankers.errors import InputError
 

@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 
 from fake_parts import FakeDataset, FakeReranker, fake_retrieve
+from rerankbench.eval.experiment.file import parse_experiment
 from rerankbench.eval.results import load_cells
 from rerankbench.eval.runner import run as runner
-from rerankbench.eval.runner.experiment_file import parse_experiment
 
 KILLS = 20
 

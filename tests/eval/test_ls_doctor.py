@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 import yaml
 from rerankbench.configs import CONFIGS
-from rerankbench.eval import doctor, inventory, reach
 from rerankbench.eval.cli import main
 from rerankbench.eval.data import list_datasets
+from rerankbench.eval.inventory import installation, reach, shipped
 from rerankbench.eval.published import list_published
-from rerankbench.eval.tables.aligned import width
+from rerankbench.eval.text.aligned import width
 from rerankbench.rerankers.spec import ModelSpec, list_models
 from table_cells import make_cell, write_cell
 
@@ -67,11 +67,11 @@ def test_ls_lists_everything(run) -> None:
 
 
 def test_ls_says_what_is_known() -> None:
-    models = {item["name"]: item for item in inventory.models()}
+    models = {item["name"]: item for item in shipped.models()}
     assert models["all-minilm-l6-v2"]["settings"] == "L1 to L6"
     assert models["bge-reranker-v2-m3"]["settings"] == "full"
     assert models["bge-reranker-v2-m3"]["license"] == "apache-2.0"
-    datasets = {item["name"]: item for item in inventory.datasets()}
+    datasets = {item["name"]: item for item in shipped.datasets()}
     assert datasets["beir/cqadupstack/tex"]["group"] == "cqadupstack"
     assert datasets["beir/arguana"]["remove_identical_ids"] is True
 
@@ -90,7 +90,7 @@ def test_settings_of_layerwise_models() -> None:
         "max_position_embeddings": 64,
     }
     spec = ModelSpec("tiny", "lightweight", "nowhere", config=gemma2)
-    assert inventory.settings_of(spec) == "L8 to L42, rN@layers"
+    assert shipped.settings_of(spec) == "L8 to L42, rN@layers"
 
 
 def test_ls_counts_a_shared_archive_once(run) -> None:
@@ -198,16 +198,16 @@ def test_a_model_in_the_hub_cache_is_here(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_problems_and_remarks(tmp_path: Path) -> None:
-    folder = doctor.Folder("models", str(tmp_path), "HF_HOME", True, False, 10**9)
-    lines = doctor.problems({"python": "3", "bm25s": None}, [folder])
+    folder = installation.Folder("models", str(tmp_path), "HF_HOME", True, False, 10**9)
+    lines = installation.problems({"python": "3", "bm25s": None}, [folder])
     assert lines[0] == "package bm25s is not installed"
     assert "set HF_HOME" in lines[1]
-    assert "1.0 GB free" in doctor.remarks([folder])[0]
+    assert "1.0 GB free" in installation.remarks([folder])[0]
 
 
 def test_every_extra_is_described() -> None:
     declared = set(metadata.metadata("rerankbench").get_all("Provides-Extra") or ())
-    assert {extra.name for extra in doctor.extras()} >= declared
+    assert {extra.name for extra in installation.extras()} >= declared
 
 
 def test_table_command(run, tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ import pytest
 from beir_folder import write_beir
 from rerankbench.eval.cli import main
 from rerankbench.eval.data import load_policy
+from rerankbench.eval.experiment.file import load_experiment, parse_experiment
+from rerankbench.eval.plan.plan import hours, make_plan
 from rerankbench.eval.published import load_published
-from rerankbench.eval.runner.experiment_file import load_experiment, parse_experiment
-from rerankbench.eval.runner.plan import hours, make_plan
 from rerankbench.rerankers import Setting, flops, load_spec
 from rerankbench.rerankers.errors import InputError
 from rerankbench.rerankers.models.config import read_config

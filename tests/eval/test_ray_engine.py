@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 from ray_cluster import two_cpus
 from ray_parts import RAY, Loader, MakeLetters, run, score_bytes
+from rerankbench.eval.experiment.file import load_experiment, parse_experiment
 from rerankbench.eval.first_stage.embeddings import EmbeddingStore
 from rerankbench.eval.first_stage.retriever import RetrieverSpec
-from rerankbench.eval.runner import ray_encoder
 from rerankbench.eval.runner import run as runner
-from rerankbench.eval.runner.experiment_file import load_experiment, parse_experiment
+from rerankbench.eval.runner.on_ray import encoder as ray_encoder
 from rerankbench.eval.runner.store import Group
 from rerankbench.rerankers.errors import InputError, ScoreError
 

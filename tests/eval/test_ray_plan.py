@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from rerankbench.eval.cli import main
-from rerankbench.eval.runner.experiment import EngineOptions
-from rerankbench.eval.runner.experiment_file import parse_experiment
-from rerankbench.eval.runner.plan import hours, make_plan
-from rerankbench.eval.runner.spread import spread
-from rerankbench.eval.runner.virtual_pool import predict
+from rerankbench.eval.experiment.file import parse_experiment
+from rerankbench.eval.experiment.schema import EngineOptions
+from rerankbench.eval.plan.plan import hours, make_plan
+from rerankbench.eval.schedule.spread import spread
+from rerankbench.eval.schedule.virtual_pool import predict
 
 MODEL = {"model": "bge-reranker-v2-m3"}
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rerankbench.eval.runner.patience import LEAST, SLOWER, UNKNOWN, Patience
-from rerankbench.eval.runner.schedule import IN_FLIGHT, MAX_LOSSES, Done, Event, Failed, Lost, Refused, Schedule
-from rerankbench.eval.runner.virtual_pool import VirtualPool, predict
+from rerankbench.eval.schedule.patience import LEAST, SLOWER, UNKNOWN, Patience
+from rerankbench.eval.schedule.schedule import IN_FLIGHT, MAX_LOSSES, Done, Event, Failed, Lost, Refused, Schedule
+from rerankbench.eval.schedule.virtual_pool import VirtualPool, predict
 from rerankbench.rerankers.errors import InputError, ScoreError
 
 Script = Callable[[int, int], str]  # (worker, block) -> done, die, hang or fail

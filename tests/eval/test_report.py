@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from report_cells import dataset, write, write_first_stage
 from report_page import HOSTILE, Page, hostile_dataset
+from rerankbench.eval.board.frontier import MEAN
+from rerankbench.eval.board.pivot import Variant, pivot
 from rerankbench.eval.cli import main
-from rerankbench.eval.pareto import MEAN
 from rerankbench.eval.report import render
 from rerankbench.eval.report.charts import Dot, Level, plot
 from rerankbench.eval.report.evidence import Evidence
@@ -23,12 +24,11 @@ from rerankbench.eval.report.page import embedded
 from rerankbench.eval.report.queries import Finder
 from rerankbench.eval.report.summary import summarise
 from rerankbench.eval.results import Cell
-from rerankbench.eval.tables.pivot import Variant, pivot
 from rerankbench.rerankers.errors import InputError
 
 
 def evidence(cells: list[Cell]) -> Evidence:
-    return Evidence(pivot(cells, "nDCG@10", group_sizes={}))
+    return Evidence(pivot(cells, "nDCG@10"))
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from rerankbench.eval.data import list_datasets
 from rerankbench.eval.results import Cell
 from rerankbench.eval.tables import FORMATS, Format, render
-from rerankbench.eval.tables.aligned import width
+from rerankbench.eval.text.aligned import width
 from rerankbench.rerankers.errors import InputError
 from table_cells import make_cell
 

@@ -18,9 +18,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rerankbench.eval.experiment.file import load_experiment
 from rerankbench.eval.published import load_published
 from rerankbench.eval.results import Cell, load_cells
-from rerankbench.eval.runner.experiment_file import load_experiment
 from rerankbench.eval.runner.run import run_experiment
 from rerankbench.eval.tables import render
 from rerankbench.rerankers.errors import InputError

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rerankbench.eval.gate.statistics import bootstrap_interval, holm, paired, randomisation_test
+from rerankbench.eval.statistics import bootstrap_interval, holm, paired, randomisation_test
 from scipy import stats
 
 

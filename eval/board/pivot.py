@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...rerankers.errors import InputError
 from ...rerankers.settings import Setting
+from ..data import list_datasets
 from ..published import PublishedTable
 from ..results import FIRST_STAGE, Cell
 from .figures import NOT_RUN, Figure, figure, macro
@@ -48,12 +50,10 @@ class Board:
         return macro([self.figure(row.name, variant) for row in self.rows])
 
 
-def pivot(
-    cells: Sequence[Cell], metric: str, *, group_sizes: Mapping[str, int], published: PublishedTable | None = None
-) -> Board:
+def pivot(cells: Sequence[Cell], metric: str, *, published: PublishedTable | None = None) -> Board:
     """Arrange cells. The published table, if any, adds the rows and variants that were not run.
 
-    `group_sizes` says how many members a macro group has, so that an incomplete one can be marked as partial.
+    A macro group with fewer members than the catalogue gives it is marked as partial.
     Raises InputError when there are no cells or none has the metric.
     """
     if not cells:
@@ -64,12 +64,13 @@ def pivot(
     by_key = _by_variant(sorted(cells, key=lambda cell: metric not in cell.manifest.metrics))
     variants = _variants([variant for _, variant in by_key], published)
     rows = _rows(cells, published)
+    sizes = _group_sizes(cells)
     figures = {(dataset, variant): figure(cell, metric) for (dataset, variant), cell in by_key.items()}
     for row in rows:
         if row.members:
             for variant in variants:
                 group = macro([figures.get((member, variant), NOT_RUN) for member in row.members])
-                figures[row.name, variant] = _marked(group, group_sizes.get(row.name, len(row.members)))
+                figures[row.name, variant] = _marked(group, sizes.get(row.name, len(row.members)))
     return Board(metric, rows, variants, figures)
 
 
@@ -136,3 +137,10 @@ def _rows(cells: Sequence[Cell], published: PublishedTable | None) -> tuple[Row,
         if group and dataset not in members:
             members.append(dataset)
     return tuple(Row(name, tuple(members)) for name, members in groups.items())
+
+
+def _group_sizes(cells: Sequence[Cell]) -> Mapping[str, int]:
+    """Members that each macro group should have; asked only when a cell is in one."""
+    if not any(cell.manifest.group for cell in cells):
+        return {}
+    return Counter(info.policy.group for info in list_datasets() if info.policy.group)

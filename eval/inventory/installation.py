@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from ..configs import CONFIGS, read
+from ...configs import CONFIGS, read
 
 _CPU_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16")
 _LOW_SPACE = 20e9  # bytes; the weights of the largest model come near
@@ -105,7 +105,7 @@ def _read(path: str) -> str:
 
 def folders() -> list[Folder]:
     """Where models, datasets, indices and results are kept."""
-    from .data.load import cache_folder
+    from ..data.load import cache_folder
 
     home = Path.home()
     cache = os.environ.get("XDG_CACHE_HOME")

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from ..rerankers.spec import ModelSpec, list_models, load_spec
-from .tables.units import size
+from ...rerankers.spec import ModelSpec, list_models, load_spec
+from ..text.units import size
 
 State = Literal["here", "needs download", "needs installation", "unreachable", "not asked"]
 
@@ -51,7 +51,7 @@ def offline() -> bool:
 
 def hosts(*, ask: bool) -> list[Host]:
     """The hub and the first mirror of the BEIR archives, asked at the same time, within a few seconds."""
-    from .data.catalog import entries
+    from ..data.catalog import entries
 
     hub = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
     mirror = next((urlsplit(e.mirrors[0]) for e in entries().values() if e.mirrors), None)
@@ -117,8 +117,8 @@ def datasets(hub: Host, beir: Host) -> list[Item]:
     """Every dataset that has a name; `detail` is where it is or would come from."""
     import ir_datasets
 
-    from .data.catalog import builtin_folders, entries
-    from .data.load import cache_folder
+    from ..data.catalog import builtin_folders, entries
+    from ..data.load import cache_folder
 
     found = [Item(name, "here", "built in") for name in builtin_folders()]
     for entry in entries().values():

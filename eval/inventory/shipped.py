@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from ..configs import CONFIGS, read
-from ..rerankers.models.config import DecoderConfig, read_config
-from ..rerankers.spec import ModelSpec, list_models, load_spec
+from ...configs import CONFIGS, read
+from ...rerankers.models.config import DecoderConfig, read_config
+from ...rerankers.spec import ModelSpec, list_models, load_spec
 
 
 def models() -> list[dict[str, Any]]:
@@ -35,14 +35,14 @@ def settings_of(spec: ModelSpec) -> str:
 
 def datasets() -> list[dict[str, Any]]:
     """Datasets by name, with their published sizes."""
-    from .data import list_datasets
+    from ..data import list_datasets
 
     return [{"name": info.name, **asdict(info.policy)} for info in list_datasets()]
 
 
 def experiments() -> list[dict[str, Any]]:
     """Experiments by name, with how many datasets and variants they have."""
-    from .runner.experiment_file import list_experiments, load_experiment
+    from ..experiment.file import list_experiments, load_experiment
 
     found = []
     for name in list_experiments():
@@ -61,7 +61,7 @@ def experiments() -> list[dict[str, Any]]:
 
 def published() -> list[dict[str, Any]]:
     """Published tables by name, with their sources."""
-    from .published import list_published, load_published
+    from ..published import list_published, load_published
 
     tables = map(load_published, list_published())
     return [

@@ -9,7 +9,7 @@ from typing import Any
 from ...configs import find, names, parse, read
 from ...rerankers.errors import InputError
 from ..validate import validated
-from .experiment import Experiment
+from .schema import Experiment
 
 
 def list_experiments() -> list[str]:

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from ...rerankers.errors import InputError, ScoreError
-from .schedule import Done, Event, Failed, Lost, Ready, Refused
+from ....rerankers.errors import InputError, ScoreError
+from ...schedule.schedule import Done, Event, Failed, Lost, Ready, Refused
 
 _DETAIL = re.compile(r"Worker exit type: (?P<kind>\w+) Worker exit detail: (?P<detail>.*?)(?: Some common causes|$)")
 _LONGEST = 300  # characters of a cause

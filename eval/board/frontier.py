@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from .results import FIRST_STAGE, Cell
-from .tables import group_sizes, units
-from .tables.aligned import listing
-from .tables.figures import Figure
-from .tables.pivot import Board, Variant, pivot
+from ..results import FIRST_STAGE, Cell
+from ..text import units
+from ..text.aligned import listing
+from .figures import Figure
+from .pivot import Board, Variant, pivot
 
 MEAN = "mean"
 PETA = 1e15
@@ -55,7 +55,7 @@ def points(cells: Sequence[Cell], metric: str = "nDCG@10") -> list[Point]:
 
     Raises InputError when there are no cells or none has the metric.
     """
-    board = pivot(cells, metric, group_sizes=group_sizes(cells))
+    board = pivot(cells, metric)
     return [point for name in names(board) for point in _row(board, name)]
 
 
@@ -72,7 +72,7 @@ def names(board: Board) -> list[str]:
 
 def first_stages(cells: Sequence[Cell], metric: str, dataset: str) -> dict[str, float]:
     """Score x 100 of each first stage: what reranking starts from, at no cost counted here."""
-    board = pivot(cells, metric, group_sizes=group_sizes(cells))
+    board = pivot(cells, metric)
     scores = {v.model: _figure(board, dataset, v).score for v in board.variants if v.setting == FIRST_STAGE}
     return {model: score for model, score in scores.items() if score is not None}
 

@@ -12,18 +12,18 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from ...rerankers.api import Reranker, Scored
-from ...rerankers.errors import InputError
-from ...rerankers.options import LoadOptions, TextOptions
-from ...rerankers.settings import Setting
-from ..data import load_dataset
-from ..data.catalog import builtin_folders, entries
-from .engine import BlocksFailed, Face, Job
+from ....rerankers.api import Reranker, Scored
+from ....rerankers.errors import InputError
+from ....rerankers.options import LoadOptions, TextOptions
+from ....rerankers.settings import Setting
+from ...data import load_dataset
+from ...data.catalog import builtin_folders, entries
+from ...experiment.schema import EngineOptions
+from ...schedule.patience import Patience
+from ...schedule.schedule import Schedule
+from ..engine import BlocksFailed, Face, Job
 from .estimate import job_costs
-from .experiment import EngineOptions
-from .patience import Patience
-from .ray_worker import Answer, Introduction, OpenDataset, Order, Recipe, Worker
-from .schedule import Schedule
+from .worker import Answer, Introduction, OpenDataset, Order, Recipe, Worker
 
 log = logging.getLogger("rerankbench")
 
@@ -134,7 +134,7 @@ class RayEngine:
         open_dataset: OpenDataset = load_dataset,
     ) -> None:
         """Starts the workers and waits for the first; raises its error when none can load the model."""
-        from .ray_pool import RayPool
+        from .pool import RayPool
 
         if not shape.gpus and load_options.device == "auto":
             load_options = replace(load_options, device="cpu")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .plan import Plan, hours
+from ..plan.plan import Plan, hours
 from .virtual_pool import predict
 
 

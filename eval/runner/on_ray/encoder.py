@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...rerankers.errors import ScoreError
-from ..first_stage.embeddings import BLOCK
-from ..first_stage.encode import Encoder, SentenceEncoder
-from ..first_stage.retriever import RetrieverSpec
-from .experiment import EngineOptions
-from .patience import Patience
-from .ray_engine import Shape, cluster, worker_environment
-from .schedule import Schedule
+from ....rerankers.errors import ScoreError
+from ...experiment.schema import EngineOptions
+from ...first_stage.embeddings import BLOCK
+from ...first_stage.encode import Encoder, SentenceEncoder
+from ...first_stage.retriever import RetrieverSpec
+from ...schedule.patience import Patience
+from ...schedule.schedule import Schedule
+from .engine import Shape, cluster, worker_environment
 
 MakeEncoder = Callable[[RetrieverSpec, str], Encoder]
 
@@ -80,7 +80,7 @@ class RayEncoder:
         self, options: EngineOptions, shape: Shape, make: MakeEncoder, spec: RetrieverSpec, device: str
     ) -> None:
         """Starts the workers and waits for the first; raises its error when none can load the model."""
-        from .ray_pool import RayPool
+        from .pool import RayPool
 
         self.workers, self._name = shape.workers, spec.name
         recipe = EncoderRecipe(make, spec, device, worker_environment(shape))

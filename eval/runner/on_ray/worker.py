@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from ...rerankers.api import Group, Reranker, Scored
-from ...rerankers.errors import InputError, ScoreError
-from ...rerankers.options import LoadOptions, TextOptions
-from ...rerankers.settings import Setting
-from ..data import Dataset
-from .engine import Face
-from .peak import device_name, peak_memory, peak_tflops
+from ....rerankers.api import Group, Reranker, Scored
+from ....rerankers.errors import InputError, ScoreError
+from ....rerankers.options import LoadOptions, TextOptions
+from ....rerankers.settings import Setting
+from ...data import Dataset
+from ..engine import Face
+from ..peak import device_name, peak_memory, peak_tflops
 
 OpenDataset = Callable[[str], Dataset]
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...rerankers import flops
-from ...rerankers.models.config import DecoderConfig
-from .engine import Face, Job, Task
-from .plan import PROMPT_TOKENS, TOKENS_PER_WORD, WITHOUT_BLANKS
+from ....rerankers import flops
+from ....rerankers.models.config import DecoderConfig
+from ...plan.plan import PROMPT_TOKENS, TOKENS_PER_WORD, WITHOUT_BLANKS
+from ..engine import Face, Job, Task
 
 _SAMPLE = 100  # passages per dataset whose words are counted
 

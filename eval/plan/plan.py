@@ -15,8 +15,8 @@ from ...rerankers.settings import Setting
 from ...rerankers.spec import ModelSpec
 from ..data import load_dataset, load_policy
 from ..data.catalog import entries
+from ..experiment.schema import Experiment, RerankerEntry
 from ..first_stage.retriever import BM25, RetrieverSpec, load_retriever
-from .experiment import Experiment, RerankerEntry
 
 # all-MiniLM-L6-v2's WordPiece makes 1.30 tokens of a word in XQuAD's English paragraphs (SciFact's abstracts: 1.56)
 TOKENS_PER_WORD = 1.3

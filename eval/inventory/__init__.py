@@ -1,0 +1,1 @@
+"""What there is to work with: what the package ships, what can be fetched, what is installed."""

@@ -1,0 +1,1 @@
+"""Workers on many GPUs and machines, held by Ray."""

@@ -1,0 +1,1 @@
+"""What every printed text needs: columns that line up, and numbers with units."""
