@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError
+from .files import one_line, read_json
+from .weight_files import weight_files
 
 PACKAGE = "package:"
 _SMALL_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
@@ -80,39 +81,6 @@ class Resolved:
         if self.revision is not None:
             return {"source": self.source, "revision": self.revision}
         return {"weights": self.fingerprint}
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file. Raises InputError when it is absent or not one."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as err:
-        raise InputError(f"{path}: not found; a model folder needs it") from err
-    except (OSError, ValueError) as err:
-        raise InputError(f"{path}: cannot be read as JSON: {err}") from err
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: expected a JSON object, found {type(content).__name__}")
-    return content
-
-
-def weight_files(folder: Path) -> list[Path]:
-    """The weight files in use: `model*.safetensors` if there are any, else `pytorch_model*.bin`, sorted.
-
-    An index file decides where there is one. Raises InputError when there are none, or one it names is absent.
-    """
-    for single, shards in (("model.safetensors", "model*.safetensors"), ("pytorch_model.bin", "pytorch_model*.bin")):
-        index = folder / f"{single}.index.json"
-        if (folder / single).is_file():
-            return [folder / single]
-        if index.is_file():
-            names = sorted(set(read_json(index).get("weight_map", {}).values()))
-            absent = [name for name in names if not (folder / name).is_file()]
-            if absent or not names:
-                raise InputError(f"{index}: names {absent[0] if absent else 'no file'}, which is not in the folder")
-            return [folder / name for name in names]
-        if found := sorted(folder.glob(shards)):
-            return found
-    raise InputError(f"{folder}: no weights; expected model.safetensors, its index and shards, or pytorch_model.bin")
 
 
 def resolve(source: str, revision: str | None = None, cache_dir: str | None = None) -> Resolved:
@@ -200,6 +168,4 @@ def _download(repo: str, revision: str | None, cache_dir: str | None) -> Path:
             "(HF_HOME says where to), or give a local folder"
         ) from err
     except (HfHubHTTPError, OSError) as err:
-        raise InputError(
-            f"{at}: download failed: {str(err).splitlines()[0] if str(err) else type(err).__name__}"
-        ) from err
+        raise InputError(f"{at}: download failed: {one_line(err)}") from err

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from .hub import read_json
+from .files import read_json
 from .models.config import DecoderConfig, read_config
 from .models.decoder import decoder_shapes
 from .models.encoder import Encoder

@@ -13,7 +13,8 @@ from typing import Any
 
 from .api import Reranker
 from .errors import InputError, suggest
-from .hub import read_json, resolve
+from .files import read_json
+from .hub import resolve
 from .models.config import model_type
 from .options import LoadOptions
 from .spec import ModelSpec, list_models, load_spec

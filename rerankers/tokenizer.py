@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError
-from .hub import read_json
+from .files import read_json
 
 _CHUNK = 1024  # texts encoded at a time
 

@@ -107,7 +107,7 @@ def count(
 def _shape(model: str) -> tuple[str, Any]:
 
     from ...rerankers.errors import InputError
-    from ...rerankers.hub import read_json
+    from ...rerankers.files import read_json
     from ...rerankers.models.config import read_config
     from ...rerankers.registry import find_spec
 

@@ -19,7 +19,8 @@ from ..batching import run_batches
 from ..checks import check_finite
 from ..device import dtype_name, resolve_device, resolve_dtype
 from ..errors import InputError
-from ..hub import Resolved, read_json
+from ..files import read_json
+from ..hub import Resolved
 from ..kept import KeptVectors
 from ..models.config import EncoderConfig, read_config
 from ..models.encoder import Encoder

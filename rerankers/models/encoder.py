@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import InputError
-from ..weights import load_into, tensor_names
+from ..weights import Checkpoint
 from .config import EncoderConfig
 from .packed import AttentionKind, Packed, attend
 from .packing import pack
@@ -95,7 +95,6 @@ class Encoder:
     @classmethod
     def load(cls, folder: Path, config: EncoderConfig, dtype: torch.dtype, device: torch.device) -> Encoder:
         """The encoder of a checkpoint. Raises InputError that names missing, extra or misshapen tensors."""
-        encoder = cls(config, dtype, device)
 
         def rename(stored: str) -> str:
             name = _PREFIX.sub("", stored)
@@ -106,8 +105,12 @@ class Encoder:
         def ignore(stored: str) -> bool:
             return bool(_UNUSED.match(stored)) or (config.head != "bert" and bool(_POOLER.match(stored)))
 
-        fused = any(".mixer.Wqkv." in name for name in tensor_names(folder))
-        load_into(folder, encoder.named_tensors(fused), rename, ignore)
+        checkpoint = Checkpoint(folder)
+        fused = any(".mixer.Wqkv." in stored.name for stored in checkpoint.stored)
+        shapes = cls(config, dtype, torch.device("meta")).named_tensors(fused)
+        checkpoint.match({name: tuple(tensor.shape) for name, tensor in shapes.items()}, rename, ignore)
+        encoder = cls(config, dtype, device)  # takes memory, now that the shapes are known to fit
+        checkpoint.fill(encoder.named_tensors(fused))
         return encoder
 
     @classmethod

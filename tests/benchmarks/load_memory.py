@@ -41,17 +41,20 @@ def write(folder: Path, shards: int) -> int:
     encoder = Encoder.random(read_config(CONFIG), torch.bfloat16, torch.device("cpu"))
     state = {f"roberta.{name}" if "classifier" not in name else name: t for name, t in encoder.named_tensors().items()}
     state = {name: tensor.bfloat16().clone() for name, tensor in state.items()}
-    names = sorted(state)
+    names, where = sorted(state), {}
     for part in range(shards):
         file = "model.safetensors" if shards == 1 else f"model-{part + 1:05d}-of-{shards:05d}.safetensors"
+        where |= dict.fromkeys(names[part::shards], file)
         save_file({name: state[name] for name in names[part::shards]}, folder / file)
+    if shards > 1:
+        (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": where}))
     return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
 
 
 def measure(folder: Path, dtype: str) -> dict[str, float]:
     """Load in this process; returns resident bytes before, at the peak and after."""
     import torch
-    from rerankbench.rerankers.hub import read_json
+    from rerankbench.rerankers.files import read_json
     from rerankbench.rerankers.models.config import read_config
     from rerankbench.rerankers.models.encoder import Encoder
 

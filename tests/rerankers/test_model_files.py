@@ -16,7 +16,7 @@ from rerankbench.rerankers.hub import resolve
 from rerankbench.rerankers.models.config import read_config
 from rerankbench.rerankers.models.encoder import Encoder
 from rerankbench.rerankers.registry import FAMILIES, find_spec, guess_family
-from rerankbench.rerankers.weights import load_into, load_weights
+from rerankbench.rerankers.weights import Checkpoint, load_weights
 
 EXACT = LoadOptions("cpu", "float32")
 GROUPS = [Group("the river", ["quiet lamp", "green paper, green window"])]
@@ -153,7 +153,8 @@ def test_weights_are_converted_on_the_way(tmp_path):
     assert torch.equal(found["a"], values.bfloat16())
     assert torch.equal(found["b"], values.half().bfloat16())
     both = torch.empty(600, 7)
-    load_into(tmp_path, {"x.a": both[:300], "x.b": both[300:]}, rename="x.{}".format)
+    targets = {"x.a": both[:300], "x.b": both[300:]}
+    Checkpoint(tmp_path).match(dict.fromkeys(targets, (300, 7)), rename="x.{}".format).fill(targets)
     assert torch.equal(both, torch.cat([values, values.half().float()]))
 
 
