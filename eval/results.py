@@ -16,7 +16,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
@@ -29,19 +29,23 @@ FIRST_STAGE = "first-stage"
 PER_QUERY_COLUMNS = ("query_id", "candidates", "judged", "truncated", "tied", "nan", "tokens", "flops_reference")
 
 
+Count = Annotated[int, Field(ge=0)]
+Amount = Annotated[float, Field(ge=0)]
+
+
 class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Counts(_Record):
     """How much was scored. `missing` judged queries had no candidates and count 0 in every mean."""
 
-    queries: int
-    missing: int = 0
-    pairs: int
-    truncated: int = 0
-    tied: int = 0
-    nan: int = 0
+    queries: Count
+    missing: Count = 0
+    pairs: Count
+    truncated: Count = 0
+    tied: Count = 0
+    nan: Count = 0
 
 
 class Flops(_Record):
@@ -51,10 +55,10 @@ class Flops(_Record):
     `saved_naive` is layers x tokens, the way the card counts.
     """
 
-    reference: int
-    useful: int | None = None
-    executed: int | None = None
-    full: int
+    reference: Count
+    useful: Count | None = None
+    executed: Count | None = None
+    full: Count
     saved: float
     saved_naive: float | None = None
 
@@ -62,11 +66,11 @@ class Flops(_Record):
 class Tokens(_Record):
     """Tokens over all pairs of the cell."""
 
-    query: int
-    passage: int
-    prompt: int = 0
-    padded: int | None = None
-    shared: int | None = None
+    query: Count
+    passage: Count
+    prompt: Count = 0
+    padded: Count | None = None
+    shared: Count | None = None
 
 
 class Cost(_Record):
@@ -75,15 +79,15 @@ class Cost(_Record):
     A pass may serve several variants: `pass_settings` names them, and the figures are the whole pass's.
     """
 
-    load_seconds: float | None = None
-    tokenise_seconds: float | None = None
-    forward_seconds: float | None = None
-    store_seconds: float | None = None
-    pairs_per_second: float | None = None
-    tflops: float | None = None
-    peak_tflops: float | None = None
-    share_of_peak: float | None = None
-    peak_memory_bytes: int | None = None
+    load_seconds: Amount | None = None
+    tokenise_seconds: Amount | None = None
+    forward_seconds: Amount | None = None
+    store_seconds: Amount | None = None
+    pairs_per_second: Amount | None = None
+    tflops: Amount | None = None
+    peak_tflops: Amount | None = None
+    share_of_peak: Amount | None = None
+    peak_memory_bytes: Count | None = None
     pass_settings: tuple[str, ...] = ()
 
 

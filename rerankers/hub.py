@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import re
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 
 from .errors import InputError
 from .files import one_line, read_json
+from .fingerprint import as_published, fingerprint
 from .weight_files import weight_files
 
 PACKAGE = "package:"
@@ -27,8 +27,6 @@ _TOKENIZERS = (
 )
 _COMMIT = re.compile(r"^[0-9a-f]{40}$")
 _HUB_ID = re.compile(r"^[\w.-]+(/[\w.-]+)?$")
-_MIB = 1 << 20
-_HASH_WHOLE = 256 * _MIB
 
 
 @dataclass(frozen=True)
@@ -52,35 +50,24 @@ class Resolved:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of configuration, tokenizer and weights, whatever the folder is called.
-
-        Weight files up to 256 MiB are hashed whole (`sha256:`). Of larger ones, name, size, first and last MiB are
-        (`sha256-ends:`), so that a plan does not have to read 18 GB.
-        """
-        digest, scheme = hashlib.sha256(), "sha256"
-        extra = [self.folder / name for name in ("config.json", "tokenizer_config.json", *_TOKENIZERS)]
-        for path in [*extra, *weight_files(self.folder)]:
-            if not path.is_file():
-                continue
-            size = path.stat().st_size
-            digest.update(f"{path.name}:{size}:".encode())
-            with path.open("rb") as file:
-                if size <= _HASH_WHOLE:
-                    while block := file.read(_MIB):
-                        digest.update(block)
-                else:
-                    scheme = "sha256-ends"
-                    digest.update(file.read(_MIB))
-                    file.seek(-_MIB, 2)
-                    digest.update(file.read(_MIB))
-        return f"{scheme}:{digest.hexdigest()}"
+        """Hash of every file that can change a score, whatever the folder is called; see `fingerprint.fingerprint`."""
+        return fingerprint(self.folder, weight_files(self.folder))
 
     @property
     def identity(self) -> dict[str, str]:
-        """What says which weights these are: hub id and commit, or the fingerprint. No path of this machine."""
-        if self.revision is not None:
-            return {"source": self.source, "revision": self.revision}
+        """What says which weights these are: hub id and commit, or the fingerprint. No path of this machine.
+
+        A commit stands for the files as long as the hub's cache holds them under the hashes that the commit names.
+        """
+        commit = self.revision is not None and _COMMIT.match(self.revision)
+        if commit and as_published(self.folder, weight_files(self.folder)):
+            return {"source": self.source, "revision": str(self.revision)}
         return {"weights": self.fingerprint}
+
+
+def is_local(source: str) -> bool:
+    """A folder or an installed package, so that no hub is asked for it."""
+    return source.startswith(PACKAGE) or Path(source).expanduser().is_dir()
 
 
 def resolve(source: str, revision: str | None = None, cache_dir: str | None = None) -> Resolved:

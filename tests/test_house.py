@@ -23,6 +23,7 @@ RERANKERS_NEED = {"torch", "transformers", "tokenizers", "huggingface_hub", "saf
 PUBLIC = {
     "",
     "api",
+    "cache",
     "errors",
     "flag",
     "flops",

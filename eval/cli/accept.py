@@ -32,9 +32,8 @@ def accept(
     from ...rerankers.errors import InputError
     from ..gate import baseline as baselines
     from ..gate.snapshot import snapshots
+    from ..locks import file_lock
 
-    old = baselines.read(baseline) if baseline.exists() else baselines.Baseline()
-    rules = baselines.edit_policy(old.policy, policy or [])
     tolerances: dict[str, float] = {}
     for text in tolerance or []:
         key, _, value = text.rpartition("=")
@@ -42,17 +41,20 @@ def accept(
             tolerances[key] = float(value)
         except ValueError as err:
             raise InputError(f"--tolerance '{text}': expected DATASET/MODEL/SETTING=NUMBER") from err
-    new = baselines.accept(
-        old,
-        snapshots(run, rules.metrics),
-        reason=reason,
-        today=date.today(),
-        policy=rules,
-        tolerances=tolerances,
-        means_only=means_only,
-        allow_partial=allow_partial,
-        prune=prune,
-    )
-    baselines.write(baseline, new)
+    with file_lock(baseline):
+        old = baselines.read(baseline) if baseline.exists() else baselines.Baseline()
+        rules = baselines.edit_policy(old.policy, policy or [])
+        new = baselines.accept(
+            old,
+            snapshots(run, rules.metrics),
+            reason=reason,
+            today=date.today(),
+            policy=rules,
+            tolerances=tolerances,
+            means_only=means_only,
+            allow_partial=allow_partial,
+            prune=prune,
+        )
+        baselines.write(baseline, new)
     entry = new.history[-1]
     print(f"{baseline}: accepted {len(entry.cells)} cells, removed {len(entry.removed)}; {len(new.cells)} in all")

@@ -21,7 +21,7 @@ def check(
     policy: Annotated[
         list[str] | None, typer.Option(help="KEY=VALUE: judge by this instead of the baseline's policy; repeatable.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the randomisation test and of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the randomisation test and of the bootstrap.")] = 0,
 ) -> None:
     """Compare a run with a baseline. Exit status 0: passed, 1: regression, 2: unusable input.
 

@@ -18,7 +18,7 @@ def compare(
     ] = True,
     metric: Annotated[str, typer.Option(help="Metric of the run's values by query.")] = "nDCG@10",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    seed: Annotated[int, typer.Option(help="Seed of the randomisation test and of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the randomisation test and of the bootstrap.")] = 0,
 ) -> None:
     """Show paired differences B - A by dataset, and both top 10s of the queries that changed most."""
     from ..data import load_dataset

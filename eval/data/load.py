@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from ...rerankers.cache import cache_folder
 from ...rerankers.errors import InputError, suggest
 from .archive import fetch_archive
 from .catalog import Entry, builtin_folders, entries, folder_policy
 from .dataset import Dataset, DatasetInfo, Policy
 from .folder import FolderDataset
 from .irds import IrDataset, SourceError
-
-
-def cache_folder() -> Path:
-    """Where indices and fetched archives are kept: `$RERANKBENCH_CACHE` or `~/.cache/rerankbench`."""
-    return Path(os.environ.get("RERANKBENCH_CACHE") or Path.home() / ".cache" / "rerankbench")
 
 
 def load_dataset(name: str, *, cache: Path | None = None) -> Dataset:

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from ...rerankers.cache import cache_folder
 from ..data import Dataset
-from ..data.load import cache_folder
 from .candidates import Candidates, kept_candidates
 from .embeddings import BLOCK, EmbeddingStore
 from .encode import Encoder, SentenceEncoder, compute_dtype, resolve_device, weights_identity

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...rerankers.errors import InputError
-from ...rerankers.hub import resolve
+from ...rerankers.hub import is_local, resolve
 from .retriever import RetrieverSpec
 
 log = logging.getLogger("rerankbench")
@@ -46,8 +46,8 @@ def resolve_device(device: str) -> str:
 
 
 def weights_identity(spec: RetrieverSpec) -> dict[str, str]:
-    """Which weights: source and commit where the specification pins one, else what is found there."""
-    if spec.revision is not None:
+    """Which weights: hub id and commit where the specification pins one, else what is found there."""
+    if spec.revision is not None and not is_local(spec.source):
         return {"source": spec.source, "revision": spec.revision}
     return resolve(spec.source).identity
 

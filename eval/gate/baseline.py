@@ -9,17 +9,26 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from ...rerankers.errors import InputError, suggest
 from ..files import write_whole
+from ..metrics import parse_metric
 from ..validate import validated
 from .snapshot import Record, Snapshot
 
 BASELINE_VERSION = 1
+_SMALLEST_ALPHA = 1e-4  # the randomisation test has 19,999 resamples: below half of this it could never reject
+_ROUNDED = 2e-6  # how far a mean of rounded values may be from a rounded mean
 
 
-class Policy(Record):
+class Stated(Record):
+    """What a file says: numbers are finite."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+
+class Policy(Stated):
     """When the gate fails; docs/regression-gate.md explains each line.
 
     Tolerances of metrics are absolute (0.001 is a tenth of a point of nDCG), `flops_tolerance` and
@@ -27,26 +36,46 @@ class Policy(Record):
     """
 
     judge: Literal["significance", "exact"] = "significance"
-    alpha: float = Field(default=0.05, gt=0, lt=1)
+    alpha: float = Field(default=0.05, ge=_SMALLEST_ALPHA, lt=1)
     metrics: tuple[str, ...] = Field(default=("nDCG@10",), min_length=1)
-    tolerance: float = Field(default=0.001, ge=0)
-    query_tolerance: float = Field(default=0.001, ge=0)
+    tolerance: float = Field(default=0.001, ge=0, lt=1)
+    query_tolerance: float = Field(default=0.001, ge=0, le=1)
     flops_tolerance: float = Field(default=0.0, ge=0)
     truncation_tolerance: float = Field(default=0.0, ge=0)
     tie_tolerance: float = Field(default=0.001, ge=0)
     speed: Literal["report", "fail"] = "report"
-    speed_tolerance: float = Field(default=0.1, ge=0)
+    speed_tolerance: float = Field(default=0.1, ge=0, lt=1)
+
+    @field_validator("metrics")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(parse_metric(name).name for name in names))
 
 
 class Accepted(Snapshot):
-    """A snapshot in the baseline; `tolerance` overrides the policy's for this cell."""
+    """A snapshot in the baseline; `tolerance` overrides the policy's for this cell.
 
-    tolerance: float | None = None
+    Its means are those of its values by query, and every judged query has one.
+    """
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    tolerance: float | None = Field(default=None, ge=0, lt=1)
     date: str
     reason: str
 
+    @model_validator(mode="after")
+    def _consistent(self) -> Accepted:
+        for name, values in (self.per_query or {}).items():
+            if len(values) != self.counts.queries:
+                raise ValueError(f"{name} has {len(values)} values by query, counts.queries is {self.counts.queries}")
+            mean = sum(values.values()) / max(len(values), 1)
+            if name not in self.metrics or abs(self.metrics[name] - mean) > _ROUNDED:
+                raise ValueError(f"{name} is {self.metrics.get(name)}, its values by query have the mean {mean:.6f}")
+        return self
 
-class Entry(Record):
+
+class Entry(Stated):
     """One call of `accept`: when, why, and the keys of the cells it wrote or took out."""
 
     date: str
@@ -55,7 +84,7 @@ class Entry(Record):
     removed: tuple[str, ...] = ()
 
 
-class Baseline(Record):
+class Baseline(Stated):
     """Cells by `dataset/model/setting`, and the history of accepts, oldest first."""
 
     schema_version: int = BASELINE_VERSION
@@ -63,14 +92,21 @@ class Baseline(Record):
     cells: dict[str, Accepted] = Field(default_factory=dict)
     history: tuple[Entry, ...] = ()
 
+    @model_validator(mode="after")
+    def _keys(self) -> Baseline:
+        for key, cell in self.cells.items():
+            if key != cell.key:
+                raise ValueError(f"cells: '{key}' holds the cell {cell.key}")
+        return self
+
 
 def read(path: Path) -> Baseline:
     """A baseline from its file. Raises InputError naming the file and the key."""
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_unique)
     except FileNotFoundError as err:
         raise InputError(f"{path}: no such baseline; write one with `rerankbench accept`") from err
-    except (OSError, ValueError) as err:
+    except (OSError, ValueError, RecursionError) as err:
         raise InputError(f"{path}: cannot be read: {err}") from err
     version = raw.get("schema_version") if isinstance(raw, dict) else None
     if version != BASELINE_VERSION:
@@ -124,6 +160,8 @@ def accept(
             **fields, tolerance=before.tolerance if before else None, date=today.isoformat(), reason=reason.strip()
         )
     for key, tolerance in tolerances.items():
+        if not 0 <= tolerance < 1:
+            raise InputError(f"--tolerance {key}={tolerance:g}: must be at least 0 and less than 1")
         cells[key] = cells[key].model_copy(update={"tolerance": tolerance})
     entry = Entry(
         date=today.isoformat(),
@@ -145,6 +183,15 @@ def edit_policy(policy: Policy, assignments: Sequence[str]) -> Policy:
             raise InputError(f"--policy: unknown key '{key}'{suggest(key, Policy.model_fields)}")
         changes[key] = tuple(v.strip() for v in value.split(",")) if key == "metrics" else value
     return validated(Policy, {**policy.model_dump(), **changes}, "--policy")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+        raise ValueError(f"key '{twice}' comes twice")
+    return found
 
 
 def _refuse_unfit(snap: Snapshot, allow_partial: bool) -> None:

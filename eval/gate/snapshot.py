@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...rerankers.errors import InputError, suggest
-from ..results import Cell, Counts, Manifest, load_cells
+from ..results import Cell, Count, Counts, Manifest, load_cells
 
 DECIMALS = 6
 _OWN = "rerankbench"
@@ -27,12 +27,14 @@ class Record(BaseModel):
 class Work(Record):
     """Exact reference FLOPs of the cell, and of the same pairs at full depth without compression."""
 
-    reference: int
-    full: int
+    reference: Count
+    full: Count
 
 
 class Speed(Record):
     """Throughput and what it depends on: two speeds compare only when `device` and `versions` are equal."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     pairs_per_second: float | None = None
     share_of_peak: float | None = None

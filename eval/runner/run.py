@@ -19,6 +19,7 @@ from ..data import load_dataset
 from ..experiment.schema import Experiment
 from ..first_stage import imported_candidates, retrieve
 from ..first_stage.dense import MakeEncoder
+from ..locks import folder_lock
 from ..results import FIRST_STAGE, SCHEMA_VERSION, Cell
 from .cell_writer import CellWriter, Measured
 from .cells import Inputs, Target, data_provenance, remove_stale
@@ -27,7 +28,6 @@ from .engines import Loader, encoders, engines
 from .first_stage_check import check_first_stage
 from .model_run import ModelRun
 from .provenance import environment, now
-from .store import locked
 from .subset import first_queries, sampled_queries
 
 log = logging.getLogger("rerankbench")
@@ -52,7 +52,7 @@ def run_experiment(
     every result as partial. `overwrite` drops what is stored. Raises InputError or ScoreError; whatever was stored by
     then is kept and continued by the next call.
     """
-    with locked(out):
+    with folder_lock(out):
         if overwrite:
             for name in ("cells", "scores", "candidates"):
                 shutil.rmtree(out / name, ignore_errors=True)

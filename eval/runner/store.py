@@ -10,9 +10,7 @@ A block counts as stored when its parquet file is there. Nothing that varies bet
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -23,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ...rerankers.api import Scored
-from ...rerankers.errors import InputError, ScoreError
+from ...rerankers.errors import ScoreError
 from ...rerankers.settings import Setting
 from ..files import replacing, write_whole
 from .identity import digest
@@ -183,25 +181,3 @@ def plan_groups(root: Path, base: dict[str, Any], wanted: Sequence[Setting], blo
 
 def _depth(setting: Setting) -> float:
     return float("inf") if setting.cutoff_layer is None else setting.cutoff_layer
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keeps a second run out of a folder. The lock ends with the process, however that ends."""
-    import fcntl
-
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as err:
-            file.seek(0)
-            owner = file.read().strip() or "unknown"
-            raise InputError(
-                f"{folder}: another run writes here (process {owner}); wait for it, or choose another folder with --out"
-            ) from err
-        file.seek(0)
-        file.truncate()
-        file.write(str(os.getpid()))
-        file.flush()
-        yield

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rerankbench.eval.runner.store import Block, Group, locked, plan_blocks, plan_groups
+from rerankbench.eval.locks import folder_lock
+from rerankbench.eval.runner.store import Block, Group, plan_blocks, plan_groups
 from rerankbench.rerankers.api import Executed, Scored
 from rerankbench.rerankers.errors import InputError, ScoreError
 from rerankbench.rerankers.settings import Setting
@@ -130,10 +131,10 @@ def test_half_written_files_are_removed(tmp_path: Path):
 
 def test_second_run_is_kept_out(tmp_path: Path):
     with (
-        locked(tmp_path),
+        folder_lock(tmp_path),
         pytest.raises(InputError, match=f"another run writes here .process {os.getpid()}."),
-        locked(tmp_path),
+        folder_lock(tmp_path),
     ):
         pass
-    with locked(tmp_path):
+    with folder_lock(tmp_path):
         pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -50,7 +51,9 @@ def test_spec_file_leads_to_the_folder(tmp_path):
 def test_hub_id_from_the_cache(tmp_path, monkeypatch):
     commit = "0123456789abcdef0123456789abcdef01234567"
     repository = tmp_path / "models--somebody--tiny"
-    make(repository / "snapshots" / commit, "xlm-roberta")
+    snapshot = repository / "snapshots" / commit
+    make(snapshot, "xlm-roberta")
+    as_blobs(snapshot)
     (repository / "refs").mkdir()
     (repository / "refs" / "main").write_text(commit)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
@@ -68,6 +71,23 @@ def test_hub_id_from_the_cache(tmp_path, monkeypatch):
     assert (identity["source"], identity["revision"]) == ("somebody/tiny", commit)
     with pytest.raises(InputError, match=r"somebody/other.*not in the local cache"):
         resolve("somebody/other")
+
+    # a file of the cache that was edited is not what the commit says
+    blob = (snapshot / "config.json").resolve()
+    blob.write_text(blob.read_text() + " ")
+    assert load("somebody/tiny", EXACT).identity(TextOptions())["weights"].startswith("sha256:")
+
+
+def as_blobs(snapshot: Path) -> None:
+    """As the hub's client keeps a snapshot: links to files named by their SHA-256 (large) or git's SHA-1 (small)."""
+    blobs = snapshot.parents[1] / "blobs"
+    blobs.mkdir()
+    for path in list(snapshot.iterdir()):
+        content = path.read_bytes()
+        git = hashlib.sha1(f"blob {len(content)}\0".encode() + content).hexdigest()
+        blob = blobs / (hashlib.sha256(content).hexdigest() if path.suffix == ".safetensors" else git)
+        path.rename(blob)
+        path.symlink_to(f"../../blobs/{blob.name}")
 
 
 @pytest.mark.parametrize(
