@@ -71,18 +71,20 @@ def pair_tokens(
     found = []
     for group in groups:
         query_ids = queries[sides.query + group.query]
-        first = [*bos, *query_ids[: text.query_max_length]]
+        first = [*bos, *tokenizer.cut(query_ids, text.query_max_length)]
         for passage in group.passages:
             passage_ids = passages[sides.passage + passage]
-            second = separator + passage_ids[: text.max_length]
+            second, kept = separator + tokenizer.cut(passage_ids, text.max_length), len(separator)
             # `only_second` truncation of transformers leaves the pair alone when the second part is too short for it
             surplus = len(first) + len(second) - limit
             if 0 < surplus < len(second):
-                second = second[: len(second) - surplus]
+                second = tokenizer.cut(second, len(second) - surplus)
+                if tokenizer.truncation_side == "left":  # the separator before the passage goes first
+                    kept = max(0, kept - surplus)
             found.append(
                 PairTokens(
                     ids=first + second + tail,
-                    query=len(first) + min(len(separator), len(second)),
+                    query=len(first) + min(kept, len(second)),
                     prompt=len(tail),
                     truncated=len(query_ids) > text.query_max_length or len(second) - len(separator) < len(passage_ids),
                 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -54,3 +56,14 @@ def one_line(err: BaseException | str, most: int = 200) -> str:
     """The message of a foreign error on one line, cut at `most` characters; its type where it has none."""
     text = " ".join(str(err).split()) or type(err).__name__
     return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+@contextmanager
+def refusing(what: str) -> Iterator[None]:
+    """Turn whatever a library raises at a model's files into InputError, `WHAT: its message` on one line."""
+    try:
+        yield
+    except (InputError, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as err:  # a Rust library's panic is no Exception
+        raise InputError(f"{what}: {one_line(err)}") from err

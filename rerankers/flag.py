@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
+
 from .families.cross_encoder import CrossEncoder
 from .families.decoder_family import Pass
 from .families.layerwise import LayerwiseReranker
@@ -23,9 +25,14 @@ from .settings import Setting
 
 
 class FlagReranker(FlagBase):
-    """Cross-encoders: bge-reranker-base, -large, -v2-m3."""
+    """Cross-encoders: bge-reranker-base, -large, -v2-m3. Scores are logits, whatever sentence-transformers saved."""
 
     family = CrossEncoder
+    reranker: CrossEncoder  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def __init__(self, model_name_or_path: str, **options: Any):
+        super().__init__(model_name_or_path, **options)
+        self.reranker.activation = torch.nn.Identity()
 
     def compute_score(
         self,

@@ -12,6 +12,7 @@ from typing import Any
 from .errors import InputError
 from .files import one_line, read_json
 from .fingerprint import as_published, fingerprint
+from .st_folder import MODULES, StFolder, module_folders, read_st_folder, transformer_folder
 from .weight_files import weight_files
 
 PACKAGE = "package:"
@@ -35,13 +36,23 @@ class Resolved:
 
     Attributes:
         source: as it was asked for.
-        folder: holds `config.json`, the weights and the tokenizer.
+        root: the model folder. Everything that is read lies in it.
         revision: commit of the hub repository; None for folders and packages.
     """
 
     source: str
-    folder: Path
+    root: Path
     revision: str | None = None
+
+    @cached_property
+    def folder(self) -> Path:
+        """Holds `config.json`, the weights and the tokenizer: `root`, or a folder of sentence-transformers in it."""
+        return transformer_folder(self.root)
+
+    @cached_property
+    def saved(self) -> StFolder:
+        """What sentence-transformers saved beside them."""
+        return read_st_folder(self.root)
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -51,7 +62,7 @@ class Resolved:
     @cached_property
     def fingerprint(self) -> str:
         """Hash of every file that can change a score, whatever the folder is called; see `fingerprint.fingerprint`."""
-        return fingerprint(self.folder, weight_files(self.folder))
+        return fingerprint(self.root, weight_files(self.folder))
 
     @property
     def identity(self) -> dict[str, str]:
@@ -60,7 +71,7 @@ class Resolved:
         A commit stands for the files as long as the hub's cache holds them under the hashes that the commit names.
         """
         commit = self.revision is not None and _COMMIT.match(self.revision)
-        if commit and as_published(self.folder, weight_files(self.folder)):
+        if commit and as_published(self.root, weight_files(self.folder)):
             return {"source": self.source, "revision": str(self.revision)}
         return {"weights": self.fingerprint}
 
@@ -123,23 +134,20 @@ def _download(repo: str, revision: str | None, cache_dir: str | None) -> Path:
         RevisionNotFoundError,
     )
 
-    def fetch(patterns: list[str]) -> Path:
-        # subfolders hold other formats
+    def fetch(patterns: list[str], ignore: list[str]) -> Path:
         return Path(
             snapshot_download(
-                repo,
-                revision=revision,
-                cache_dir=cache_dir,
-                allow_patterns=patterns,
-                ignore_patterns=_OTHER_FORMATS,
+                repo, revision=revision, cache_dir=cache_dir, allow_patterns=patterns, ignore_patterns=ignore
             )
         )
 
     at = f"hub repository '{repo}'" + (f" at '{revision}'" if revision else "")
     try:
-        folder = fetch(_SMALL_FILES)
-        if not any(folder.glob("*.safetensors")):
-            folder = fetch([*_SMALL_FILES, "pytorch_model*.bin"])
+        folder = fetch(_SMALL_FILES, _OTHER_FORMATS)  # most subfolders hold other formats
+        if (folder / MODULES).is_file() and (modules := module_folders(folder)):
+            folder = fetch([f"{name}/*" for name in modules], _OTHER_FORMATS[:2])
+        if not any(transformer_folder(folder).glob("*.safetensors")):
+            folder = fetch([*_SMALL_FILES, "pytorch_model*.bin"], _OTHER_FORMATS)
         return folder
     except GatedRepoError as err:
         raise InputError(f"{at}: gated; accept its terms on the hub and set HF_TOKEN") from err

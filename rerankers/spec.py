@@ -8,6 +8,8 @@ from typing import Any
 from ..configs import find, names, read
 from .errors import InputError, suggest
 
+DEFAULT_LENGTH = 512  # tokens, where neither a specification nor a model says
+
 
 @dataclass(frozen=True)
 class ModelSpec:
@@ -19,7 +21,7 @@ class ModelSpec:
         source: hub id, local folder, or `package:MODULE` for weights that a Python package ships.
         revision: commit of the hub repository; None is its default branch (recorded once resolved).
         prompt: default prompt, a name in configs/prompts.yaml or a text; decoder families only.
-        max_length: default length limit in tokens.
+        max_length: default length limit in tokens; None takes the model's own (and a loaded model's spec states it).
         start_layer: first layer that has an output head; layerwise families only.
         trust_remote_code: must be written out before any code of the hub repository runs.
         config: the parts of the model's config.json that fix its shape, so that FLOPs need no download.
@@ -33,7 +35,7 @@ class ModelSpec:
     source: str
     revision: str | None = None
     prompt: str | None = None
-    max_length: int = 512
+    max_length: int | None = None
     start_layer: int | None = None
     trust_remote_code: bool = False
     config: dict[str, Any] = field(default_factory=dict)

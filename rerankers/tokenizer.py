@@ -1,49 +1,93 @@
-"""Token ids of plain texts, from the fast tokenizer of a model folder.
+"""Token ids of plain texts as `AutoTokenizer` gives them, without special tokens, limits or padding.
 
-`tokenizer.json` is loaded as it is: the tokenizer classes of different transformers releases rebuild parts of it, and
-then disagree on unusual texts. Special tokens, truncation and pairs are the families' own business.
+transformers builds the tokenizer: which class, normaliser and added tokens a folder means is its business, and differs
+between its releases. Texts are then encoded by the `tokenizers` library directly, in batches. Special tokens,
+truncation and pairs are the families' own business.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tokenizers import normalizers
+
 from .errors import InputError
-from .files import read_json
+from .files import read_json, refusing
 
 _CHUNK = 1024  # texts encoded at a time
+_SPECIAL = ("bos_token", "eos_token", "cls_token", "sep_token", "pad_token", "unk_token")
+
+
+@dataclass(frozen=True)
+class Template:
+    """What stands around the texts of a single text or a pair, as the post-processor puts it.
+
+    Attributes:
+        parts: ids before, between and behind the texts; two lists for a single text, three for a pair.
+        part_types: token types of these ids.
+        text_types: token type of each text.
+    """
+
+    parts: tuple[list[int], ...]
+    part_types: tuple[list[int], ...]
+    text_types: tuple[int, ...]
+
+    @property
+    def special(self) -> int:
+        """How many ids the template adds."""
+        return sum(map(len, self.parts))
+
+    def join(self, *texts: Sequence[int]) -> list[int]:
+        """The ids of the texts with those around them."""
+        found = list(self.parts[0])
+        for text, part in zip(texts, self.parts[1:], strict=True):
+            found += [*text, *part]
+        return found
+
+    def types(self, *lengths: int) -> list[int]:
+        """Token types of the joined ids, given how many ids each text has."""
+        found = list(self.part_types[0])
+        for length, own, part in zip(lengths, self.text_types, self.part_types[1:], strict=True):
+            found += [own] * length + part
+        return found
 
 
 class Tokenizer:
-    """The fast tokenizer of a model folder, with truncation and padding switched off.
+    """The tokenizer of a model folder, with truncation and padding switched off.
 
     Attributes:
         backend: the `tokenizers.Tokenizer`.
         special: id by name, for those that the folder declares: `bos_token`, `eos_token`, `cls_token`, `sep_token`,
-            `pad_token`, `unk_token`.
+            `pad_token`, `unk_token`; `all_special` holds every id that is no text.
         max_length: `model_max_length`, None where the folder states none.
+        has_types: whether it yields `token_type_ids`.
+        truncation_side, padding_side: `left` or `right`.
     """
 
-    def __init__(self, folder: Path) -> None:
-        declared = {}
-        for name in ("special_tokens_map.json", "tokenizer_config.json"):
-            if (folder / name).is_file():
-                declared |= read_json(folder / name)
+    def __init__(self, folder: Path, *, lower_case: bool = False) -> None:
+        """Load it; with `lower_case` texts are lower-cased before anything else."""
+        theirs = _load(folder)
         self.folder = folder
-        self.backend = _backend(folder, declared)
+        self.backend = theirs.backend_tokenizer
         self.backend.no_truncation()
         self.backend.no_padding()
-        self.special: dict[str, int] = {}
-        for name in ("bos_token", "eos_token", "cls_token", "sep_token", "pad_token", "unk_token"):
-            token = declared.get(name)
-            number = self.backend.token_to_id(token["content"] if isinstance(token, dict) else token) if token else None
-            if number is not None:
-                self.special[name] = number
-        limit = declared.get("model_max_length")
-        self.max_length = int(limit) if isinstance(limit, (int, float)) and limit < 1e9 else None
+        if lower_case:
+            own = self.backend.normalizer
+            self.backend.normalizer = normalizers.Sequence([normalizers.Lowercase(), *([own] if own else [])])
+        self.backend.encode_special_tokens = bool(getattr(theirs, "split_special_tokens", False))
+        ids = {
+            name: theirs.convert_tokens_to_ids(str(getattr(theirs, name))) for name in _SPECIAL if _has(theirs, name)
+        }
+        self.special: dict[str, int] = {name: int(number) for name, number in ids.items() if number is not None}
+        self.all_special = frozenset(theirs.all_special_ids)
+        self.max_length = int(theirs.model_max_length) if theirs.model_max_length < 1e9 else None
+        self.has_types = "token_type_ids" in theirs.model_input_names
+        self.truncation_side, self.padding_side = theirs.truncation_side, theirs.padding_side
+        if self.max_length is not None and self.max_length < 1:
+            raise InputError(f"{folder / 'tokenizer_config.json'}: model_max_length {self.max_length}: at least 1")
 
     def special_id(self, name: str) -> int:
         """Id of `bos_token` and the like. Raises InputError when the folder declares none."""
@@ -64,21 +108,51 @@ class Tokenizer:
             found.extend(encoding.ids for encoding in encoded)
         return found
 
-    def pair_template(self) -> tuple[list[int], list[int], list[int]]:
-        """Special ids before, between and after the two texts of a pair, as the post-processor puts them."""
-        encoded = self.backend.encode("a", "a", add_special_tokens=True)
-        places = encoded.sequence_ids
-        first = [i for i, place in enumerate(places) if place == 0]
-        second = [i for i, place in enumerate(places) if place == 1]
-        if not first or not second or first[-1] > second[0]:
-            raise InputError(f"{self.folder}: the tokenizer has no template for pairs of texts")
-        ids = encoded.ids
-        return ids[: first[0]], ids[first[-1] + 1 : second[0]], ids[second[-1] + 1 :]
+    def cut(self, ids: list[int], length: int) -> list[int]:
+        """At most `length` ids; what goes stands on the folder's `truncation_side`."""
+        surplus = len(ids) - max(0, length)
+        if surplus <= 0:
+            return ids
+        return ids[surplus:] if self.truncation_side == "left" else ids[: len(ids) - surplus]
 
-    def second_type(self) -> int:
-        """Token type of a pair's second text: 1 in BERT's template, 0 in RoBERTa's."""
-        encoded = self.backend.encode("a", "a", add_special_tokens=True)
-        return encoded.type_ids[encoded.sequence_ids.index(1)]
+    def single_template(self) -> Template:
+        """What stands around a single text."""
+        return self._template(1)
+
+    def pair_template(self) -> Template:
+        """What stands around the two texts of a pair."""
+        return self._template(2)
+
+    def _template(self, texts: int) -> Template:
+        probe = next((text for text in self._probes() if self.backend.encode(text, add_special_tokens=False).ids), None)
+        if probe is None:
+            raise InputError(f"{self.folder}: the tokenizer yields no token for any text")
+        encoded = self.backend.encode(*[probe] * texts, add_special_tokens=True)
+        places, ids, types = encoded.sequence_ids, encoded.ids, encoded.type_ids
+        edges, text_types = [0], []
+        for text in range(texts):
+            own = [i for i, place in enumerate(places) if place == text]
+            if not own or own != list(range(own[0], own[-1] + 1)) or own[0] < edges[-1]:
+                raise InputError(f"{self.folder}: the tokenizer has no template for pairs of texts")
+            edges += [own[0], own[-1] + 1]
+            text_types.append(types[own[0]])
+        edges.append(len(ids))
+        spans = list(zip(edges[::2], edges[1::2]))
+        return Template(
+            tuple(ids[start:end] for start, end in spans),
+            tuple(types[start:end] for start, end in spans),
+            tuple(text_types),
+        )
+
+    def _probes(self) -> Sequence[str]:
+        """Texts of which one has a token in any tokenizer; a word-level one without `unk` knows its own words only."""
+        special = self.all_special
+        words = (word for word, i in sorted(self.backend.get_vocab().items(), key=lambda x: x[1]) if i not in special)
+        return ["a", *(word for word, _ in zip(words, range(100)))]
+
+
+def _has(theirs: Any, name: str) -> bool:
+    return getattr(theirs, name, None) is not None
 
 
 def _encodable(text: str) -> bool:
@@ -89,37 +163,30 @@ def _encodable(text: str) -> bool:
     return True
 
 
-def _backend(folder: Path, declared: dict[str, Any]) -> Any:
-    if not (folder / "tokenizer.json").is_file():
-        from transformers import AutoTokenizer
+def _load(folder: Path) -> Any:
+    """Transformers' tokenizer of the folder; no code of the folder runs. Raises InputError."""
+    import transformers
+    from transformers import CONFIG_MAPPING, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerFast
 
-        try:  # converts a sentencepiece model or a vocabulary file
-            return AutoTokenizer.from_pretrained(folder, use_fast=True).backend_tokenizer
-        except Exception as err:
-            raise InputError(f"{folder}: no tokenizer.json, and converting its tokenizer failed: {err!s:.200}") from err
-    from transformers import PreTrainedTokenizerFast
-
-    try:
-        backend = PreTrainedTokenizerFast(
-            tokenizer_file=str(folder / "tokenizer.json"), clean_up_tokenization_spaces=False
-        ).backend_tokenizer
-    except Exception as err:
-        raise InputError(f"{folder / 'tokenizer.json'}: not a readable tokenizer: {err!s:.200}") from err
-    if str(declared.get("tokenizer_class", "")).startswith("Bert"):
-        _follow_bert_config(backend, declared)
-    return backend
-
-
-def _follow_bert_config(backend: Any, declared: dict[str, Any]) -> None:
-    """Let tokenizer_config.json win over the normaliser in tokenizer.json, as transformers' BertTokenizerFast does."""
-    from tokenizers.normalizers import BertNormalizer
-
-    state = json.loads(backend.to_str())["normalizer"]
-    if not state or state.get("type") != "BertNormalizer":
-        return
-    backend.normalizer = BertNormalizer(
-        clean_text=state["clean_text"],
-        lowercase=declared.get("do_lower_case", True),
-        strip_accents=declared.get("strip_accents"),
-        handle_chinese_chars=declared.get("tokenize_chinese_chars", True),
-    )
+    for name in ("tokenizer_config.json", "special_tokens_map.json"):
+        if (folder / name).is_file():
+            read_json(folder / name)
+    raw = read_json(folder / "config.json") if (folder / "config.json").is_file() else {}
+    # a model type that transformers does not know says nothing about the tokenizer but its class
+    given: dict[str, Any] = {}
+    if not isinstance(raw.get("model_type"), str) or raw["model_type"] not in CONFIG_MAPPING:
+        given["config"] = PretrainedConfig()
+        given["config"].tokenizer_class = raw.get("tokenizer_class")  # pyright: ignore[reportAttributeAccessIssue]
+    with refusing(f"{folder}: its tokenizer cannot be loaded"):
+        try:
+            theirs = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True, **given)
+        except ValueError:
+            if not given or not (folder / "tokenizer.json").is_file():
+                raise
+            theirs = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
+    if not theirs.is_fast:
+        raise InputError(
+            f"{folder}: transformers {transformers.__version__} has no fast tokenizer for {type(theirs).__name__}; "
+            "save the folder with a tokenizer.json"
+        )
+    return theirs

@@ -12,7 +12,7 @@ from ...rerankers.hub import PACKAGE
 from ...rerankers.models.config import DecoderConfig, EncoderConfig, read_config
 from ...rerankers.registry import find_spec
 from ...rerankers.settings import Setting
-from ...rerankers.spec import ModelSpec
+from ...rerankers.spec import DEFAULT_LENGTH, ModelSpec
 from ..data import load_dataset, load_policy
 from ..data.catalog import entries
 from ..experiment.schema import Experiment, RerankerEntry
@@ -187,7 +187,7 @@ def _cell(
     tokens = pflops = None
     if config is not None:
         prompt = PROMPT_TOKENS if isinstance(config, DecoderConfig) else 0
-        limit = entry.max_length or spec.max_length
+        limit = entry.max_length or spec.max_length or DEFAULT_LENGTH
         query = min(size.query_tokens, entry.query_max_length or limit * 3 // 4)
         passage = min(size.passage_tokens, limit if spec.family == "bi-encoder" else limit - query)
         tokens = size.pairs * (query + passage + prompt)

@@ -1,4 +1,7 @@
-"""Bi-encoders: cosine of the mean-pooled states of query and passage, each read alone (all-MiniLM-L6-v2).
+"""Bi-encoders: similarity of the vectors of query and passage, each read alone (all-MiniLM-L6-v2).
+
+Pooling, what follows it, the similarity and the prompts are those of a sentence-transformers folder; without one the
+states are mean-pooled and the score is the cosine.
 
 On a CPU every text is encoded by itself: its vector is then the same to the last bit whatever else is scored, so it
 may be kept for the next query that has the text among its candidates.
@@ -19,22 +22,23 @@ from ..batching import run_batches
 from ..checks import check_finite
 from ..device import dtype_name, resolve_device, resolve_dtype
 from ..errors import InputError
-from ..files import read_json
 from ..hub import Resolved
 from ..kept import KeptVectors
 from ..models.config import EncoderConfig, read_config
 from ..models.encoder import Encoder
+from ..models.heads import read_head
 from ..models.packed import Packed
 from ..models.work import Work
 from ..options import LoadOptions, TextOptions
-from ..pairs import distinct_ids
+from ..pairs import check_types, distinct_ids
 from ..settings import Setting
-from ..spec import ModelSpec
+from ..spec import DEFAULT_LENGTH, ModelSpec
 from ..tokenizer import Tokenizer
+from .lengths import check_longest, with_length
 from .pair_family import BUDGET
 
 KEPT_BYTES = 256 << 20
-VERSION = 1  # part of every result's identity; raise it when a score changes
+VERSION = 2  # part of every result's identity; raise it when a score changes
 
 
 class BiEncoder:
@@ -45,14 +49,19 @@ class BiEncoder:
         config = read_config(files.config, where)
         if not isinstance(config, EncoderConfig) or config.labels:
             raise InputError(f"{where}: family bi-encoder needs a BERT or XLM-RoBERTa encoder without a head")
-        pooling = files.folder / "1_Pooling" / "config.json"
-        if pooling.is_file() and not read_json(pooling).get("pooling_mode_mean_tokens"):
-            raise InputError(f"{pooling}: family bi-encoder pools by the mean; this model does not")
+        self.saved = files.saved
+        if self.saved.kind == "CrossEncoder" or self.saved.task != "feature-extraction":
+            raise InputError(f"{files.root}: a cross-encoder of sentence-transformers; family bi-encoder cannot run it")
         device = resolve_device(options.device)
-        self.spec, self.config, self.files = spec, config, files
+        self.config, self.files = config, files
+        self.tokenizer = Tokenizer(files.folder, lower_case=self.saved.lower_case)
+        self.spec = with_length(spec, self.saved, self.tokenizer, config.positions)
+        self.template = self.tokenizer.single_template()
+        check_types(self.tokenizer, self.template, config.token_types)
+        self.head = read_head(self.saved.modules, config.hidden, device)
+        self.width = min(self.saved.truncate_dim or self.head.width, self.head.width)
         self.encoder = Encoder.load(files.folder, config, resolve_dtype(options.dtype, device), device)
         self.encoder.pack()
-        self.tokenizer = Tokenizer(files.folder)
         self.device, self.dtype = str(device), dtype_name(self.encoder.dtype)
         self.token_budget = options.token_budget or BUDGET.get(device.type, BUDGET["cpu"])
         self.kept = KeptVectors(KEPT_BYTES) if device.type == "cpu" else None
@@ -80,8 +89,10 @@ class BiEncoder:
         """See `api.Reranker.prepare`."""
         start = time.perf_counter()
         query_limit, passage_limit = self._limits(text)
-        queries = self._cut_ids([group.query for group in groups], query_limit)
-        passages = self._cut_ids([p for group in groups for p in group.passages], passage_limit)
+        saved = self.saved  # its `encode_query` and `encode_document` take these prompts
+        queries = self._cut_ids([group.query for group in groups], query_limit, saved.prompt("query"))
+        texts = [p for group in groups for p in group.passages]
+        passages = self._cut_ids(texts, passage_limit, saved.prompt("document"))
         return Prepared((queries, passages), time.perf_counter() - start)
 
     @torch.inference_mode()
@@ -102,12 +113,12 @@ class BiEncoder:
         vectors, entered = self._encode(distinct, layers, work)
         left = torch.tensor([place[queries[q]] for q, _ in pairs], dtype=torch.int64, device=device)
         right = torch.tensor([place[passages[p]] for _, p in pairs], dtype=torch.int64, device=device)
-        cosine: dict[int, np.ndarray] = {}
-        for layer, x in zip(layers, vectors):
-            unit = F.normalize(x, dim=-1)
-            cosine[layer] = work.matmul(unit[left].unsqueeze(1), unit[right].unsqueeze(2)).flatten().cpu().numpy()
+        similar = {
+            layer: _similarity(self.saved.similarity, x, left, right, work).cpu().numpy()
+            for layer, x in zip(layers, vectors)
+        }
         order = [setting.cutoff_layer or self.config.layers for setting in settings]
-        scores = np.stack([cosine[layer] for layer in order])
+        scores = np.stack([similar[layer] for layer in order])
         seconds = {"tokenise": prepared.seconds, "forward": time.perf_counter() - start}
         check_finite(scores, order, pairs, self.dtype)
         query_tokens = np.array([len(queries[q]) for q, _ in pairs], dtype=np.int32)
@@ -127,8 +138,8 @@ class BiEncoder:
         )
 
     def _encode(self, texts: Sequence[tuple[int, ...]], layers: Sequence[int], work: Work) -> tuple[torch.Tensor, int]:
-        """Vectors (layers, texts, hidden) in float32, and how many tokens had to be encoded."""
-        found = torch.empty(len(layers), len(texts), self.config.hidden, device=self.encoder.device)
+        """Vectors (layers, texts, width) in float32, and how many tokens had to be encoded."""
+        found = torch.empty(len(layers), len(texts), self.width, device=self.encoder.device)
         new = []
         for i, ids in enumerate(texts):
             known = self.kept.get((ids, *layers)) if self.kept else None
@@ -139,12 +150,15 @@ class BiEncoder:
 
         def run(batch: list[int]) -> None:
             some = [texts[new[i]] for i in batch]
-            types = [[0] * len(ids) for ids in some] if self.config.token_types > 1 else None
-            means = self.encoder.means(Packed.of(some, types, self.encoder.device), layers, work)
+            around = self.template.special
+            types = [self.template.types(len(ids) - around) for ids in some] if self.tokenizer.has_types else None
+            packed = Packed.of(some, types, self.encoder.device)
+            pooled = self.encoder.vectors(packed, layers, self.head.pool, work)
             rows = torch.tensor([new[i] for i in batch], device=self.encoder.device)
-            found[:, rows] = torch.stack([means[layer] for layer in layers])
+            found[:, rows] = torch.stack([self.head.apply(pooled[layer], work)[:, : self.width] for layer in layers])
 
         lengths = [len(texts[i]) for i in new]
+        check_longest(max(lengths, default=0), self.config.positions)
         if self.kept is None:
             self.token_budget = run_batches(lengths, self.token_budget, run)
         else:
@@ -155,13 +169,24 @@ class BiEncoder:
 
     def _limits(self, text: TextOptions) -> tuple[int, int]:
         """Most tokens of a query and of a passage, special ones included; a query is not shorter by default."""
-        passage = text.max_length or self.spec.max_length
-        return text.query_max_length or passage, passage
+        saved = self.saved
+        passage = text.max_length or saved.document_length or self.spec.max_length
+        query = text.query_max_length or text.max_length or saved.query_length or self.spec.max_length
+        return query or DEFAULT_LENGTH, passage or DEFAULT_LENGTH
 
-    def _cut_ids(self, texts: Sequence[str], limit: int) -> tuple[dict[str, tuple[int, ...]], set[str]]:
+    def _cut_ids(self, texts: Sequence[str], limit: int, prompt: str) -> tuple[dict[str, tuple[int, ...]], set[str]]:
         """Ids with `[CLS]` and `[SEP]` by text, and the texts that lost tokens."""
-        before, _, after = self.tokenizer.pair_template()
-        room = max(0, limit - len(before) - len(after))
-        found = distinct_ids(self.tokenizer, texts)
+        room = limit - self.template.special
+        found = distinct_ids(self.tokenizer, [prompt + text for text in texts])
+        found = {text: found[prompt + text] for text in texts}
         cut = {text for text, ids in found.items() if len(ids) > room}
-        return {text: (*before, *ids[:room], *after) for text, ids in found.items()}, cut
+        return {text: tuple(self.template.join(self.tokenizer.cut(ids, room))) for text, ids in found.items()}, cut
+
+
+def _similarity(kind: str, x: torch.Tensor, left: torch.Tensor, right: torch.Tensor, work: Work) -> torch.Tensor:
+    """Float32 similarities (pairs,) of the rows `left` and `right` of x; distances count negative."""
+    if kind in ("cosine", "dot"):
+        x = F.normalize(x, dim=-1) if kind == "cosine" else x
+        return work.matmul(x[left].unsqueeze(1), x[right].unsqueeze(2)).flatten()
+    apart = x[left] - x[right]
+    return -(apart.abs().sum(-1) if kind == "manhattan" else apart.square().sum(-1).sqrt())

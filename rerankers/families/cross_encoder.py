@@ -14,7 +14,7 @@ from ..models.encoder import Encoder
 from ..models.packed import Packed
 from ..models.work import Work
 from ..options import LoadOptions
-from ..pairs import Pairs
+from ..pairs import Pairs, check_types
 from ..settings import Setting
 from ..spec import ModelSpec
 from .pair_family import PairFamily
@@ -33,6 +33,10 @@ class CrossEncoder(PairFamily):
         device = resolve_device(options.device)
         dtype = resolve_dtype(options.dtype, device)
         super().__init__(spec, files, options, config, device, dtype)
+        if files.saved.modules or files.saved.task not in ("feature-extraction", "sequence-classification"):
+            raise InputError(f"{files.root}: modules of sentence-transformers; use family sequence-classification")
+        self.hold(config.positions)
+        check_types(self.tokenizer, self.tokenizer.pair_template(), config.token_types)
         self.encoder = Encoder.load(files.folder, config, dtype, device)
         self.encoder.pack()
 
@@ -49,7 +53,6 @@ class CrossEncoder(PairFamily):
 
     def logits(self, pairs: Pairs, batch: Sequence[int], work: Work) -> tuple[torch.Tensor, int]:
         """See `PairFamily.logits`; nothing is padded."""
-        # BERT tells the two texts apart by token type
-        types = [pairs.types(i) for i in batch] if self.encoder.config.position_offset == 0 else None
+        types = [pairs.types(i) for i in batch] if self.tokenizer.has_types else None
         packed = Packed.of([pairs.ids[i] for i in batch], types, self.encoder.device)
         return self.encoder.scores(packed, work)[:, 0], 0

@@ -24,7 +24,7 @@ from ..models.work import Work
 from ..options import LoadOptions, TextOptions
 from ..prompts import resolve_prompt
 from ..settings import Setting
-from ..spec import ModelSpec
+from ..spec import DEFAULT_LENGTH, ModelSpec
 from ..tokenizer import Tokenizer
 from ..weights import load_weights
 
@@ -117,7 +117,7 @@ class DecoderFamily:
             query_max_length=text.query_max_length,
             truncation=text.truncation,
         )
-        return filled.with_defaults(prompt=None, max_length=self.spec.max_length)
+        return filled.with_defaults(prompt=None, max_length=self.spec.max_length or DEFAULT_LENGTH)
 
     def identity(self, text: TextOptions) -> dict[str, Any]:
         """See `api.Reranker`."""

@@ -13,14 +13,17 @@ from ..api import Executed, Group, Prepared, Scored
 from ..batching import run_batches
 from ..checks import check_finite
 from ..device import dtype_name
+from ..errors import InputError
 from ..hub import Resolved
 from ..models.config import EncoderConfig
+from ..models.heads import activation
 from ..models.work import Work
 from ..options import LoadOptions, TextOptions
 from ..pairs import Pairs, build_pairs
 from ..settings import Setting
-from ..spec import ModelSpec
+from ..spec import DEFAULT_LENGTH, ModelSpec
 from ..tokenizer import Tokenizer
+from .lengths import check_longest, with_length
 
 BUDGET = {"cpu": 4096, "cuda": 65536}  # tokens per forward pass
 
@@ -30,6 +33,8 @@ class PairFamily:
 
     Attributes:
         adapter: name and version; part of every result's identity, to be raised when a score changes.
+        activation: what sentence-transformers saved as the function on a logit; the logit itself where it saved none.
+        positions: most tokens of a pair that the model can tell apart; None: any number.
     """
 
     adapter: ClassVar[str]
@@ -43,10 +48,21 @@ class PairFamily:
         device: torch.device,
         dtype: torch.dtype,
     ) -> None:
-        self.spec, self.files, self.config = spec, files, config
-        self.tokenizer = Tokenizer(files.folder)
+        saved = files.saved
+        if saved.kind == "SentenceTransformer":
+            raise InputError(f"{files.root}: a text encoder of sentence-transformers, not a classifier of pairs")
+        self.spec, self.files, self.config, self.saved = spec, files, config, saved
+        self.tokenizer = Tokenizer(files.folder, lower_case=saved.lower_case)
+        self.query_prompt = saved.prompt(saved.default_prompt) if saved.default_prompt else ""
+        self.activation = activation(saved.activation, files.root)
+        self.positions: int | None = None
         self.device, self.dtype = str(device), dtype_name(dtype)
         self.token_budget = options.token_budget or BUDGET.get(device.type, BUDGET["cpu"])
+
+    def hold(self, positions: int | None) -> None:
+        """State how many positions the model has; the default length follows."""
+        self.positions = positions
+        self.spec = with_length(self.spec, self.saved, self.tokenizer, positions)
 
     def logits(self, pairs: Pairs, batch: Sequence[int], work: Work) -> tuple[torch.Tensor, int]:
         """Float32 logits (len(batch),) of some pairs, and how many padding tokens were computed with them."""
@@ -71,7 +87,8 @@ class PairFamily:
     def prepare(self, groups: Sequence[Group], text: TextOptions) -> Prepared:
         """See `api.Reranker.prepare`."""
         start = time.perf_counter()
-        pairs = build_pairs(self.tokenizer, groups, self._filled(text))
+        asked = [Group(self.query_prompt + group.query, group.passages) for group in groups]
+        pairs = build_pairs(self.tokenizer, asked, self._filled(text))
         return Prepared(pairs, time.perf_counter() - start)
 
     @torch.inference_mode()
@@ -85,12 +102,13 @@ class PairFamily:
         pairs: Pairs = prepared.tokens
         start = time.perf_counter()
         lengths, work, padded = [len(ids) for ids in pairs.ids], Work(), 0
+        check_longest(max(lengths, default=0), self.positions)
         found = torch.empty(len(lengths), dtype=torch.float32, device=self.device)
 
         def run(batch: list[int]) -> None:
             nonlocal padded
             logits, more = self.logits(pairs, batch, work)
-            found[torch.tensor(batch, device=self.device)] = logits
+            found[torch.tensor(batch, device=self.device)] = self.activation(logits)
             padded += more
 
         self.token_budget = run_batches(lengths, self.token_budget, run)
@@ -109,4 +127,4 @@ class PairFamily:
         )
 
     def _filled(self, text: TextOptions) -> TextOptions:
-        return text.with_defaults(prompt=None, max_length=self.spec.max_length)
+        return text.with_defaults(prompt=None, max_length=self.spec.max_length or DEFAULT_LENGTH)

@@ -95,6 +95,11 @@ class EncoderConfig:
     head: str
 
     @property
+    def positions(self) -> int:
+        """Most tokens of a sequence."""
+        return self.max_positions - self.position_offset
+
+    @property
     def head_dim(self) -> int:
         """Width of one attention head."""
         return self.hidden // self.heads

@@ -7,7 +7,7 @@ The formulas are those of transformers' `modeling_bert.py` and `modeling_xlm_rob
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..errors import InputError
 from ..weights import Checkpoint
 from .config import EncoderConfig
 from .packed import AttentionKind, Packed, attend
@@ -174,24 +173,20 @@ class Encoder:
         dense, dense_bias, project, project_bias = self.head
         return work.linear(torch.tanh(work.linear(x, dense, dense_bias)), project, project_bias)
 
-    def means(self, batch: Packed, layers: Sequence[int], work: Work) -> dict[int, Tensor]:
-        """(n, d) float32 by layer (from 1): the mean over each sequence's states, one pass to the deepest layer."""
+    def vectors(
+        self, batch: Packed, layers: Sequence[int], pool: Callable[[Tensor], Tensor], work: Work
+    ) -> dict[int, Tensor]:
+        """(n, out) by layer (from 1): each sequence's states pooled (see `Packed.pooled`), in one pass."""
         x, found = self._embed(batch), {}
         for number, layer in enumerate(self.layers[: max(layers)], start=1):
             x = self._block(x, layer, batch, work)
             if number in layers:
-                found[number] = batch.means(x)
+                found[number] = batch.pooled(x, pool)
         return found
 
     def _embed(self, batch: Packed) -> Tensor:
-        """(T, d): word, position and type embeddings, normalised."""
-        config, longest = self.config, batch.longest
-        if config.position_offset + longest > config.max_positions:
-            most = config.max_positions - config.position_offset
-            raise InputError(
-                f"a sequence of {longest} tokens exceeds the model's {most} positions; use max_length {most} or less, "
-                "and a smaller query_max_length if a query alone fills it"
-            )
+        """(T, d): word, position and type embeddings, normalised. No sequence may exceed `config.positions`."""
+        config = self.config
         if config.position_offset:  # XLM-RoBERTa counts from the padding id on, and leaves padding tokens out
             padding = config.position_offset - 1
             places = batch.counted_places(padding) + padding

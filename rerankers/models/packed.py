@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, Literal
@@ -100,13 +100,11 @@ class Packed:
         before = (total - counted)[self.firsts].repeat_interleave(self.offsets.diff())
         return (total - before) * counted
 
-    def means(self, x: Tensor) -> Tensor:
-        """(n, width) float32: mean over each sequence's rows of x (T, width)."""
-        parts = [
-            x[r.start : r.start + r.count * r.length].view(r.count, r.length, -1).mean(1, dtype=torch.float32)
-            for r in self.runs
-        ]
-        return torch.cat(parts)
+    def pooled(self, x: Tensor, pool: Callable[[Tensor], Tensor]) -> Tensor:
+        """(n, out): `pool`, (count, length, width) to (count, out), over each sequence's rows of x (T, width)."""
+        return torch.cat(
+            [pool(x[r.start : r.start + r.count * r.length].view(r.count, r.length, -1)) for r in self.runs]
+        )
 
 
 def attend(

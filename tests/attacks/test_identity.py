@@ -39,6 +39,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in FILES:
         (model / name).parent.mkdir(parents=True, exist_ok=True)
         (model / name).write_text("{}")
+    (model / "modules.json").write_text('[{"type": "sentence_transformers.models.Transformer", "path": ""}]')
     return model
 
 
@@ -49,7 +50,7 @@ def identity(folder: Path) -> dict[str, str]:
 @pytest.mark.parametrize("name", FILES)
 def test_every_file_of_a_model_counts_or_it_is_said_why_not(folder: Path, name: str) -> None:
     before = identity(folder)
-    (folder / name).write_text("[]")
+    (folder / name).write_text((folder / name).read_text() + " ")
     changed = identity(folder)
     (folder / name).unlink()
     removed = identity(folder)

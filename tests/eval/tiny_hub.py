@@ -51,7 +51,7 @@ def write_hub(folder: Path) -> dict[str, Path]:
         (target / "config.json").write_text(json.dumps(config))
         write_random_weights(target, seed=seed, spread=0.4)
     for seed, name in enumerate(ENCODERS):
-        make(folder / name, "xlmr", seed=10 + seed, max_position_embeddings=514, num_hidden_layers=2)
+        make(folder / name, "xlmr", seed=10 + seed, max_position_embeddings=1026, num_hidden_layers=2)
     _as_jina(folder / "jina-reranker-v2-base-multilingual")
     for seed, (name, kind) in enumerate(RETRIEVERS.items()):
         make(folder / name, kind, head=False, seed=20 + seed, num_hidden_layers=2)

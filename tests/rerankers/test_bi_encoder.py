@@ -24,7 +24,7 @@ def cosines(model, tokenizer, layer: int, limit: int) -> list[float]:
     """Cosine of mean-pooled states behind a layer, one text at a time, by transformers."""
 
     def state(text: str) -> torch.Tensor:
-        before, _, after = tokenizer.pair_template()
+        before, after = tokenizer.single_template().parts
         ids = before + tokenizer.ids([text])[0][: limit - 2] + after
         with torch.no_grad():
             return model(torch.tensor([ids]), output_hidden_states=True).hidden_states[layer][0].mean(0)
@@ -52,7 +52,7 @@ def test_each_text_is_read_once(tmp_path):
     reranker = load(str(tmp_path), EXACT)
     scored = reranker.score(GROUPS, ALL, TextOptions())
     texts = {text for group in GROUPS for text in (group.query, *group.passages)}
-    before, _, after = reranker.tokenizer.pair_template()
+    before, after = reranker.tokenizer.single_template().parts
     real = sum(len(ids) + len(before) + len(after) for ids in reranker.tokenizer.ids(sorted(texts)))
     assert scored.executed.real_tokens == real
     total = int(scored.query_tokens.sum() + scored.passage_tokens.sum())
@@ -84,7 +84,7 @@ def test_what_cannot_be_run_is_refused(tmp_path):
         reranker.check(Setting.parse("r2@1"))
     (tmp_path / "1_Pooling").mkdir()
     (tmp_path / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode_cls_token": True}))
-    with pytest.raises(InputError, match="pools by the mean"):
+    with pytest.raises(InputError, match=r"modules\.json is missing"):
         load(str(tmp_path), EXACT)
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from rerankbench.rerankers import LoadOptions, ScoreError, Setting, TextOptions, load
 from rerankbench.rerankers.api import Group
 from rerankbench.rerankers.errors import InputError
+from rerankbench.rerankers.models.heads import Head
 from rerankbench.rerankers.models.packed import Packed
 from rerankbench.rerankers.models.work import Work
 
@@ -84,7 +85,7 @@ def test_pair_that_cannot_be_cut_stays_long(both):
     long, short = "the a of the a of " * 30, "the river"
     filled = text.with_defaults(prompt=None, max_length=512)
     (ids,) = build_pairs(reranker.tokenizer, [Group(long, [short])], filled).ids
-    special = sum(map(len, reranker.tokenizer.pair_template()))
+    special = reranker.tokenizer.pair_template().special
     assert len(ids) == 20 + special + len(reranker.tokenizer.ids([short])[0]) > 20
     assert np.isfinite(reranker.score([Group(long, [short])], [Setting()], text).scores).all()
 
@@ -125,7 +126,7 @@ def test_executed_flops_are_what_the_counter_sees(both):
     batch = Packed.of([[5] * n for n in (9, 9, 4, 2)], None, torch.device("cpu"))
     for read in (
         lambda work: reranker.encoder.scores(batch, work),
-        lambda work: reranker.encoder.means(batch, [1, 2], work),
+        lambda work: reranker.encoder.vectors(batch, [1, 2], Head().pool, work),
     ):
         reranker.encoder.attention = "plain"  # the counter sees no fused attention on CPU
         work = Work()
@@ -171,7 +172,8 @@ def test_nan_names_pair_and_layer(tmp_path):
 def test_identity_names_what_changes_a_score(both):
     _, reranker = both
     base = reranker.identity(TextOptions())
-    assert base == reranker.identity(TextOptions(max_length=512, query_max_length=384))
+    own = reranker.config.positions  # the default where neither a specification nor the folder says
+    assert base == reranker.identity(TextOptions(max_length=own, query_max_length=own * 3 // 4))
     assert base != reranker.identity(TextOptions(max_length=64))
     assert base != reranker.identity(TextOptions(truncation="snippet"))
     assert str(reranker.files.folder) not in str(base)

@@ -26,7 +26,7 @@ def test_places_and_means(lengths):
     assert batch.firsts.tolist() == [sum(lengths[:i]) for i in range(len(lengths))]
     x = torch.randn(sum(lengths), 3)
     expected = torch.stack([part.mean(0) for part in x.split(lengths)])
-    torch.testing.assert_close(batch.means(x), expected)
+    torch.testing.assert_close(batch.pooled(x, lambda block: block.mean(1)), expected)
 
 
 @settings(deadline=None)

@@ -175,6 +175,6 @@ def test_a_name_twice_is_refused(tmp_path):
 )
 def test_a_bin_holds_dense_tensors_by_name(tmp_path, state):
     torch.save(state, tmp_path / "pytorch_model.bin")
-    with pytest.raises(InputError, match=r"pytorch_model\.bin") as caught:
+    with pytest.raises(InputError, match=r"pytorch_model\.bin|no floating-point numbers") as caught:
         load_weights(tmp_path, {"a": (4, 4)}, torch.float32, "cpu")
     assert "\n" not in str(caught.value)

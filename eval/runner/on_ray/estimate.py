@@ -8,6 +8,7 @@ import numpy as np
 
 from ....rerankers import flops
 from ....rerankers.models.config import DecoderConfig
+from ....rerankers.spec import DEFAULT_LENGTH
 from ...plan.plan import PROMPT_TOKENS, TOKENS_PER_WORD, WITHOUT_BLANKS
 from ..engine import Face, Job, Task
 
@@ -40,8 +41,8 @@ def _task_costs(jobs: Sequence[Job], face: Face) -> list[float]:
 
 def _pair(task: Task, face: Face, query: np.ndarray, passage: int) -> np.ndarray:
     """Cost of a pair, per query."""
-    text = task.text.with_defaults(prompt=face.spec.prompt, max_length=face.spec.max_length)
-    limit = text.max_length or face.spec.max_length
+    limit = task.text.max_length or face.spec.max_length or DEFAULT_LENGTH
+    text = task.text.with_defaults(prompt=face.spec.prompt, max_length=limit)
     query = np.minimum(query, text.query_max_length or limit)
     rest = np.minimum(passage, limit - (0 if face.spec.family == "bi-encoder" else query))
     if face.config is None:

@@ -1,0 +1,117 @@
+"""Models that transformers runs: loading them, and reading one number per pair from what they give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+from ..files import refusing
+from ..hub import Resolved
+from ..models.heads import SCORE, read_head
+from ..models.work import Work
+from ..spec import ModelSpec
+from ..st_folder import refuse_others, take
+
+Read = Callable[[Any, Tensor], Tensor]  # (output, mask (n, length)) to float32 (n,)
+
+
+def load_theirs(spec: ModelSpec, files: Resolved, dtype: torch.dtype, device: torch.device) -> tuple[Any, Read]:
+    """The model on its device, and how its output is read.
+
+    A classifier gives its logit; the modules of a sentence-transformers cross-encoder, its score. Raises InputError
+    when transformers cannot load it, weights are missing, or there is more than one output.
+    """
+    modules = files.saved.modules
+    causal = bool(modules) and modules[-1].kind == "LogitScore"
+    if causal and len(modules) > 1:
+        raise InputError(f"{modules[0].where}: module {modules[0].kind} before LogitScore is not supported")
+    if causal != (files.saved.task == "text-generation"):
+        raise InputError(f"{files.root}: transformer_task '{files.saved.task}' does not fit its modules")
+    kind = "CausalLM" if causal else "SequenceClassification"
+    if modules and not causal:
+        kind = "Body"
+    model = _load(spec, files, dtype, kind).to(device).eval()
+    if kind == "CausalLM":
+        return model, _logit_score(files, model)
+    if kind == "Body":
+        return model, _modular(files, model, device)
+    if model.config.num_labels != 1:
+        raise InputError(f"{files.folder}: {model.config.num_labels} outputs; a reranker has one")
+    return model, lambda output, mask: output.logits.reshape(len(mask)).float()
+
+
+def positions(model: Any) -> int | None:
+    """Most tokens of a sequence, from the configuration; tables that begin behind a padding id hold fewer."""
+    stated = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    if not isinstance(stated, int) or isinstance(stated, bool) or stated < 1:
+        return None
+    for name, module in model.named_modules():
+        table = isinstance(module, torch.nn.Embedding) and name.endswith("position_embeddings")
+        if table and module.num_embeddings == stated and module.padding_idx is not None:
+            return stated - module.padding_idx - 1
+    return stated
+
+
+def _load(spec: ModelSpec, files: Resolved, dtype: torch.dtype, kind: str) -> Any:
+    import transformers
+    from transformers import CONFIG_MAPPING
+
+    name = files.config.get("model_type")
+    if not (isinstance(name, str) and name in CONFIG_MAPPING) and not spec.trust_remote_code:
+        raise InputError(
+            f"model '{spec.name}': transformers {transformers.__version__} does not know model_type '{name}'; if you "
+            "trust the code in its repository, set `trust_remote_code: true` in the model's YAML file"
+        )
+    auto = transformers.AutoModel if kind == "Body" else getattr(transformers, f"AutoModelFor{kind}")
+    wording = "dtype" if int(transformers.__version__.split(".")[0]) >= 5 else "torch_dtype"
+    with refusing(f"model '{spec.name}': transformers cannot load it"):
+        model, report = auto.from_pretrained(
+            files.folder, trust_remote_code=spec.trust_remote_code, output_loading_info=True, **{wording: dtype}
+        )
+    # transformers fills what is missing with random numbers; a pooler's do not reach a score that others pool
+    missing = sorted(key for key in report["missing_keys"] if kind != "Body" or not key.startswith("pooler."))
+    if missing:
+        what = "" if kind == "Body" else "; is it a sequence classifier?"
+        raise InputError(f"{files.folder}: the checkpoint lacks {', '.join(missing[:4])}{what}")
+    return model
+
+
+def _modular(files: Resolved, model: Any, device: torch.device) -> Read:
+    """Pooling and dense layers of sentence-transformers on the last states."""
+    hidden = getattr(model.config.get_text_config(), "hidden_size", None)
+    if not isinstance(hidden, int):
+        raise InputError(f"{files.folder / 'config.json'}: states no hidden_size, so its modules cannot be fitted")
+    head = read_head(files.saved.modules, hidden, device, SCORE)
+    if head.width != 1:
+        raise InputError(f"{files.root}: {head.width} scores per pair; a reranker has one")
+
+    def read(output: Any, mask: Tensor) -> Tensor:
+        states = output.last_hidden_state
+        pooled = [head.pool(row[keep.bool()].unsqueeze(0)) for row, keep in zip(states, mask)]
+        return head.apply(torch.cat(pooled), Work(), SCORE)[:, 0]
+
+    return read
+
+
+def _logit_score(files: Resolved, model: Any) -> Read:
+    """The logit of a token behind the last position, or the difference of two."""
+    module = files.saved.modules[-1]
+    refuse_others(module.config, ("true_token_id", "false_token_id", "module_input_name"), module.where)
+    vocabulary = model.get_output_embeddings().weight.shape[0]
+    ids = [take(module.config, key, int, module.where) for key in ("true_token_id", "false_token_id")]
+    if ids[0] is None or not all(i is None or 0 <= i < vocabulary for i in ids):
+        raise InputError(f"{module.where}: true_token_id and false_token_id: expected ids below {vocabulary}")
+    if module.config.get("module_input_name") not in (None, "causal_logits"):
+        raise InputError(f"{module.where}: module_input_name: only 'causal_logits' is supported")
+
+    def read(output: Any, mask: Tensor) -> Tensor:
+        if not mask[:, -1].all():
+            raise ValueError("padding stands behind the last token")
+        last = output.logits[:, -1].float()
+        return last[:, ids[0]] - (last[:, ids[1]] if ids[1] is not None else 0)
+
+    return read

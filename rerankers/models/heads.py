@@ -1,0 +1,208 @@
+"""What stands behind the transformer of a sentence-transformers model: pooling, dense layers, norms.
+
+Formulas are those of its modules (sentence-transformers 6.2); everything is computed in float32.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..errors import InputError, suggest
+from ..files import refusing
+from ..st_folder import Module, positive, refuse_others, take
+from ..weights import load_weights
+from .work import Work
+
+Step = Callable[[dict[str, Tensor], Work], None]  # reads and writes vectors (n, width) by name
+VECTOR, SCORE = "sentence_embedding", "scores"
+
+_LEGACY = {
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
+    "pooling_mode_weightedmean_tokens": "weightedmean",
+    "pooling_mode_lasttoken": "lasttoken",
+}
+_ACTIVATION = re.compile(r"^torch\.nn(?:\.modules\.(?:activation|linear))?\.(\w+)$")
+
+
+def _weighted(x: Tensor) -> Tensor:
+    weights = torch.arange(1, x.shape[1] + 1, device=x.device, dtype=torch.float32)
+    return (x.float() * weights[:, None]).sum(1) / weights.sum()
+
+
+_POOLS: dict[str, Callable[[Tensor], Tensor]] = {
+    "cls": lambda x: x[:, 0].float(),
+    "max": lambda x: x.max(1).values.float(),
+    "mean": lambda x: x.mean(1, dtype=torch.float32),
+    "mean_sqrt_len_tokens": lambda x: x.sum(1, dtype=torch.float32) / x.shape[1] ** 0.5,
+    "weightedmean": _weighted,
+    "lasttoken": lambda x: x[:, -1].float(),
+}
+
+
+@dataclass(frozen=True)
+class Head:
+    """Pooling and what follows it.
+
+    Attributes:
+        modes: the poolings whose vectors are joined.
+        steps: the modules behind it.
+        width: of the vector in the end.
+        dense: (in, out) of every matrix, for FLOPs.
+    """
+
+    modes: tuple[str, ...] = ("mean",)
+    steps: tuple[Step, ...] = ()
+    width: int = 0
+    dense: tuple[tuple[int, int], ...] = ()
+
+    def pool(self, states: Tensor) -> Tensor:
+        """(count, width) float32 from the states (count, length, hidden) of sequences of one length."""
+        return torch.cat([_POOLS[mode](states) for mode in self.modes], dim=-1)
+
+    def apply(self, pooled: Tensor, work: Work, name: str = VECTOR) -> Tensor:
+        """The vectors that the last module leaves under `name`, (n, width) float32."""
+        features = {VECTOR: pooled}
+        for step in self.steps:
+            step(features, work)
+        return features[name]
+
+
+def read_head(modules: Sequence[Module], hidden: int, device: torch.device, wanted: str = VECTOR) -> Head:
+    """The head of a folder's modules, weights loaded; without modules the mean.
+
+    Args:
+        modules: `Pooling`, then any of `Dense`, `LayerNorm`, `Normalize` and `Dropout`.
+        hidden: width of the states.
+        device: where vectors are.
+        wanted: the name that the last value must have.
+
+    Raises InputError for what is not understood or does not fit.
+    """
+    if not modules:
+        return Head(width=hidden)
+    first, *rest = modules
+    if first.kind != "Pooling":
+        raise InputError(f"{first.where}: module {first.kind} stands where Pooling is expected")
+    modes = _modes(first)
+    widths, steps, dense = {VECTOR: hidden * len(modes)}, [], []
+    for module in rest:
+        if module.kind not in ("Dense", "LayerNorm", "Normalize", "Dropout"):
+            raise InputError(f"{module.where}: module {module.kind} behind Pooling is not supported")
+        if module.kind == "Dropout":  # does nothing outside training
+            continue
+        source, target = _names(module, widths)
+        if module.kind == "Normalize":
+            steps.append(_normalize(source, target))
+            widths[target] = widths[source]
+        elif module.kind == "LayerNorm":
+            steps.append(_layer_norm(module, widths[VECTOR], device))
+        else:
+            step, shapes = _dense(module, widths[source], source, target, device)
+            steps.append(step)
+            dense += shapes
+            widths[target] = shapes[0][1]
+    if wanted not in widths:
+        raise InputError(f"{modules[-1].where}: no module writes '{wanted}'")
+    return Head(modes, tuple(steps), widths[wanted], tuple(dense))
+
+
+def activation(name: str | None, where: Any) -> Callable[[Tensor], Tensor]:
+    """The function of a dotted name in torch.nn. Raises InputError for any other: no foreign code runs."""
+    match = _ACTIVATION.match(name or "torch.nn.Identity")
+    kind = getattr(nn, match[1], None) if match else None
+    known = {*nn.modules.activation.__all__, "Identity"}
+    if match is None or kind is None or match[1] not in known:
+        raise InputError(f"{where}: activation '{name}' is not supported; expected one of torch.nn")
+    with refusing(f"{where}: activation '{name}' cannot be used"):
+        return kind()
+
+
+def _modes(module: Module) -> tuple[str, ...]:
+    config, where = module.config, module.where
+    sizes = ("embedding_dimension", "word_embedding_dimension")
+    refuse_others(config, (*sizes, "pooling_mode", "include_prompt", *_LEGACY), where)
+    if not take(config, "include_prompt", bool, where, True):
+        raise InputError(f"{where}: include_prompt false (prompts left out of pooling) is not supported")
+    mode = take(config, "pooling_mode", (str, list), where)
+    if mode is None:
+        modes = [name for key, name in _LEGACY.items() if take(config, key, bool, where, False)] or ["mean"]
+    else:
+        modes = [mode] if isinstance(mode, str) else mode
+    for name in modes:
+        if name not in _POOLS:
+            raise InputError(f"{where}: pooling_mode {name!r:.40} is not supported{suggest(str(name), _POOLS)}")
+    if not modes:
+        raise InputError(f"{where}: pooling_mode names none")
+    return tuple(modes)
+
+
+def _names(module: Module, widths: Mapping[str, int]) -> tuple[str, str]:
+    source = take(module.config, "module_input_name", str, module.where, VECTOR)
+    target = take(module.config, "module_output_name", str, module.where, source)
+    if source not in widths:
+        raise InputError(f"{module.where}: module_input_name '{source}': only a pooled vector can be read")
+    return source, target
+
+
+def _normalize(source: str, target: str) -> Step:
+    def step(features: dict[str, Tensor], work: Work) -> None:
+        features[target] = F.normalize(features[source], dim=-1)
+
+    return step
+
+
+def _layer_norm(module: Module, width: int, device: torch.device) -> Step:
+    refuse_others(module.config, ("dimension",), module.where)
+    _fits(module, "dimension", width)
+    held = load_weights(module.folder, {"norm.weight": (width,), "norm.bias": (width,)}, torch.float32, device)
+
+    def step(features: dict[str, Tensor], work: Work) -> None:
+        features[VECTOR] = F.layer_norm(features[VECTOR], (width,), held["norm.weight"], held["norm.bias"])
+
+    return step
+
+
+def _dense(
+    module: Module, width: int, source: str, target: str, device: torch.device
+) -> tuple[Step, list[tuple[int, int]]]:
+    config, where = module.config, module.where
+    names = ("in_features", "out_features", "bias", "activation_function", "use_residual")
+    refuse_others(config, (*names, "module_input_name", "module_output_name"), where)
+    _fits(module, "in_features", width)
+    out = positive(config, "out_features", where)
+    if out is None:
+        raise InputError(f"{where}: key 'out_features' is missing")
+    # Dense's own default is the hyperbolic tangent
+    act = activation(take(config, "activation_function", str, where, "torch.nn.Tanh"), where)
+    shapes: dict[str, tuple[int, ...]] = {"linear.weight": (out, width)}
+    if take(config, "bias", bool, where, True):
+        shapes["linear.bias"] = (out,)
+    residual = take(config, "use_residual", bool, where, False)
+    if residual and out != width:
+        shapes["residual.weight"] = (out, width)
+    held = load_weights(module.folder, shapes, torch.float32, device)
+
+    def step(features: dict[str, Tensor], work: Work) -> None:
+        x = features[source]
+        found = act(work.linear(x, held["linear.weight"], held.get("linear.bias")))
+        if residual:
+            found = found + (work.linear(x, held["residual.weight"]) if "residual.weight" in held else x)
+        features[target] = found
+
+    return step, [(width, out)] * (2 if "residual.weight" in held else 1)
+
+
+def _fits(module: Module, key: str, width: int) -> None:
+    found = positive(module.config, key, module.where)
+    if found != width:
+        raise InputError(f"{module.where}: {key} is {found}, but what it reads has width {width}")
