@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import ray_parts
 from ray_cluster import two_cpus
 from ray_parts import RAY, Loader, MakeLetters, run, score_bytes
 from rerankbench.eval.experiment.file import load_experiment, parse_experiment
@@ -142,7 +143,7 @@ def test_workers_killed_ten_times_within_a_run(
 def test_a_killed_driver_continues_from_the_store(tmp_path: Path, expected: dict[str, bytes]):
     out = tmp_path / "out"
     program = [sys.executable, "-c", f"from ray_parts import drive; drive({str(out)!r}, {str(tmp_path)!r})"]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    environment = {**os.environ, "PYTHONPATH": str(Path(ray_parts.__file__).parent)}
     driver = subprocess.Popen(program, env=environment)
     deadline = time.monotonic() + 120
     while len(list(out.glob("scores/**/*.parquet"))) < 4 and time.monotonic() < deadline:

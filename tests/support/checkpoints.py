@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-PARITY = Path(__file__).parent / "parity"
+PARITY = Path(__file__).resolve().parents[1] / "rerankers" / "parity"
 WORDS = ["the", "of", "river", "stone", "runs", "over", "quiet", "lamp", "green", "paper", "window", "moon"]
 
 

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
+from checkpoints import PARITY, make
 from rerankbench.configs import CONFIGS
 from rerankbench.rerankers.random_weights import write_random_weights
 from safetensors.torch import load_file, save_file
 
-RERANKERS = Path(__file__).resolve().parents[1] / "rerankers"
-sys.path.append(str(RERANKERS))
-from checkpoints import make  # noqa: E402
-
-PARITY = RERANKERS / "parity"
 SMALL = {"hidden_size": 16, "intermediate_size": 24, "num_attention_heads": 2}
 # the depths that the experiments name are the real ones
 DECODERS: dict[str, tuple[str, dict[str, Any]]] = {

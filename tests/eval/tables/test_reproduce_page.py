@@ -7,7 +7,7 @@ from pathlib import Path
 from rerankbench.eval.published import load_published
 from rerankbench.eval.tables.reproduce_page import page
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "reproduce.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "reproduce.md"
 
 
 def test_page_is_up_to_date():

@@ -11,7 +11,7 @@ from rerankbench.rerankers.api import Group
 from rerankbench.rerankers.options import LoadOptions
 from rerankbench.rerankers.registry import load
 
-PARITY = Path(__file__).parent / "parity"
+PARITY = Path(__file__).resolve().parents[1] / "rerankers" / "parity"
 MODELS = ("gemma-s1", "minicpm-layerwise-s1", "gemma2-lightweight-s1")
 TOLERANCE = {"gemma-s1": 3e-4, "minicpm-layerwise-s1": 3e-4, "gemma2-lightweight-s1": 5e-4}
 
