@@ -7,7 +7,7 @@ OLD := .venv-4.44
 RUN_DIR ?= results/runs
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test docs api parity lint install bench-load
+.PHONY: help quickstart test docs api parity architectures lint install bench-load
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -51,6 +51,9 @@ parity: $(STAMP) $(OLD)/.installed ## scores against the reference's, with trans
 	@for python in $(OLD)/bin/python $(BIN)/python; do \
 	  $$python -c 'import torch, transformers; print(">> transformers", transformers.__version__, "torch", torch.__version__)' && \
 	  $$python -m pytest tests/rerankers -k "golden or parity" || exit 1; done
+
+architectures: $(STAMP) ## scores of every sequence classifier of transformers beside the library's, as a table
+	$(BIN)/python tests/rerankers/architecture_matrix.py
 
 bench-load: $(STAMP) ## peak memory of loading a checkpoint, as a multiple of its size
 	$(BIN)/python tests/benchmarks/load_memory.py

@@ -9,11 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from .config_checks import check_config
 from .errors import InputError
 from .files import one_line, read_json
 from .fingerprint import as_published, fingerprint
 from .st_folder import MODULES, StFolder, module_folders, read_st_folder, transformer_folder
 from .weight_files import weight_files
+from .weights import Checkpoint
 
 PACKAGE = "package:"
 _SMALL_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
@@ -26,6 +28,7 @@ _TOKENIZERS = (
     "vocab.txt",
     "vocab.json",
 )
+_HEADS = ("classifier.", "score.", "classification_head.")  # names of a classifier's weights
 _COMMIT = re.compile(r"^[0-9a-f]{40}$")
 _HUB_ID = re.compile(r"^[\w.-]+(/[\w.-]+)?$")
 
@@ -56,8 +59,14 @@ class Resolved:
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """The content of `config.json`."""
-        return read_json(self.folder / "config.json")
+        """The content of `config.json`, its values checked; without `architectures` the weights tell a classifier."""
+        path = self.folder / "config.json"
+        raw = read_json(path)
+        check_config(raw, str(path))
+        if not raw.get("architectures") and isinstance(raw.get("model_type"), str):
+            head = any(stored.name.startswith(_HEADS) for stored in Checkpoint(self.folder).stored)
+            raw["architectures"] = [f"{raw['model_type']}{'ForSequenceClassification' if head else 'Model'}"]
+        return raw
 
     @cached_property
     def fingerprint(self) -> str:

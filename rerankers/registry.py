@@ -13,11 +13,11 @@ from typing import Any
 
 from .api import Reranker
 from .errors import InputError, suggest
-from .files import read_json
-from .hub import resolve
+from .hub import Resolved, resolve
 from .models.config import model_type
 from .options import LoadOptions
 from .spec import ModelSpec, list_models, load_spec
+from .st_folder import StFolder, transformer_folder
 
 FAMILIES = {
     "cross-encoder": "cross_encoder:CrossEncoder",
@@ -53,29 +53,36 @@ def find_spec(model: str) -> ModelSpec:
         if model.count("/") == 1 and not model.endswith((".yaml", ".yml")):
             return _spec_of_hub_id(model)
         return load_spec(model)
-    if not (folder / "config.json").is_file():
+    if not (transformer_folder(folder) / "config.json").is_file():
         raise InputError(f"{folder}: holds no config.json, so it is no model folder; or name one of {list_models()}")
     return spec_of_folder(folder)
 
 
 def spec_of_folder(folder: Path) -> ModelSpec:
-    """A specification for a local model folder, its family guessed from `model_type` and `architectures`."""
-    raw = read_json(folder / "config.json")
-    return ModelSpec(name=folder.resolve().name, family=guess_family(raw, folder), source=str(folder))
+    """A specification for a local model folder, its family guessed from what the folder holds."""
+    files = Resolved(str(folder), folder)
+    family = guess_family(files.config, folder, files.saved)
+    return ModelSpec(name=folder.resolve().name, family=family, source=str(folder))
 
 
-def guess_family(raw: dict[str, Any], where: Path) -> str:
-    """The family that runs a `config.json`. Raises InputError when none does."""
+def guess_family(raw: dict[str, Any], where: Path, saved: StFolder | None = None) -> str:
+    """The family that runs a `config.json` and what sentence-transformers saved. InputError when none does."""
     kind, architectures = model_type(raw), " ".join(raw.get("architectures") or ())
     if kind == "cost_wise_gemma":
         return "lightweight"
     if kind == "minicpm":
         return "layerwise"
-    if kind == "gemma":
-        return "llm"
     native = kind in ("bert", "xlm-roberta", "roberta")
+    if saved and saved.kind == "CrossEncoder" and (saved.modules or saved.task == "text-generation"):
+        return "sequence-classification"
+    if saved and saved.kind == "SentenceTransformer":
+        if native:
+            return "bi-encoder"
+        raise InputError(f"{where}: a text encoder of model_type '{kind}', which no family runs; BERT and RoBERTa are")
     if "SequenceClassification" in architectures:
         return "cross-encoder" if native else "sequence-classification"
+    if kind == "gemma":
+        return "llm"
     if native:
         return "bi-encoder"
     raise InputError(f"{where}: no family runs model_type '{kind}' with architectures [{architectures}]; write a spec")
@@ -87,7 +94,7 @@ def _spec_of_hub_id(model: str) -> ModelSpec:
         if (spec := load_spec(name)).source == model:
             return spec
     files = resolve(model)
-    return ModelSpec(name=model.split("/")[1], family=guess_family(files.config, files.folder), source=model)
+    return ModelSpec(name=model.split("/")[1], family=guess_family(files.config, files.root, files.saved), source=model)
 
 
 def _family(name: str) -> Any:

@@ -116,6 +116,8 @@ def test_links_that_lead_in_a_circle_end(folder: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "modules.json").unlink()
+
     def refuse(self: Path, *_: object) -> None:
         raise PermissionError(13, "Permission denied")
 

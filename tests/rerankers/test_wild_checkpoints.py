@@ -227,7 +227,6 @@ def test_padding_found_harmful_while_scoring(tmp_path, monkeypatch):
     close(ours(tmp_path, pairs), [ours(tmp_path, [pair])[0] for pair in pairs])
 
 
-@pytest.mark.skip(reason="next step")
 def test_a_json_that_names_no_class_is_no_problem(tmp_path):
     """`architectures` absent: the head in the weights tells a classifier."""
     classifier(tmp_path, "Bert")

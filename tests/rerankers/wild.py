@@ -33,7 +33,7 @@ def lively(model: Any, seed: int = 1) -> Any:
         for name, parameter in model.named_parameters():
             if parameter.ndim > 1:
                 parameter.normal_(0.0, 0.25)
-            elif "norm" not in name.lower():
+            elif not name.endswith("weight"):  # those of norms stay
                 parameter.normal_(0.0, 0.1)
     return model.eval()
 
