@@ -20,6 +20,7 @@ MODULES = (
     "rerankbench.rerankers.flag",
     "rerankbench.rerankers.flops",
     "rerankbench.eval.data",
+    "rerankbench.eval.measures",
     "rerankbench.eval.metrics",
     "rerankbench.eval.results",
 )
@@ -132,6 +133,8 @@ def _type(annotation: Any) -> str:
 
 
 def _default(value: Any, factory: Any) -> str:
+    if inspect.isfunction(value):
+        return f" = {value.__name__}"
     if factory is not dataclasses.MISSING:
         return f" = {factory.__name__}()"
     return "" if value is dataclasses.MISSING else f" = {value!r}"

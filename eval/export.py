@@ -15,14 +15,13 @@ import yaml
 from ..configs import CONFIGS, read
 from ..rerankers.errors import InputError
 from .files import replacing
-from .metrics import parse_metric
+from .measures import parse_metric
 from .results import Cell, Manifest
 
 log = logging.getLogger("rerankbench")
 
 Format = Literal["trec", "mteb", "model-index"]
 FORMATS: tuple[Format, ...] = ("trec", "mteb", "model-index")
-_SNAKE = {"nDCG": "ndcg", "R": "recall", "RR": "mrr", "AP": "map", "P": "precision"}
 _MAIN = "nDCG@10"
 
 
@@ -136,12 +135,7 @@ def _result(m: Manifest) -> dict[str, Any]:
 
 def _snake_names(metrics: Iterable[str]) -> dict[str, str]:
     """`nDCG@10` -> `ndcg_at_10`, for the metrics that mteb has."""
-    found = {}
-    for name in metrics:
-        metric = parse_metric(name)
-        if metric.base in _SNAKE:
-            found[name] = _SNAKE[metric.base] + (f"_at_{metric.cutoff}" if metric.cutoff else "")
-    return found
+    return {name: snake for name in metrics if (snake := parse_metric(name).mteb)}
 
 
 def _snake_metrics(metrics: Mapping[str, float]) -> dict[str, float]:

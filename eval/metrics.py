@@ -1,4 +1,4 @@
-"""Ranking metrics by pytrec_eval, spelled as in ir_measures: `nDCG@10`, `R@100`, `RR@10`, `AP`, `P@5`, `Judged@10`.
+"""Ranking metrics by pytrec_eval, spelled as in ir_measures: `nDCG@10`, `R@100`, `RR@10`, `AP`, `P(rel=2)@5`.
 
 trec_eval's rules hold (contract 5 of the design): linear gain, a document is relevant from grade 1 on, scores are
 compared as float32, descending, and equal ones by document id, descending. A mean is over all judged queries; one
@@ -7,70 +7,17 @@ that is missing from the run counts 0.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from ..rerankers.errors import InputError
+from .measures import DEFAULT_METRICS, Metric, Value, parse_metric
 
 Run = Mapping[str, Mapping[str, float]]
 Qrels = Mapping[str, Mapping[str, int]]
 
-DEFAULT_METRICS = ("nDCG@10", "R@100", "RR@10", "AP", "Judged@10")
-
 _CHUNK = 64  # queries judged at a time: pytrec_eval's dictionaries are far larger than what they hold
-
-_SPELLING = re.compile(r"^(?P<base>[A-Za-z]+)(?:@(?P<cutoff>[1-9]\d*))?$")
-_NEEDS_CUTOFF = frozenset({"R", "P", "Judged"})
-_OTHER_NAMES = {
-    **{base.lower(): base for base in ("nDCG", "R", "RR", "AP", "P", "Judged")},
-    **{"recall": "R", "mrr": "RR", "map": "AP", "precision": "P"},
-}
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A measure and the depth at which the ranking is cut; None is the whole ranking."""
-
-    base: str
-    cutoff: int | None
-
-    @property
-    def name(self) -> str:
-        """`nDCG@10`, `AP`."""
-        return self.base if self.cutoff is None else f"{self.base}@{self.cutoff}"
-
-    @property
-    def trec(self) -> str | None:
-        """trec_eval's name, in the form in which pytrec_eval reports it; None for what it does not know."""
-        cut, whole = {
-            "nDCG": ("ndcg_cut_{}", "ndcg"),
-            "AP": ("map_cut_{}", "map"),
-            "RR": ("recip_rank", "recip_rank"),
-            "R": ("recall_{}", None),
-            "P": ("P_{}", None),
-            "Judged": (None, None),
-        }[self.base]
-        name = whole if self.cutoff is None else cut
-        return name.format(self.cutoff) if name else None
-
-
-def parse_metric(name: str) -> Metric:
-    """The metric that `name` spells. Raises InputError with the right spelling where it can be guessed."""
-    match = _SPELLING.match(name)
-    base = match["base"] if match else ""
-    near = _OTHER_NAMES.get(base.lower())
-    if match is None or near is None:
-        raise InputError(
-            f"metric '{name}' is unknown; known: nDCG@k, R@k, RR@k, AP, AP@k, P@k, Judged@k with a number for k"
-        )
-    cutoff = int(match["cutoff"]) if match["cutoff"] else None
-    if base != near or (cutoff is None and near in _NEEDS_CUTOFF):
-        depth = cutoff or (10 if near in _NEEDS_CUTOFF else None)
-        raise InputError(f"metric '{name}' is unknown; did you mean '{Metric(near, depth).name}'?")
-    return Metric(near, cutoff)
 
 
 def rank(scores: Mapping[str, float]) -> list[str]:
@@ -83,42 +30,49 @@ def per_query(run: Run, qrels: Qrels, metrics: Sequence[str]) -> dict[str, dict[
 
     Raises InputError for an unknown metric or when no query is judged.
     """
-    import pytrec_eval
-
     wanted = [parse_metric(name) for name in dict.fromkeys(metrics)]
     queries = sorted(qrels)
     if not queries:
         raise InputError("the judgements hold no query")
-    native = {metric.trec for metric in wanted if metric.trec}
     values: dict[str, dict[str, float]] = {metric.name: {} for metric in wanted}
     for start in range(0, len(queries), _CHUNK):
         some = queries[start : start + _CHUNK]
-        # pytrec_eval wants plain dictionaries of exactly these types. A negative grade gains nothing, as 0 does; a
-        # query with none but negative ones sends pytrec_eval into an endless loop.
-        judged = {query: {doc: max(int(grade), 0) for doc, grade in qrels[query].items()} for query in some}
-        found = {query: {doc: float(s) for doc, s in run[query].items()} for query in some if query in run}
-        found = {query: scores for query, scores in found.items() if scores}
-        results = pytrec_eval.RelevanceEvaluator(judged, native).evaluate(found) if native and found else {}
-        for metric in wanted:
-            for query in some:
-                scores = found.get(query)
-                values[metric.name][query] = (
-                    _value(metric, scores, judged[query], results.get(query, {})) if scores else 0.0
-                )
+        # pytrec_eval wants plain dictionaries of exactly these types
+        found = {query: {doc: float(s) for doc, s in run[query].items()} for query in some if run.get(query)}
+        for metrics_alike in _by_grades(wanted):
+            for metric, query, value in _judge(metrics_alike, found, {query: qrels[query] for query in some}):
+                values[metric.name][query] = value
     return values
 
 
-def _value(
-    metric: Metric, scores: Mapping[str, float], judged: Mapping[str, int], results: Mapping[str, float]
-) -> float:
-    """One metric of one query that has candidates; `results` is what pytrec_eval found."""
-    if metric.base == "Judged":
-        top = rank(scores)[: metric.cutoff]
-        return sum(doc in judged for doc in top) / len(top)
-    score = results[str(metric.trec)]
-    if metric.base == "RR" and metric.cutoff and round(1 / score if score else 0) > metric.cutoff:
-        return 0.0
-    return score
+def _by_grades(metrics: Iterable[Metric]) -> list[list[Metric]]:
+    """Metrics together that see the same grades."""
+    alike: dict[tuple[Callable[..., int], tuple[tuple[str, Value], ...]], list[Metric]] = {}
+    for metric in metrics:
+        alike.setdefault((metric.measure.grades, metric.parameters), []).append(metric)
+    return list(alike.values())
+
+
+def _judge(metrics: Sequence[Metric], run: Run, qrels: Qrels) -> Iterator[tuple[Metric, str, float]]:
+    """Values of metrics that see the same grades, for every query of `qrels`."""
+    import pytrec_eval
+
+    count, parameters = metrics[0].measure.grades, dict(metrics[0].parameters)
+    # A negative grade gains nothing, as 0 does; a query with none but negative ones sends pytrec_eval into an endless
+    # loop.
+    judged = {q: {doc: max(count(int(grade), parameters), 0) for doc, grade in qrels[q].items()} for q in qrels}
+    native = {metric.trec for metric in metrics if metric.trec}
+    results = pytrec_eval.RelevanceEvaluator(judged, native).evaluate(run) if native and run else {}
+    for metric in metrics:
+        for query, grades in judged.items():
+            if query not in run:
+                yield metric, query, 0.0
+            elif metric.trec:
+                yield metric, query, results[query][metric.trec]
+            else:
+                assert metric.measure.formula is not None, f"{metric.base} has neither a trec name nor a formula"
+                top = rank(run[query])[: metric.cutoff]
+                yield metric, query, metric.measure.formula(top, grades, parameters)
 
 
 def mean(values: Iterable[float]) -> float:

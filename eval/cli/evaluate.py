@@ -24,10 +24,11 @@ def evaluate(
     import json
 
     from ..first_stage import read_qrels, read_run
+    from ..measures import split_metrics
     from ..metrics import mean
     from ..metrics import per_query as judge
 
-    names = [name.strip() for name in metrics.split(",")]
+    names = split_metrics(metrics)
     scores, judged = read_run(run), read_qrels(qrels)
     values = judge(scores, judged, names)
     means = {name: mean(column.values()) for name, column in values.items()}

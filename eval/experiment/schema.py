@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from ...rerankers.options import HeadPolicy, LoadOptions, SoftcapPolicy, TextOptions, Truncation
 from ...rerankers.settings import Setting
-from ..metrics import DEFAULT_METRICS, parse_metric
+from ..measures import DEFAULT_METRICS, parse_metric
 from ..published import load_published
 
 

@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from ...rerankers.errors import InputError, suggest
 from ..files import write_whole
-from ..metrics import parse_metric
+from ..measures import parse_metric
 from ..validate import validated
 from .snapshot import Record, Snapshot
 
