@@ -107,15 +107,17 @@ def count(
 def _shape(model: str) -> tuple[str, Any]:
 
     from ...rerankers.errors import InputError
-    from ...rerankers.files import read_json
+    from ...rerankers.hub import Resolved
     from ...rerankers.models.config import read_config
     from ...rerankers.registry import find_spec
 
     spec = find_spec(model)
-    file = Path(spec.source).expanduser() / "config.json"
-    if not spec.config and not file.is_file():
+    if spec.config:
+        return spec.family, read_config(spec.config, where=model)
+    folder = Path(spec.source).expanduser()
+    if not folder.is_dir():
         raise InputError(f"model '{model}': its specification has no `config`; add the shapes of its config.json")
-    return spec.family, read_config(spec.config or read_json(file), where=model if spec.config else str(file))
+    return spec.family, read_config(Resolved(spec.source, folder).config, where=str(folder / "config.json"))
 
 
 def speed(device: str | None, tflops: float | None) -> float | None:
