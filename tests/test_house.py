@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import re
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,26 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("eval", "rerankers")
 MOST_LINES = 400
+MOST_LINES_OF_A_FUNCTION = 60
+MOST_PARAMETERS = 8  # a command's are its options, which stand in its help
+
+# The rooms of eval/, bottom up: a room imports from lines above its own only. docs/architecture.md has the picture.
+ROOMS = (
+    {"files", "locks", "measures", "statistics", "text", "validate"},
+    {"data", "metrics", "results"},
+    {"export", "first_stage", "published"},
+    {"board", "experiment", "gate"},
+    {"inventory", "plan"},
+    {"schedule", "tables"},
+    {"pareto_plot", "report", "runner"},
+    {"bench"},
+    {"cli"},
+)
+
+# signatures of FlagEmbedding, which rerankers.flag has so that programs run unchanged
+PUBLISHED = {"rerankers/flag_base.py: __init__", "rerankers/flag.py: compute_score"}
+
+TO_BE_SPLIT = {"rerankers/models/decoder_attention.py: attend"}
 
 # what runs on a bare GPU image; huggingface_hub and tokenizers come with transformers
 RERANKERS_NEED = {"torch", "transformers", "tokenizers", "huggingface_hub", "safetensors", "numpy", "yaml"}
@@ -91,6 +112,50 @@ def test_eval_uses_the_face_of_rerankers_only() -> None:
         if name.split(".")[0] == "rerankers" and name.removeprefix("rerankers").removeprefix(".") not in PUBLIC
     }
     assert inside == set()
+
+
+def rooms_of(package: str) -> set[str]:
+    return {
+        path.stem for path in (ROOT / package).iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()
+    }
+
+
+def test_rooms_import_from_below_only() -> None:
+    height = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
+    assert set(height) == rooms_of("eval") - {"__init__"}
+    upward = set()
+    for path in sources("eval"):
+        room = path.relative_to(ROOT / "eval").parts[0].removesuffix(".py")
+        others = {name.split(".")[1] for name in imported(path) if name.startswith("eval.")} - {room}
+        upward |= {f"{path.relative_to(ROOT)}: {other}" for other in others if height[other] >= height[room]}
+    assert upward == set()
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    graph: dict[str, set[str]] = {}
+    for path in (path for package in PACKAGES for path in sources(package)):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        graph[name] = set(imported(path)) - {name}
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_functions_are_short_and_take_few_parameters(package: str) -> None:
+    long, wide = {}, {}
+    for path in sources(package):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                name = f"{path.relative_to(ROOT)}: {node.name}"
+                if name in TO_BE_SPLIT | PUBLISHED:
+                    continue
+                known = [a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+                parameters = len([arg for arg in known if arg not in ("self", "cls")])
+                lines = (node.end_lineno or 0) - node.lineno + 1
+                if lines > MOST_LINES_OF_A_FUNCTION:
+                    long[name] = lines
+                if parameters > MOST_PARAMETERS and path.parent != ROOT / "eval" / "cli":
+                    wide[name] = parameters
+    assert (long, wide) == ({}, {})
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,28 @@ from pathlib import Path
 from typing import Any
 
 from ...rerankers.errors import InputError
+from .options import Hardware
 
 OURS = "rerankbench"
 PEERS = ("FlagEmbedding", "sentence-transformers")
+
+
+@dataclass(frozen=True)
+class Files:
+    """What all workers read, below one temporary folder."""
+
+    folder: Path
+    family: str
+
+    @property
+    def checkpoint(self) -> Path:
+        """The model's folder."""
+        return self.folder / "checkpoint"
+
+    @property
+    def pairs(self) -> Path:
+        """The texts, as JSON."""
+        return self.folder / "pairs.json"
 
 
 @dataclass
@@ -38,16 +57,17 @@ class Engine:
     versions: dict[str, str] = field(default_factory=dict)
     _process: Any = None
 
-    def start(self, folder: Path, family: str, checkpoint: Path, pairs: Path, dtype: str, threads: int) -> None:
+    def start(self, files: Files, hardware: Hardware) -> None:
         """Start the worker and wait until its model is loaded. Raises InputError with its last line when it is not."""
-        options = folder / f"{self.name}.options.json"
+        options = files.folder / f"{self.name}.options.json"
         options.write_text(json.dumps(self.options), encoding="utf-8")
         if self.kind == OURS:
             command = [self.python, "-m", "rerankbench.eval.bench.worker"]
         else:
             command = [self.python, str(Path(__file__).with_name("peer_worker.py")), self.kind]
-        command += [family, str(checkpoint), str(pairs), dtype, str(threads), str(options)]
-        log = (folder / f"{self.name}.log").open("w+", encoding="utf-8")
+        command += [files.family, str(files.checkpoint), str(files.pairs)]
+        command += [hardware.dtype, str(hardware.threads), str(options)]
+        log = (files.folder / f"{self.name}.log").open("w+", encoding="utf-8")
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, bufsize=1
         )
@@ -77,27 +97,16 @@ class Engine:
 
 
 def run_rounds(
-    engines: Sequence[Engine],
-    *,
-    folder: Path,
-    family: str,
-    checkpoint: Path,
-    groups: list[tuple[str, list[str]]],
-    dtype: str,
-    threads: int,
-    rounds: int,
-    say: Callable[[str], None],
+    engines: Sequence[Engine], files: Files, hardware: Hardware, rounds: int, say: Callable[[str], None]
 ) -> None:
     """Fill `rounds`, `scores` and `versions` of every engine; one round before them is not counted."""
-    pairs = folder / "pairs.json"
-    pairs.write_text(json.dumps(groups), encoding="utf-8")
     try:
         for engine in engines:
             say(f"loading {engine.name}")
-            engine.start(folder, family, checkpoint, pairs, dtype, threads)
+            engine.start(files, hardware)
         for number in range(rounds + 1):
             for engine in engines:
-                engine.round(folder, counted=number > 0)
+                engine.round(files.folder, counted=number > 0)
             if number:
                 told = ", ".join(f"{e.name} {e.rounds[-1]['seconds']:.2f} s" for e in engines)
                 say(f"round {number} of {rounds}: {told}")

@@ -6,110 +6,96 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from ...configs import CONFIGS, read
-from ...rerankers import Setting, load_spec
+from ...rerankers import ModelSpec, Setting, load_spec
 from ...rerankers.errors import InputError, suggest
 from ...rerankers.random_weights import write_random_weights
 from .checkpoint import write_tokenizer
+from .options import BenchOptions, Hardware
 from .pairs import Workload, make_groups
-from .rounds import OURS, PEERS, Engine, run_rounds
+from .rounds import OURS, PEERS, Engine, Files, run_rounds
 from .summary import summarise
 
-_MAX_LENGTH = 1024  # longer than any generated pair, so that nobody truncates
+_MAX_LENGTH = 1024  # longer than any generated pair, so that nobody truncates who need not
 
 
-def run_bench(
-    *,
-    shape: str,
-    setting: str,
-    sweep: bool,
-    against: Sequence[str],
-    peers: Sequence[str],
-    workload: str,
-    queries: int,
-    candidates: int,
-    dtype: str,
-    device: str,
-    threads: int,
-    rounds: int,
-    peer_batch_size: int,
-    token_budget: int,
-    seed: int,
-    command: str,
-    say: Callable[[str], None],
-) -> dict[str, Any]:
+def run_bench(options: BenchOptions, hardware: Hardware, say: Callable[[str], None]) -> dict[str, Any]:
     """Time the engines; see `rerankbench bench --help`. Raises InputError for names that are unknown."""
     known = read(CONFIGS / "bench.yaml")
-    wanted = _named(known["shapes"], shape, "shape")
-    spec = load_spec(wanted["model"])
-    config = {**spec.config, **wanted.get("config", {})}
-    work = Workload(**{**_named(known["workloads"], workload, "workload"), "queries": queries, "seed": seed})
-    if candidates:
-        work = Workload(**{**asdict(work), "candidates": candidates})
-    threads = threads or os.cpu_count() or 1
-    one = Setting.parse(setting)
-    layers = config["num_hidden_layers"]
-    common = {"device": device, "max_length": _MAX_LENGTH}
-    ours = {**common, "prompt": spec.prompt, "token_budget": token_budget or None}
-    engines = [Engine(OURS, OURS, sys.executable, {**ours, "settings": [setting]})]
-    for name in against:
-        engines.append(Engine(f"{OURS} {Setting.parse(name).name}", OURS, sys.executable, {**ours, "settings": [name]}))
-    if sweep:
-        deepest = one.cutoff_layer or layers
-        every = [f"L{layer}" for layer in range(config.get("start_layer", layers), deepest + 1)]
-        engines.append(Engine(f"{OURS} sweep of {len(every)}", OURS, sys.executable, {**ours, "settings": every}))
-    for peer in peers:
-        kind, _, python = peer.partition("=")
-        if kind not in PEERS:
-            raise InputError(f"peer '{kind}' is unknown{suggest(kind, PEERS)}")
-        options = {
-            **common,
-            "batch_size": peer_batch_size or None,
-            "cutoff_layers": [one.cutoff_layer or layers],
-            "compress_ratio": one.compress_ratio,
-            "compress_layers": list(one.compress_layers),
-        }
-        engines.append(Engine(kind, kind, python or sys.executable, options))
-
+    shape = _named(known["shapes"], options.shape, "shape")
+    spec = load_spec(shape["model"])
+    config = {**spec.config, **shape.get("config", {})}
+    work = Workload(
+        **{**_named(known["workloads"], options.workload, "workload"), "queries": options.queries, "seed": options.seed}
+    )
+    if options.candidates:
+        work = replace(work, candidates=options.candidates)
+    hardware = replace(hardware, threads=hardware.threads or os.cpu_count() or 1)
+    common = {"device": hardware.device, "max_length": min(_MAX_LENGTH, spec.max_length or _MAX_LENGTH)}
+    engines = [*_ours(options, spec, config, common), *_peers(options, config, common)]
     with tempfile.TemporaryDirectory(prefix="rerankbench-bench-") as temporary:
-        folder = Path(temporary)
-        checkpoint = folder / "checkpoint"
-        checkpoint.mkdir()
-        say(f"writing a random checkpoint of shape {shape}")
-        (checkpoint / "config.json").write_text(json.dumps(config), encoding="utf-8")
-        write_tokenizer(checkpoint, encoder=spec.family == "cross-encoder", vocab=config["vocab_size"])
-        write_random_weights(checkpoint, dtype=dtype, seed=seed)
-        run_rounds(
-            engines,
-            folder=folder,
-            family=spec.family,
-            checkpoint=checkpoint,
-            groups=make_groups(work),
-            dtype=dtype,
-            threads=threads,
-            rounds=rounds,
-            say=say,
-        )
+        say(f"writing a random checkpoint of shape {options.shape}")
+        files = Files(Path(temporary), spec.family)
+        _write_checkpoint(files, config, hardware.dtype, options.seed)
+        files.pairs.write_text(json.dumps(make_groups(work)), encoding="utf-8")
+        run_rounds(engines, files, hardware, options.rounds, say)
     from ..runner.peak import device_name
 
     return {
-        "shape": shape,
+        "shape": options.shape,
         "config": config,
-        "setting": one.name,
-        "dtype": dtype,
-        "device": device_name(device),
-        "threads": threads,
+        "setting": Setting.parse(options.setting).name,
+        "dtype": hardware.dtype,
+        "device": device_name(hardware.device),
+        "threads": hardware.threads,
         "workload": asdict(work),
         "pairs": work.pairs,
-        "rounds": rounds,
+        "rounds": options.rounds,
         "engines": summarise(engines, work.pairs),
-        "command": command,
+        "command": options.command,
     }
+
+
+def _ours(options: BenchOptions, spec: ModelSpec, config: dict[str, Any], common: dict[str, Any]) -> list[Engine]:
+    """Our engine under the setting, under the others beside it, and the sweep."""
+    ours = {**common, "prompt": spec.prompt, "token_budget": options.token_budget or None}
+    runs = {OURS: [options.setting], **{f"{OURS} {Setting.parse(name).name}": [name] for name in options.against}}
+    if options.sweep:
+        deepest = Setting.parse(options.setting).cutoff_layer or config["num_hidden_layers"]
+        every = [f"L{layer}" for layer in range(config.get("start_layer", config["num_hidden_layers"]), deepest + 1)]
+        runs[f"{OURS} sweep of {len(every)}"] = every
+    return [Engine(name, OURS, sys.executable, {**ours, "settings": settings}) for name, settings in runs.items()]
+
+
+def _peers(options: BenchOptions, config: dict[str, Any], common: dict[str, Any]) -> list[Engine]:
+    """The peers, each under the same setting and in its own interpreter."""
+    setting = Setting.parse(options.setting)
+    told = {
+        **common,
+        "batch_size": options.peer_batch_size or None,
+        "cutoff_layers": [setting.cutoff_layer or config["num_hidden_layers"]],
+        "compress_ratio": setting.compress_ratio,
+        "compress_layers": list(setting.compress_layers),
+    }
+    engines = []
+    for peer in options.peers:
+        kind, _, python = peer.partition("=")
+        if kind not in PEERS:
+            raise InputError(f"peer '{kind}' is unknown{suggest(kind, PEERS)}")
+        engines.append(Engine(kind, kind, python or sys.executable, told))
+    return engines
+
+
+def _write_checkpoint(files: Files, config: dict[str, Any], dtype: str, seed: int) -> None:
+    files.checkpoint.mkdir()
+    (files.checkpoint / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    write_tokenizer(files.checkpoint, encoder=files.family == "cross-encoder", vocab=config["vocab_size"])
+    write_random_weights(files.checkpoint, dtype=dtype, seed=seed)
 
 
 def _named(table: dict[str, Any], name: str, what: str) -> dict[str, Any]:

@@ -50,11 +50,11 @@ def accept(
             reason=reason,
             today=date.today(),
             policy=rules,
-            tolerances=tolerances,
             means_only=means_only,
             allow_partial=allow_partial,
             prune=prune,
         )
+        new = baselines.with_tolerances(new, tolerances)
         baselines.write(baseline, new)
     entry = new.history[-1]
     print(f"{baseline}: accepted {len(entry.cells)} cells, removed {len(entry.removed)}; {len(new.cells)} in all")

@@ -36,39 +36,41 @@ def bench(
     Example: rerankbench bench encoder-base --peer sentence-transformers --rounds 5
     """
     import json
-    import re
-    import shlex
     import sys
 
+    from ..bench.options import BenchOptions, Hardware
     from ..bench.run import run_bench
     from ..bench.summary import markdown
     from ..files import replacing
 
-    result = run_bench(
+    options = BenchOptions(
         shape=shape,
         setting=setting,
         sweep=sweep,
-        against=[name for name in against.split(",") if name],
-        peers=peer,
+        against=tuple(name for name in against.split(",") if name),
+        peers=tuple(peer),
         workload=workload,
         queries=queries,
         candidates=candidates,
-        dtype=dtype,
-        device=device,
-        threads=threads,
         rounds=rounds,
         peer_batch_size=peer_batch_size,
         token_budget=token_budget,
         seed=seed,
-        # where a peer's interpreter lies says nothing to others
-        command=re.sub(
-            r"(sentence-transformers|FlagEmbedding)=\S+", r"\1=PYTHON", shlex.join(["rerankbench", *sys.argv[1:]])
-        ),
-        say=lambda line: print(line, file=sys.stderr, flush=True),
+        command=_command(sys.argv[1:]),
     )
+    hardware = Hardware(device, dtype, threads)
+    result = run_bench(options, hardware, lambda line: print(line, file=sys.stderr, flush=True))
     table = markdown(result)
     if output:
         for path, text in ((output, json.dumps(result, indent=1)), (output.with_suffix(".md"), table)):
             with replacing(path) as file:
                 file.write(f"{text}\n".encode())
     print(json.dumps(result, indent=1) if as_json else table)
+
+
+def _command(arguments: list[str]) -> str:
+    """How to repeat it; where a peer's interpreter lies says nothing to others."""
+    import re
+    import shlex
+
+    return re.sub(r"(sentence-transformers|FlagEmbedding)=\S+", r"\1=PYTHON", shlex.join(["rerankbench", *arguments]))

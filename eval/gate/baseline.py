@@ -132,23 +132,17 @@ def accept(
     reason: str,
     today: date,
     policy: Policy | None = None,
-    tolerances: Mapping[str, float] | None = None,
     means_only: bool = False,
     allow_partial: bool = False,
     prune: bool = False,
 ) -> Baseline:
     """The baseline after taking over every cell of a run; cells that the run lacks stay, unless `prune`.
 
-    Per-cell tolerances stay too, unless `tolerances` (key -> tolerance) gives another. Raises InputError for an
-    empty reason, a partial cell without `allow_partial`, a NaN, or a tolerance for a cell that is not there.
+    Per-cell tolerances stay too. Raises InputError for an empty reason, a partial cell without `allow_partial`, a NaN.
     """
     if not reason.strip():
         raise InputError("--reason is empty: say in one sentence why this run is the new baseline")
     old = old or Baseline()
-    tolerances = tolerances or {}
-    for key in tolerances:
-        if key not in {*run, *old.cells}:
-            raise InputError(f"--tolerance: no cell '{key}'{suggest(key, {*run, *old.cells})}")
     cells: dict[str, Accepted] = {} if prune else dict(old.cells)
     for key, snap in run.items():
         _refuse_unfit(snap, allow_partial)
@@ -159,10 +153,6 @@ def accept(
         cells[key] = Accepted(
             **fields, tolerance=before.tolerance if before else None, date=today.isoformat(), reason=reason.strip()
         )
-    for key, tolerance in tolerances.items():
-        if not 0 <= tolerance < 1:
-            raise InputError(f"--tolerance {key}={tolerance:g}: must be at least 0 and less than 1")
-        cells[key] = cells[key].model_copy(update={"tolerance": tolerance})
     entry = Entry(
         date=today.isoformat(),
         reason=reason.strip(),
@@ -170,6 +160,18 @@ def accept(
         removed=tuple(sorted(set(old.cells) - set(cells))),
     )
     return Baseline(policy=policy or old.policy, cells=dict(sorted(cells.items())), history=(*old.history, entry))
+
+
+def with_tolerances(baseline: Baseline, tolerances: Mapping[str, float]) -> Baseline:
+    """The baseline with other tolerances of some cells. Raises InputError for a cell that is not there."""
+    cells = dict(baseline.cells)
+    for key, tolerance in tolerances.items():
+        if key not in cells:
+            raise InputError(f"--tolerance: no cell '{key}'{suggest(key, cells)}")
+        if not 0 <= tolerance < 1:
+            raise InputError(f"--tolerance {key}={tolerance:g}: must be at least 0 and less than 1")
+        cells[key] = cells[key].model_copy(update={"tolerance": tolerance})
+    return baseline.model_copy(update={"cells": cells})
 
 
 def edit_policy(policy: Policy, assignments: Sequence[str]) -> Policy:

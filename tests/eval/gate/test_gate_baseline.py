@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from gate_cells import FakeCell, some_scores
 from rerankbench.eval.gate import baseline as baselines
-from rerankbench.eval.gate.baseline import Baseline, Policy, accept, edit_policy
+from rerankbench.eval.gate.baseline import Baseline, Policy, accept, edit_policy, with_tolerances
 from rerankbench.eval.gate.snapshot import changed_parts, flatten, snapshots
 from rerankbench.rerankers.errors import InputError
 
@@ -19,10 +19,13 @@ def cell() -> FakeCell:
     return FakeCell(some_scores(12, 20))
 
 
-def taken(root: Path, *cells: FakeCell, old: Baseline | None = None, **options: object) -> Baseline:
+def taken(
+    root: Path, *cells: FakeCell, old: Baseline | None = None, tolerances: dict | None = None, **options: object
+) -> Baseline:
     for cell in cells:
         cell.write(root)
-    return accept(old, snapshots(root, ["nDCG@10"]), **{"reason": "first", "today": DAY, **options})
+    new = accept(old, snapshots(root, ["nDCG@10"]), **{"reason": "first", "today": DAY, **options})
+    return with_tolerances(new, tolerances or {})
 
 
 def test_written_baseline_reads_back_and_diffs_by_line(tmp_path: Path, cell: FakeCell) -> None:

@@ -20,11 +20,12 @@ EXACT = Policy(judge="exact")
 class Gate:
     """Accepts one run, then judges others by it."""
 
-    def __init__(self, root: Path, *cells: FakeCell, **accept: object) -> None:
+    def __init__(self, root: Path, *cells: FakeCell, tolerances: dict | None = None, **accept: object) -> None:
         self.root, self.runs = root, 0
-        self.baseline: Baseline = baselines.accept(
+        new = baselines.accept(
             None, snapshots(self.write(*cells), Policy().metrics), reason="start", today=date(2026, 1, 2), **accept
         )
+        self.baseline: Baseline = baselines.with_tolerances(new, tolerances or {})
 
     def write(self, *cells: FakeCell, order: np.ndarray | None = None) -> Path:
         self.runs += 1

@@ -1,0 +1,47 @@
+"""What a benchmark is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """Where every engine runs. `threads` 0 takes all cores."""
+
+    device: str = "cpu"
+    dtype: str = "float32"
+    threads: int = 0
+
+
+@dataclass(frozen=True)
+class BenchOptions:
+    """Names are those of configs/bench.yaml.
+
+    Attributes:
+        shape: of the model.
+        setting: of the first engine.
+        sweep: adds a run that reads every cutoff layer on the way.
+        against: other settings of this engine.
+        peers: `PEER` or `PEER=PYTHON`.
+        workload: what is scored, of `queries` queries; `candidates` 0 takes the workload's.
+        rounds: counted ones.
+        peer_batch_size: 0 leaves the peers' default.
+        token_budget: most tokens in one forward pass; 0 lets the engine choose.
+        seed: of weights and texts.
+        command: how to repeat it.
+    """
+
+    shape: str = "encoder-base"
+    setting: str = "full"
+    sweep: bool = False
+    against: tuple[str, ...] = ()
+    peers: tuple[str, ...] = ()
+    workload: str = "retrieval"
+    queries: int = 1
+    candidates: int = 0
+    rounds: int = 5
+    peer_batch_size: int = 0
+    token_budget: int = 0
+    seed: int = 0
+    command: str = ""
