@@ -23,11 +23,12 @@ def pareto(
     FLOPs are reference counts per query. The mean covers variants that were run on every dataset.
     """
     from ...rerankers.errors import InputError, suggest
-    from ..board import frontier as ledger
+    from ..board.frontier import points
     from ..results import load_cells
+    from ..tables.pareto import to_json, to_text
 
     cells = load_cells(dirs)
-    found = ledger.points(cells, metric)
+    found = points(cells, metric)
     if dataset is not None:
         known = {p.dataset for p in found}
         if dataset not in known:
@@ -37,4 +38,4 @@ def pareto(
         from ..pareto_plot import plot as draw
 
         draw(cells, plot, metric, dataset)
-    emit(json.dumps(ledger.to_json(found), indent=2) + "\n" if as_json else ledger.to_text(found, metric))
+    emit(json.dumps(to_json(found), indent=2) + "\n" if as_json else to_text(found, metric))

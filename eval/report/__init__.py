@@ -51,7 +51,7 @@ def render(
         "table": Builder(evidence, cells, table).build(),
         "graphs": graphs(evidence, cells),
         "languages": heat_map(evidence),
-        "cost_heads": cost.HEADS,
+        "cost_heads": cost.heads(),
         "costs": cost.cost_lines(evidence.board),
         "worst": worst,
         "worst_notes": finder.notes,

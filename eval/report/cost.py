@@ -1,47 +1,44 @@
-"""What a variant cost, summed over its cells; None is "not measured"."""
+"""The cost table: one line per variant, the columns of `board.costs`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..board import costs
 from ..board.frontier import label
 from ..board.pivot import Board, Variant
-from ..results import FIRST_STAGE, Cell, Manifest
-from ..text import units
+from ..results import FIRST_STAGE, Cell
 
 NOT_MEASURED = "not measured"
-HEADS = (
-    "datasets",
-    "pairs",
-    "reference",
-    "useful",
-    "executed",
-    "tokens",
-    "padding",
-    "shared",
-    "forward",
-    "pairs/s",
-    "TFLOP/s",
-    "share of peak",
-    "peak memory",
-)
-_COUNTS = {"pairs", "tokens", "padding", "shared"}
+
+
+@dataclass(frozen=True)
+class Amount:
+    """One place of the table: as shown, and what the column is sorted by. `implausible`: above what can be."""
+
+    text: str
+    value: float | None
+    implausible: bool = False
 
 
 @dataclass(frozen=True)
 class CostLine:
-    """One variant. `texts` and `values` follow `HEADS`; `shares` are the settings that its passes served."""
+    """One variant. `shares` are the settings that its passes served."""
 
     name: str
-    texts: tuple[str, ...]
-    values: tuple[float | None, ...]
+    amounts: tuple[Amount, ...]
     shares: tuple[str, ...]
 
     @property
     def implausible(self) -> bool:
         """Whether more than the peak was reached, which says that the peak is wrong."""
-        return (self.values[HEADS.index("share of peak")] or 0.0) > 1
+        return any(amount.implausible for amount in self.amounts)
+
+
+def heads() -> list[str]:
+    """Of the columns."""
+    return [column.head for column in costs.OF_CELLS]
 
 
 def cost_lines(board: Board) -> list[CostLine]:
@@ -55,58 +52,14 @@ def cells_of(board: Board, variant: Variant) -> list[Cell]:
     return [cell for name in names for cell in board.figure(name, variant).cells]
 
 
-def seconds_per_query(cells: Sequence[Cell]) -> float | None:
-    """Forward seconds of the passes, per query; None unless every cell has them."""
-    spent = _sum(cells, lambda m: m.cost.forward_seconds)
-    queries = sum(cell.manifest.counts.queries for cell in cells)
-    return spent / queries if spent is not None and queries else None
-
-
 def _line(variant: Variant, cells: Sequence[Cell]) -> CostLine:
-    forward = _sum(cells, lambda m: m.cost.forward_seconds)
-    scoring = _sum(cells, lambda m: m.counts.pairs / m.cost.pairs_per_second if m.cost.pairs_per_second else None)
-    done = _sum(cells, lambda m: _times(m.cost.tflops, m.cost.forward_seconds))
-    possible = _sum(cells, lambda m: _times(m.cost.peak_tflops, m.cost.forward_seconds))
-    pairs = sum(cell.manifest.counts.pairs for cell in cells)
-    memory = [cell.manifest.cost.peak_memory_bytes for cell in cells]
-    values = (
-        float(len(cells)),
-        float(pairs),
-        _sum(cells, lambda m: m.flops and m.flops.reference),
-        _sum(cells, lambda m: m.flops and m.flops.useful),
-        _sum(cells, lambda m: m.flops and m.flops.executed),
-        _sum(cells, lambda m: m.tokens and m.tokens.query + m.tokens.passage + m.tokens.prompt),
-        _sum(cells, lambda m: m.tokens and m.tokens.padded),
-        _sum(cells, lambda m: m.tokens and m.tokens.shared),
-        forward,
-        pairs / scoring if scoring else None,
-        done / forward if done is not None and forward else None,
-        done / possible if done is not None and possible else None,
-        max((m for m in memory if m is not None), default=None),
-    )
     shares = tuple(dict.fromkeys(name for cell in cells for name in cell.manifest.cost.pass_settings))
-    return CostLine(label(variant), tuple(map(_write, HEADS, values)), values, shares if len(shares) > 1 else ())
+    amounts = tuple(_amount(column, cells) for column in costs.OF_CELLS)
+    return CostLine(label(variant), amounts, shares if len(shares) > 1 else ())
 
 
-def _times(a: float | None, b: float | None) -> float | None:
-    return a * b if a is not None and b is not None else None
-
-
-def _sum(cells: Sequence[Cell], value: Callable[[Manifest], float | None]) -> float | None:
-    found = [value(cell.manifest) for cell in cells]
-    known = [x for x in found if x is not None]
-    return sum(known) if known and len(known) == len(found) else None
-
-
-def _write(head: str, value: float | None) -> str:
+def _amount(column: costs.Column[costs.Cells], cells: Sequence[Cell]) -> Amount:
+    value = column.value(cells)
     if value is None:
-        return NOT_MEASURED
-    if head in _COUNTS or head == "datasets":
-        return f"{value:,.0f}"
-    if head in ("reference", "useful", "executed"):
-        return units.flops(value)
-    if head == "forward":
-        return f"{value:,.1f} s"
-    if head == "peak memory":
-        return units.size(value)
-    return units.share(100 * value) if head == "share of peak" else f"{value:,.3g}" if value < 1000 else f"{value:,.0f}"
+        return Amount(NOT_MEASURED, None)
+    return Amount(column.write(value), value, column is costs.SHARE_OF_PEAK and value > 1)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..board.costs import seconds_per_query
 from ..board.figures import Figure
 from ..board.frontier import MEAN, Point, label, names, points
 from ..board.pivot import Variant
 from ..results import FIRST_STAGE, Cell
 from ..text import units
 from .charts import COLOURS, SHAPES, Dot, Level, Plot, plot
-from .cost import NOT_MEASURED, seconds_per_query
+from .cost import NOT_MEASURED
 from .evidence import Evidence, Interval
 
 

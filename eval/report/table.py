@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ..board.costs import OF_MEAN
 from ..board.figures import Figure
 from ..board.frontier import MEAN, label
 from ..board.pivot import Variant
 from ..published import PublishedTable, compare
 from ..results import Cell
 from ..tables.layout import best_of
-from ..text import units
 from .evidence import Evidence, Test
 
 
@@ -144,9 +144,12 @@ class Builder:
         means = [self.board.mean(v) for v in self.board.variants]
         if not any(mean.flops for mean in means):
             return []
-        spent = [Entry(units.flops(m.flops) if m.flops else "–", m.flops) for m in means]
-        saved = [Entry("–" if m.saved is None else units.share(m.saved), m.saved) for m in means]
-        return [(Column("FLOPs/query", score=False), spent), (Column("FLOPs saved", score=False), saved)]
+        columns: list[tuple[Column, list[Entry]]] = []
+        for column in OF_MEAN:
+            values = [column.value(mean) for mean in means]
+            entries = [Entry(column.write(value) if value is not None else "–", value) for value in values]
+            columns.append((Column(column.head, score=False), entries))
+        return columns
 
 
 def _column(name: str, member_of: str = "") -> Column:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ..board.costs import OF_MEAN
 from ..board.figures import Figure
 from ..board.pivot import Board, Variant
 from ..published import PublishedTable, compare
 from ..published.table import MEAN
-from ..text import units
 
 _MARKS = "*†‡§¶"
 _NONE = "–"
@@ -144,18 +144,17 @@ def _cost_lines(board: Board, notes: _Notes, frontier: Mapping[Variant, bool] | 
     if frontier is None or not any(cell.manifest.flops for mean in means for cell in mean.cells):
         return []
 
-    def line(label: str, value: Callable[[Figure], float | None], write: Callable[[float], str]) -> Line:
-        texts = [_cost(mean, value(mean), write) for mean in means]
-        marks = [notes.marks(mean) if value(mean) is not None else "" for mean in means]
-        return Line(label, tuple(map(Entry, texts, marks)), summary=True)
-
-    flops = line("FLOPs per query", lambda mean: mean.flops, units.flops)
-    saved = line("FLOPs saved", lambda mean: mean.saved, units.share)
+    lines = []
+    for column in OF_MEAN:
+        values = [column.value(mean) for mean in means]
+        texts = [_cost(mean, value, column.write) for mean, value in zip(means, values)]
+        marks = [notes.marks(mean) if value is not None else "" for mean, value in zip(means, values)]
+        lines.append(Line(column.head, tuple(map(Entry, texts, marks)), summary=True))
     if len(frontier) < 2:
-        return [flops, saved]
+        return lines
     words = {True: "frontier", False: "dominated", None: _NONE}
-    marks = tuple(Entry(words[frontier.get(variant)]) for variant in board.variants)
-    return [flops, saved, Line("Pareto", marks, summary=True)]
+    places = tuple(Entry(words[frontier.get(variant)]) for variant in board.variants)
+    return [*lines, Line("Pareto", places, summary=True)]
 
 
 def _cost(mean: Figure, value: float | None, write: Callable[[float], str]) -> str:

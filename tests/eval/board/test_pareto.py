@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rerankbench.eval.board.frontier import Point, points, to_json, to_text
+from rerankbench.eval.board.frontier import Point, points
 from rerankbench.eval.cli import main
 from rerankbench.eval.pareto_plot import plot
 from rerankbench.eval.results import Cell, Counts, Flops, Manifest, cell_path
+from rerankbench.eval.tables.pareto import to_json, to_text
 from rerankbench.rerankers.errors import InputError
 
 QUERIES = 10

@@ -1,0 +1,124 @@
+"""What a variant cost: every cost column of the tables and of the report is one row here.
+
+A value of None is "not measured".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from ..results import Cell, Manifest
+from ..text import units
+from .figures import Figure
+
+Subject = TypeVar("Subject")
+Cells = Sequence[Cell]
+
+
+@dataclass(frozen=True)
+class Column(Generic[Subject]):
+    """A head, what stands below it, and how that is written."""
+
+    head: str
+    value: Callable[[Subject], float | None]
+    write: Callable[[float], str]
+
+
+def seconds_per_query(cells: Cells) -> float | None:
+    """Forward seconds of the passes, per query; None unless every cell has them."""
+    spent = _forward(cells)
+    queries = sum(cell.manifest.counts.queries for cell in cells)
+    return spent / queries if spent is not None and queries else None
+
+
+def _forward(cells: Cells) -> float | None:
+    return _sum(cells, lambda m: m.cost.forward_seconds)
+
+
+def _pairs(cells: Cells) -> float:
+    return float(sum(cell.manifest.counts.pairs for cell in cells))
+
+
+def _pairs_per_second(cells: Cells) -> float | None:
+    scoring = _sum(cells, lambda m: m.counts.pairs / m.cost.pairs_per_second if m.cost.pairs_per_second else None)
+    return _pairs(cells) / scoring if scoring else None
+
+
+def _tflops(cells: Cells) -> float | None:
+    return _ratio(_done(cells), _forward(cells))
+
+
+def _share_of_peak(cells: Cells) -> float | None:
+    return _ratio(_done(cells), _sum(cells, lambda m: _times(m.cost.peak_tflops, m.cost.forward_seconds)))
+
+
+def _done(cells: Cells) -> float | None:
+    return _sum(cells, lambda m: _times(m.cost.tflops, m.cost.forward_seconds))
+
+
+def _peak_memory(cells: Cells) -> float | None:
+    memory = (cell.manifest.cost.peak_memory_bytes for cell in cells)
+    return max((bytes_ for bytes_ in memory if bytes_ is not None), default=None)
+
+
+def _times(a: float | None, b: float | None) -> float | None:
+    return a * b if a is not None and b is not None else None
+
+
+def _ratio(a: float | None, b: float | None) -> float | None:
+    return a / b if a is not None and b else None
+
+
+def _sum(cells: Cells, value: Callable[[Manifest], float | None]) -> float | None:
+    """Over all cells; None unless every one has it."""
+    found = [value(cell.manifest) for cell in cells]
+    known = [x for x in found if x is not None]
+    return sum(known) if known and len(known) == len(found) else None
+
+
+def _summed(value: Callable[[Manifest], float | None]) -> Callable[[Cells], float | None]:
+    return lambda cells: _sum(cells, value)
+
+
+def _count(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def _rate(value: float) -> str:
+    return f"{value:,.3g}" if value < 1000 else f"{value:,.0f}"
+
+
+def _seconds(value: float) -> str:
+    return f"{value:,.1f} s"
+
+
+def _share(value: float) -> str:
+    return units.share(100 * value)
+
+
+SHARE_OF_PEAK = Column[Cells]("share of peak", _share_of_peak, _share)
+
+# of the mean over datasets: below the scores of a table, beside those of the report
+OF_MEAN: list[Column[Figure]] = [
+    Column("FLOPs per query", lambda mean: mean.flops, units.flops),
+    Column("FLOPs saved", lambda mean: mean.saved, units.share),
+]
+
+# of all cells of a variant: the report's cost table
+OF_CELLS: list[Column[Cells]] = [
+    Column("datasets", lambda cells: float(len(cells)), _count),
+    Column("pairs", _pairs, _count),
+    Column("reference", _summed(lambda m: m.flops and m.flops.reference), units.flops),
+    Column("useful", _summed(lambda m: m.flops and m.flops.useful), units.flops),
+    Column("executed", _summed(lambda m: m.flops and m.flops.executed), units.flops),
+    Column("tokens", _summed(lambda m: m.tokens and m.tokens.query + m.tokens.passage + m.tokens.prompt), _count),
+    Column("padding", _summed(lambda m: m.tokens and m.tokens.padded), _count),
+    Column("shared", _summed(lambda m: m.tokens and m.tokens.shared), _count),
+    Column("forward", _forward, _seconds),
+    Column("pairs/s", _pairs_per_second, _rate),
+    Column("TFLOP/s", _tflops, _rate),
+    SHARE_OF_PEAK,
+    Column("peak memory", _peak_memory, units.size),
+]
