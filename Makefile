@@ -53,7 +53,7 @@ parity: $(STAMP) $(OLD)/.installed ## scores against the reference's, with trans
 	  $$python -m pytest tests/rerankers -k "golden or parity" || exit 1; done
 
 architectures: $(STAMP) ## scores of every sequence classifier of transformers beside the library's, as a table
-	$(BIN)/python tests/rerankers/architecture_matrix.py
+	PYTHONPATH=tests/support $(BIN)/python tests/rerankers/architecture_matrix.py
 
 bench-load: $(STAMP) ## peak memory of loading a checkpoint, as a multiple of its size
 	$(BIN)/python tests/benchmarks/load_memory.py

@@ -11,7 +11,8 @@ from typing import Any
 
 from .errors import InputError
 
-MOST_LAYERS = 4096  # far beyond any published model; a larger number is damage, and would never end
+# far beyond any published model; what is larger is damage, and would never end or take all memory
+MOST_LAYERS, MOST = 4096, 1 << 25
 _WIDTHS = (
     "hidden_size",
     "intermediate_size",
@@ -23,8 +24,9 @@ _WIDTHS = (
     "layer_sep",
     "max_position_embeddings",
     "type_vocab_size",
+    "sliding_window",
 )
-_NULLABLE = ("num_key_value_heads", "head_dim", "start_layer", "type_vocab_size", "layer_sep")
+_NULLABLE = ("num_key_value_heads", "head_dim", "type_vocab_size", "sliding_window")
 _SCALES = (
     "layer_norm_eps",
     "rms_norm_eps",
@@ -49,7 +51,7 @@ def check_config(raw: Mapping[str, Any], where: str) -> None:
         if key in raw and not (raw[key] is None and key in _NULLABLE):
             unbounded = key == "max_position_embeddings" and raw[key] == -1  # XLNet
             if not unbounded:
-                _whole(key, raw[key], where, (1 << 31) - 1, least=0 if key == "type_vocab_size" else 1)
+                _whole(key, raw[key], where, MOST, least=0 if key == "type_vocab_size" else 1)
     for key in _SCALES:
         value = raw.get(key)
         if value is not None and (_no_number(value) or not 0 < value < math.inf):
@@ -61,6 +63,16 @@ def check_config(raw: Mapping[str, Any], where: str) -> None:
         if not isinstance(raw.get(key, False), bool) and raw[key] is not None:
             raise InputError(f"{where}: key '{key}': expected true or false, found {raw[key]!r:.60}")
     _lists(raw, where)
+    _together(raw, where)
+
+
+def _together(raw: Mapping[str, Any], where: str) -> None:
+    """Sizes that must fit each other in every architecture."""
+    hidden, heads, layers = (raw.get(key) for key in ("hidden_size", "num_attention_heads", "num_hidden_layers"))
+    if hidden and heads and not raw.get("head_dim") and heads > hidden:
+        raise InputError(f"{where}: num_attention_heads {heads} exceeds hidden_size {hidden}")
+    if layers and raw.get("start_layer", 1) > layers:
+        raise InputError(f"{where}: start_layer {raw['start_layer']} exceeds num_hidden_layers {layers}")
 
 
 def _lists(raw: Mapping[str, Any], where: str) -> None:

@@ -78,16 +78,13 @@ class Tokenizer:
             own = self.backend.normalizer
             self.backend.normalizer = normalizers.Sequence([normalizers.Lowercase(), *([own] if own else [])])
         self.backend.encode_special_tokens = bool(getattr(theirs, "split_special_tokens", False))
-        ids = {
-            name: theirs.convert_tokens_to_ids(str(getattr(theirs, name))) for name in _SPECIAL if _has(theirs, name)
-        }
-        self.special: dict[str, int] = {name: int(number) for name, number in ids.items() if number is not None}
-        self.all_special = frozenset(theirs.all_special_ids)
-        self.max_length = int(theirs.model_max_length) if theirs.model_max_length < 1e9 else None
+        with refusing(f"{folder}: its special tokens cannot be read"):
+            ids = {name: getattr(theirs, f"{name}_id") for name in _SPECIAL}
+            self.special: dict[str, int] = {name: int(number) for name, number in ids.items() if number is not None}
+            self.all_special = frozenset(theirs.all_special_ids)
+        self.max_length = _max_length(theirs.model_max_length, folder)
         self.has_types = "token_type_ids" in theirs.model_input_names
         self.truncation_side, self.padding_side = theirs.truncation_side, theirs.padding_side
-        if self.max_length is not None and self.max_length < 1:
-            raise InputError(f"{folder / 'tokenizer_config.json'}: model_max_length {self.max_length}: at least 1")
 
     def special_id(self, name: str) -> int:
         """Id of `bos_token` and the like. Raises InputError when the folder declares none."""
@@ -151,8 +148,11 @@ class Tokenizer:
         return ["a", *(word for word, _ in zip(words, range(100)))]
 
 
-def _has(theirs: Any, name: str) -> bool:
-    return getattr(theirs, name, None) is not None
+def _max_length(stated: Any, folder: Path) -> int | None:
+    whole = isinstance(stated, (int, float)) and not isinstance(stated, bool) and stated >= 1 and stated == stated // 1
+    if not whole:
+        raise InputError(f"{folder / 'tokenizer_config.json'}: model_max_length {stated!r:.40}: expected 1 or more")
+    return int(stated) if stated < 1e9 else None
 
 
 def _encodable(text: str) -> bool:

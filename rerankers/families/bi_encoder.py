@@ -34,7 +34,7 @@ from ..pairs import check_types, distinct_ids
 from ..settings import Setting
 from ..spec import DEFAULT_LENGTH, ModelSpec
 from ..tokenizer import Tokenizer
-from .lengths import check_longest, with_length
+from .lengths import check_ids, with_length
 from .pair_family import BUDGET
 
 KEPT_BYTES = 256 << 20
@@ -55,8 +55,8 @@ class BiEncoder:
         device = resolve_device(options.device)
         self.config, self.files = config, files
         self.tokenizer = Tokenizer(files.folder, lower_case=self.saved.lower_case)
-        self.spec = with_length(spec, self.saved, self.tokenizer, config.positions)
         self.template = self.tokenizer.single_template()
+        self.spec = with_length(spec, self.saved, self.tokenizer, config.positions, self.template.special)
         check_types(self.tokenizer, self.template, config.token_types)
         self.head = read_head(self.saved.modules, config.hidden, device)
         self.width = min(self.saved.truncate_dim or self.head.width, self.head.width)
@@ -158,7 +158,7 @@ class BiEncoder:
             found[:, rows] = torch.stack([self.head.apply(pooled[layer], work)[:, : self.width] for layer in layers])
 
         lengths = [len(texts[i]) for i in new]
-        check_longest(max(lengths, default=0), self.config.positions)
+        check_ids([texts[i] for i in new], self.config.positions, self.config.vocab, self.files.root)
         if self.kept is None:
             self.token_budget = run_batches(lengths, self.token_budget, run)
         else:

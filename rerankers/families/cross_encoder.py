@@ -35,7 +35,7 @@ class CrossEncoder(PairFamily):
         super().__init__(spec, files, options, config, device, dtype)
         if files.saved.modules or files.saved.task not in ("feature-extraction", "sequence-classification"):
             raise InputError(f"{files.root}: modules of sentence-transformers; use family sequence-classification")
-        self.hold(config.positions)
+        self.hold(config.positions, config.vocab)
         check_types(self.tokenizer, self.tokenizer.pair_template(), config.token_types)
         self.encoder = Encoder.load(files.folder, config, dtype, device)
         self.encoder.pack()

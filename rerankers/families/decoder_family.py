@@ -27,6 +27,7 @@ from ..settings import Setting
 from ..spec import DEFAULT_LENGTH, ModelSpec
 from ..tokenizer import Tokenizer
 from ..weights import load_weights
+from .lengths import check_ids
 
 _TOKEN_BUDGET = {"cpu": 4096, "cuda": 32768}
 
@@ -182,6 +183,7 @@ class DecoderFamily:
     def run(self, groups: Sequence[Group], passes: Sequence[Pass], prepared: Prepared) -> Scored:
         """Scores of every pair for every read, shape (reads of all passes in order, pairs)."""
         start, pairs = time.perf_counter(), prepared.tokens
+        check_ids([pair.ids for pair in pairs], self.config.max_positions, self.config.vocab, self.files.root)
         group_of = np.repeat(np.arange(len(groups)), [len(group.passages) for group in groups])
         prefixes = self._prefixes(pairs, group_of, len(groups))
         scores = np.empty((sum(len(p.reads) for p in passes), len(pairs)), dtype=np.float32)

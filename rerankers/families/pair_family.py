@@ -23,7 +23,7 @@ from ..pairs import Pairs, build_pairs
 from ..settings import Setting
 from ..spec import DEFAULT_LENGTH, ModelSpec
 from ..tokenizer import Tokenizer
-from .lengths import check_longest, with_length
+from .lengths import check_ids, with_length
 
 BUDGET = {"cpu": 4096, "cuda": 65536}  # tokens per forward pass
 
@@ -35,6 +35,7 @@ class PairFamily:
         adapter: name and version; part of every result's identity, to be raised when a score changes.
         activation: what sentence-transformers saved as the function on a logit; the logit itself where it saved none.
         positions: most tokens of a pair that the model can tell apart; None: any number.
+        rows: of its table of word embeddings; None: unknown.
     """
 
     adapter: ClassVar[str]
@@ -56,13 +57,15 @@ class PairFamily:
         self.query_prompt = saved.prompt(saved.default_prompt) if saved.default_prompt else ""
         self.activation = activation(saved.activation, files.root)
         self.positions: int | None = None
+        self.rows: int | None = None
         self.device, self.dtype = str(device), dtype_name(dtype)
         self.token_budget = options.token_budget or BUDGET.get(device.type, BUDGET["cpu"])
 
-    def hold(self, positions: int | None) -> None:
-        """State how many positions the model has; the default length follows."""
-        self.positions = positions
-        self.spec = with_length(self.spec, self.saved, self.tokenizer, positions)
+    def hold(self, positions: int | None, rows: int | None) -> None:
+        """State how many positions and word embeddings the model has; the default length follows."""
+        self.positions, self.rows = positions, rows
+        special = self.tokenizer.pair_template().special
+        self.spec = with_length(self.spec, self.saved, self.tokenizer, positions, special)
 
     def logits(self, pairs: Pairs, batch: Sequence[int], work: Work) -> tuple[torch.Tensor, int]:
         """Float32 logits (len(batch),) of some pairs, and how many padding tokens were computed with them."""
@@ -102,7 +105,7 @@ class PairFamily:
         pairs: Pairs = prepared.tokens
         start = time.perf_counter()
         lengths, work, padded = [len(ids) for ids in pairs.ids], Work(), 0
-        check_longest(max(lengths, default=0), self.positions)
+        check_ids(pairs.ids, self.positions, self.rows, self.files.root)
         found = torch.empty(len(lengths), dtype=torch.float32, device=self.device)
 
         def run(batch: list[int]) -> None:

@@ -19,7 +19,7 @@ from ..settings import Setting
 from ..spec import ModelSpec
 from .company import Company, Sequences, Side, probe_ids
 from .pair_family import PairFamily
-from .theirs import load_theirs, positions
+from .theirs import load_theirs, positions, rows
 
 _PROBES = ((2, 3), (3, 2), (2, 9), (7, 40))  # tokens of the made-up pairs that tell how batches may look
 
@@ -34,7 +34,7 @@ class SequenceClassification(PairFamily):
         dtype = resolve_dtype(options.dtype, device)
         super().__init__(spec, files, options, None, device, dtype)
         self.model, self.read = load_theirs(spec, files, dtype, device)
-        self.hold(positions(self.model))
+        self.hold(positions(self.model), rows(self.model))
         takes = inspect.signature(self.model.forward).parameters
         self.takes = [
             name
@@ -95,9 +95,9 @@ class SequenceClassification(PairFamily):
     def _probes(self) -> Sequences:
         """Pairs of made-up texts with their special tokens."""
         template, config = self.tokenizer.pair_template(), self.model.config.get_text_config()
-        named = {getattr(config, name, None) for name in dir(config) if name.endswith("_token_id")}
+        named = [getattr(config, name, None) for name in dir(config) if name.endswith("_token_id")]
         apart = self.tokenizer.all_special | {i for i in named if isinstance(i, int)}
-        known = min(self.tokenizer.backend.get_vocab_size(), getattr(config, "vocab_size", 1 << 30))
+        known = min(self.tokenizer.backend.get_vocab_size(), self.rows or 1 << 30)
         words = [i for i in range(known) if i not in apart] or [0]
         longest = (self.positions or 1 << 30) - template.special
         probes = [pair for pair in _PROBES if sum(pair) <= longest] or [(1, 1)]

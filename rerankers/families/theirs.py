@@ -56,6 +56,15 @@ def positions(model: Any) -> int | None:
     return stated
 
 
+def rows(model: Any) -> int | None:
+    """Rows of the table of word embeddings; None where there is no such table (Canine hashes characters)."""
+    try:
+        table = model.get_input_embeddings()
+    except NotImplementedError:
+        return None
+    return table.num_embeddings if isinstance(table, torch.nn.Embedding) else None
+
+
 def _load(spec: ModelSpec, files: Resolved, dtype: torch.dtype, kind: str) -> Any:
     import transformers
     from transformers import CONFIG_MAPPING

@@ -3,7 +3,7 @@
 For each: random weights, one output, a word tokenizer; scores of pairs of many lengths in one call of this project
 against transformers' own for each pair alone. Prints architecture, how it is run, and the largest difference.
 
-    python tests/rerankers/architecture_matrix.py [NAME ...]
+    PYTHONPATH=tests/support python tests/rerankers/architecture_matrix.py [NAME ...]
 """
 
 from __future__ import annotations
