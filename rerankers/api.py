@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from .models.config import DecoderConfig, EncoderConfig
+from .flops import Shape
 from .options import TextOptions
 from .settings import Setting
 from .spec import ModelSpec
@@ -81,12 +81,16 @@ class Prepared:
 
 
 class Reranker(Protocol):
-    """A loaded model. Adapters are found by family name; see `registry.py`."""
+    """A loaded model."""
 
     spec: ModelSpec
-    config: DecoderConfig | EncoderConfig | None  # None: shape unknown, so FLOPs are not measured
     device: str
     dtype: str
+
+    @property
+    def shape(self) -> Shape | None:
+        """What a pair costs; None where that is not known, so FLOPs are not measured."""
+        ...
 
     def identity(self, text: TextOptions) -> dict[str, Any]:
         """Everything on the model's side that can change a score, except the setting: JSON values only."""

@@ -14,21 +14,22 @@ from typing import Any
 
 import torch
 
+from .adapters.decoder_adapter import Pass
+from .adapters.encoder_classifier import EncoderClassifier
 from .families.cross_encoder import CrossEncoder
-from .families.decoder_family import Pass
 from .families.layerwise import LayerwiseReranker
 from .families.lightweight import LightweightReranker
 from .families.llm import LlmReranker
 from .flag_base import FlagBase, FlagDecoder, Pairs, Scores, log, refuse_unknown
-from .models.decoder import Read
+from .models.decoder import Head, Read
 from .settings import Setting
 
 
 class FlagReranker(FlagBase):
     """Cross-encoders: bge-reranker-base, -large, -v2-m3. Scores are logits, whatever sentence-transformers saved."""
 
-    family = CrossEncoder
-    reranker: CrossEncoder  # pyright: ignore[reportIncompatibleVariableOverride]
+    family = CrossEncoder()
+    reranker: EncoderClassifier  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def __init__(self, model_name_or_path: str, **options: Any):
         super().__init__(model_name_or_path, **options)
@@ -53,7 +54,7 @@ class FlagReranker(FlagBase):
 class FlagLLMReranker(FlagDecoder):
     """The `Yes` logit of a causal language model: bge-reranker-v2-gemma."""
 
-    family = LlmReranker
+    family = LlmReranker()
 
     def compute_score(
         self,
@@ -78,7 +79,7 @@ class LayerWiseFlagLLMReranker(FlagDecoder):
     With neither `use_fp16` nor `use_bf16` the reference turns `use_fp16` on, and so does this class.
     """
 
-    family = LayerwiseReranker
+    family = LayerwiseReranker()
 
     def __init__(
         self,
@@ -120,7 +121,7 @@ class LayerWiseFlagLLMReranker(FlagDecoder):
 class LightWeightFlagLLMReranker(FlagDecoder):
     """Gemma-2 with layerwise heads and token compression: bge-reranker-v2.5-gemma2-lightweight."""
 
-    family = LightweightReranker
+    family = LightweightReranker()
 
     def __init__(
         self,
@@ -164,6 +165,8 @@ class LightWeightFlagLLMReranker(FlagDecoder):
         for warning in self.reranker.check(compression):
             log.warning("%s", warning)
         released = self.reranker.options.head_policy == "released"
-        reads = tuple(Read(layer, i if released else self.reranker.head(layer)) for i, layer in enumerate(layers))
+        reads = tuple(
+            Read(layer, Head((i,)) if released else self.reranker.head(layer)) for i, layer in enumerate(layers)
+        )
         text = self.text_options(self.prompt if prompt is None else prompt, max_length, query_max_length)
         return self.run(sentence_pairs, Pass(*compression.compression, reads), text, normalize)

@@ -10,14 +10,18 @@ from typing import Any, ClassVar
 
 import torch
 
+from .adapters.decoder_adapter import DecoderAdapter, Pass
 from .api import Group, Reranker
 from .errors import InputError, suggest
-from .families.decoder_family import DecoderFamily, Pass, Sides
+from .family import Family
 from .hub import resolve
 from .options import HeadPolicy, LoadOptions, SoftcapPolicy, TextOptions
 from .spec import ModelSpec
+from .template import PromptTemplate
 
 log = logging.getLogger("rerankbench")
+
+_WRITTEN_OUT = PromptTemplate(query="{query}", passage="{passage}")  # the texts come with their instructions
 
 Pairs = Sequence[Sequence[str]] | Sequence[str]
 Scores = list[float]
@@ -42,7 +46,7 @@ class FlagBase:
         ignored: batch_size, use_dataloader, num_workers and trust_remote_code, which have no effect.
     """
 
-    family: ClassVar[type]
+    family: ClassVar[Family]
 
     def __init__(
         self,
@@ -69,10 +73,9 @@ class FlagBase:
         half = "bfloat16" if use_bf16 else "float16" if use_fp16 and device != "cpu" else "float32"
         options = LoadOptions(device, half, head_policy=head_policy, attention_softcap=attention_softcap)
         files = resolve(str(model_name_or_path), cache_dir=cache_dir)
-        spec = ModelSpec(
-            name=str(model_name_or_path), family="", source=str(model_name_or_path), revision=files.revision
-        )
-        self.reranker: Reranker = self.family(spec, files, options)
+        name = str(model_name_or_path)
+        spec = ModelSpec(name=name, family=self.family.name, source=name, revision=files.revision)
+        self.reranker: Reranker = self.family.load(spec, files, options)
         self.max_length, self.query_max_length, self.normalize = max_length, query_max_length, normalize
         self._instructions = (
             (query_instruction_for_rerank, query_instruction_format),
@@ -110,7 +113,7 @@ class FlagBase:
 class FlagDecoder(FlagBase):
     """The decoder classes differ in the keywords of `compute_score` and in which head reads which layer."""
 
-    reranker: DecoderFamily  # pyright: ignore[reportIncompatibleVariableOverride]
+    reranker: DecoderAdapter  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def __init__(
         self,
@@ -135,7 +138,7 @@ class FlagDecoder(FlagBase):
     def run(self, sentence_pairs: Pairs, one: Pass, text: TextOptions, normalize: bool | None) -> Any:
         """A list of scores for one read, a list of lists for several."""
         groups, places = self.groups(sentence_pairs)
-        scored = self.reranker.run(groups, [one], self.reranker.prepare(groups, text, Sides("", "")))
+        scored = self.reranker.run(groups, [one], self.reranker.prepare(groups, text, _WRITTEN_OUT))
         lists = self.finish(scored.scores, places, normalize)
         return lists[0] if len(lists) == 1 else lists
 
@@ -146,7 +149,7 @@ class FlagDecoder(FlagBase):
             cutoff_layers = [self.reranker.config.layers]
         asked = [cutoff_layers] if isinstance(cutoff_layers, int) else list(cutoff_layers)
         kept = [layer for layer in asked if layer in valid]
-        span = f"{valid[0]} to {valid[-1]}" + (f" in steps of {valid.step}" if valid.step > 1 else "")
+        span = self.reranker.shape.valid_cutoffs
         if not kept:
             raise InputError(f"cutoff_layers {asked}: none has an output head; valid: {span}")
         if len(kept) < len(asked):

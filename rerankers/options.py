@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 Truncation = Literal["class", "snippet"]
 HeadPolicy = Literal["released", "by_layer"]
 SoftcapPolicy = Literal["released", "config"]
+Task = Literal["answer", "contradiction", "same_question", "same_meaning"]
 
 
 @dataclass(frozen=True)
@@ -35,24 +36,32 @@ class TextOptions:
     """How a pair of texts becomes token ids. All of it is part of a result's identity.
 
     Attributes:
-        prompt: the name of a prompt in configs/prompts.yaml or a free text; None takes the model's default.
-            Only the decoder families use one.
+        prompt: the name of a prompt in configs/prompts.yaml or a free text, before the model's own wording for the
+            task. Only the decoder families use one.
         max_length: None takes the model's default.
         query_max_length: None is three quarters of `max_length`.
         truncation: `class` as FlagEmbedding's classes do it, `snippet` as the card's plain-transformers code.
+        task: what the dataset asks for; the model's wording for it is the prompt.
     """
 
     prompt: str | None = None
     max_length: int | None = None
     query_max_length: int | None = None
     truncation: Truncation = "class"
+    task: Task = "answer"
 
-    def with_defaults(self, *, prompt: str | None, max_length: int) -> TextOptions:
-        """A copy with the model's defaults where nothing was chosen."""
-        length = self.max_length or max_length
-        return replace(
-            self,
-            prompt=self.prompt if self.prompt is not None else prompt,
-            max_length=length,
-            query_max_length=self.query_max_length or length * 3 // 4,
-        )
+
+@dataclass(frozen=True)
+class ResolvedText:
+    """`TextOptions` with the model's defaults and wording filled in (`Family.resolve`); nothing is open any more.
+
+    Attributes:
+        instruction: the text of the prompt; empty where a model has none.
+        max_length, query_max_length: in tokens.
+        truncation: as in `TextOptions`.
+    """
+
+    instruction: str
+    max_length: int
+    query_max_length: int
+    truncation: Truncation

@@ -9,7 +9,7 @@ import numpy as np
 
 from .api import Group
 from .errors import InputError
-from .options import TextOptions
+from .options import ResolvedText
 from .tokenizer import Template, Tokenizer
 
 
@@ -40,10 +40,8 @@ class Pairs:
         return self.template.types(query, len(self.ids[index]) - self.template.special - query)
 
 
-def build_pairs(tokenizer: Tokenizer, groups: Sequence[Group], text: TextOptions) -> Pairs:
-    """Tokenise and join. `text` must have its lengths filled in (`TextOptions.with_defaults`)."""
-    assert text.max_length is not None
-    assert text.query_max_length is not None
+def build_pairs(tokenizer: Tokenizer, groups: Sequence[Group], text: ResolvedText) -> Pairs:
+    """Tokenise and join."""
     queries = distinct_ids(tokenizer, [group.query for group in groups])
     passages = distinct_ids(tokenizer, [passage for group in groups for passage in group.passages])
     template = tokenizer.pair_template()

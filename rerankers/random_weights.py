@@ -8,28 +8,22 @@ from pathlib import Path
 import torch
 
 from .files import read_json
-from .models.config import DecoderConfig, read_config
-from .models.decoder import decoder_shapes
-from .models.encoder import Encoder
+from .registry import family_named, guess_family
 
 
-def write_random_weights(folder: Path, *, dtype: str = "float32", seed: int = 0, spread: float = 0.02) -> None:
+def write_random_weights(
+    folder: Path, *, family: str | None = None, dtype: str = "float32", seed: int = 0, spread: float = 0.02
+) -> None:
     """Write `model.safetensors` for the `config.json` that the folder holds.
 
-    Matrices are normal(0, `spread`), norms scale by one. Same seed, same bytes.
+    Matrices are normal(0, `spread`), norms scale by one. Same seed, same bytes. `family` is the name of the family that
+    says which tensors there are; None finds it.
     """
     from safetensors.torch import save_file
 
-    config = read_config(read_json(folder / "config.json"), str(folder / "config.json"))
-    norm = 1.0
-    if isinstance(config, DecoderConfig):
-        shapes = decoder_shapes(config)
-        norm -= config.norm_plus_one
-    else:
-        # the hub puts the model's name before everything but a classifier
-        empty = Encoder(config, torch.float32, torch.device("meta")).named_tensors()
-        prefix = "bert." if config.position_offset == 0 else "roberta."
-        shapes = {n if n.startswith("classifier") else prefix + n: tuple(t.shape) for n, t in empty.items()}
+    raw = read_json(folder / "config.json")
+    tensors = family_named(family or guess_family(raw, folder)).tensors(raw, str(folder / "config.json"))
+    shapes, norm = tensors.shapes, tensors.unit_norm
 
     def values(number: int, name: str, shape: tuple[int, ...]) -> torch.Tensor:
         empty = torch.empty(shape, dtype=getattr(torch, dtype))

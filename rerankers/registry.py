@@ -1,31 +1,35 @@
-"""From a model's name to a loaded reranker.
+"""From a model's name to a loaded reranker, through its family.
 
-A family is a class built as `Family(spec: ModelSpec, files: hub.Resolved, options: LoadOptions)`; see `families/`.
-Its module is imported when it is needed.
+A family is a subclass of `family.Family`; its module is imported when it is needed.
 """
 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from .api import Reranker
 from .errors import InputError, suggest
+from .family import Family
+from .flops import Shape
 from .hub import Resolved, resolve
 from .models.config import model_type
 from .options import LoadOptions
 from .spec import ModelSpec, list_models, load_spec
 from .st_folder import StFolder, transformer_folder
 
+# asked in this order which of them runs a model that has no specification
 FAMILIES = {
-    "cross-encoder": "cross_encoder:CrossEncoder",
-    "llm": "llm:LlmReranker",
-    "layerwise": "layerwise:LayerwiseReranker",
-    "lightweight": "lightweight:LightweightReranker",
-    "sequence-classification": "sequence_classification:SequenceClassification",
-    "bi-encoder": "bi_encoder:BiEncoder",
+    "lightweight": ".families.lightweight:LightweightReranker",
+    "layerwise": ".families.layerwise:LayerwiseReranker",
+    "llm": ".families.llm:LlmReranker",
+    "cross-encoder": ".families.cross_encoder:CrossEncoder",
+    "bi-encoder": ".families.bi_encoder:BiEncoder",
+    "sequence-classification": ".families.sequence_classification:SequenceClassification",
 }
 
 
@@ -40,10 +44,38 @@ def load(model: str | ModelSpec, options: LoadOptions | None = None) -> Reranker
     Raises InputError for an unknown name or family, missing files, or a checkpoint that does not fit.
     """
     spec = model if isinstance(model, ModelSpec) else find_spec(model)
+    family = family_of(spec)
+    files = resolve(spec.source, spec.revision)
+    return family.load(replace(spec, revision=files.revision), files, options or LoadOptions())
+
+
+def family_of(spec: ModelSpec) -> Family:
+    """The family of a specification. Raises InputError for an unknown one."""
     if spec.family not in FAMILIES:
         raise InputError(f"model '{spec.name}': family '{spec.family}' is unknown{suggest(spec.family, FAMILIES)}")
-    files = resolve(spec.source, spec.revision)
-    return _family(spec.family)(replace(spec, revision=files.revision), files, options or LoadOptions())
+    return family_named(spec.family)
+
+
+@cache
+def family_named(name: str) -> Family:
+    """A family by its name in `FAMILIES`."""
+    module, _, attribute = FAMILIES[name].partition(":")
+    return getattr(importlib.import_module(module, __package__), attribute)()
+
+
+def shape_of(spec: ModelSpec) -> Shape | None:
+    """What a pair costs and which settings there are, without loading or fetching anything.
+
+    From the `config` of the specification, else from the config.json of a local folder; None where neither is there or
+    the family does not know the shape.
+    """
+    if spec.config:
+        return family_of(spec).shape(spec.config, spec.name)
+    folder = Path(spec.source).expanduser()
+    if not (transformer_folder(folder) / "config.json").is_file():
+        return None
+    files = Resolved(spec.source, folder)
+    return family_of(spec).shape(files.config, str(files.folder / "config.json"))
 
 
 def find_spec(model: str) -> ModelSpec:
@@ -65,27 +97,21 @@ def spec_of_folder(folder: Path) -> ModelSpec:
     return ModelSpec(name=folder.resolve().name, family=family, source=str(folder))
 
 
-def guess_family(raw: dict[str, Any], where: Path, saved: StFolder | None = None) -> str:
-    """The family that runs a `config.json` and what sentence-transformers saved. InputError when none does."""
-    kind, architectures = model_type(raw), " ".join(raw.get("architectures") or ())
-    if kind == "cost_wise_gemma":
-        return "lightweight"
-    if kind == "minicpm":
-        return "layerwise"
-    native = kind in ("bert", "xlm-roberta", "roberta")
-    if saved and saved.kind == "CrossEncoder" and (saved.modules or saved.task == "text-generation"):
-        return "sequence-classification"
-    if saved and saved.kind == "SentenceTransformer":
-        if native:
-            return "bi-encoder"
-        raise InputError(f"{where}: a text encoder of model_type '{kind}', which no family runs; BERT and RoBERTa are")
-    if "SequenceClassification" in architectures:
-        return "cross-encoder" if native else "sequence-classification"
-    if kind == "gemma":
-        return "llm"
-    if native:
-        return "bi-encoder"
-    raise InputError(f"{where}: no family runs model_type '{kind}' with architectures [{architectures}]; write a spec")
+def guess_family(raw: Mapping[str, Any], where: Path, saved: StFolder | None = None) -> str:
+    """The name of the first family that runs a `config.json` and what sentence-transformers saved beside it.
+
+    Raises InputError when none does.
+    """
+    saved = saved or StFolder()
+    for name in FAMILIES:
+        if family_named(name).claims(raw, saved):
+            return name
+    architectures = " ".join(raw.get("architectures") or ())
+    if saved.kind == "SentenceTransformer":
+        raise InputError(f"{where}: a text encoder of model_type '{model_type(raw)}', which no family runs")
+    raise InputError(
+        f"{where}: no family runs model_type '{model_type(raw)}' with architectures [{architectures}]; write a spec"
+    )
 
 
 def _spec_of_hub_id(model: str) -> ModelSpec:
@@ -95,8 +121,3 @@ def _spec_of_hub_id(model: str) -> ModelSpec:
             return spec
     files = resolve(model)
     return ModelSpec(name=model.split("/")[1], family=guess_family(files.config, files.root, files.saved), source=model)
-
-
-def _family(name: str) -> Any:
-    module, _, attribute = FAMILIES[name].partition(":")
-    return getattr(importlib.import_module(f".families.{module}", __package__), attribute)

@@ -20,9 +20,9 @@ class ModelSpec:
         family: the adapter; see `registry.py`.
         source: hub id, local folder, or `package:MODULE` for weights that a Python package ships.
         revision: commit of the hub repository; None is its default branch (recorded once resolved).
-        prompt: default prompt, a name in configs/prompts.yaml or a text; decoder families only.
+        wording: the prompt for each task, a name in configs/prompts.yaml or a text; decoder families only. What is not
+            written is the family's.
         max_length: default length limit in tokens; None takes the model's own (and a loaded model's spec states it).
-        start_layer: first layer that has an output head; layerwise families only.
         trust_remote_code: must be written out before any code of the hub repository runs.
         config: the parts of the model's config.json that fix its shape, so that FLOPs need no download.
         parameters: number of parameters and `download_bytes`: size of the weights, for plans; None if unknown.
@@ -34,9 +34,8 @@ class ModelSpec:
     family: str
     source: str
     revision: str | None = None
-    prompt: str | None = None
+    wording: dict[str, str] = field(default_factory=dict)
     max_length: int | None = None
-    start_layer: int | None = None
     trust_remote_code: bool = False
     config: dict[str, Any] = field(default_factory=dict)
     parameters: int | None = None
@@ -58,6 +57,8 @@ def load_spec(name: str) -> ModelSpec:
     path = find("models", name, "model")
     raw = read(path)
     known = {f.name for f in fields(ModelSpec)}
+    if "prompt" in raw:
+        raise InputError(f"{path}: 'prompt' is no key of a model; write its wording of tasks, `wording: {{answer: …}}`")
     for key in raw:
         if key not in known:
             raise InputError(f"{path}: unknown key '{key}'{suggest(str(key), known)}")

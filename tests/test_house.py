@@ -39,8 +39,8 @@ TO_BE_SPLIT = {"rerankers/models/decoder_attention.py: attend"}
 RERANKERS_NEED = {"torch", "transformers", "tokenizers", "huggingface_hub", "safetensors", "numpy", "yaml"}
 
 # The face of rerankers/: the package itself and the modules that say what a model is, how it is asked and what it
-# answers. `hub` and `models.config` are in it because plans and dense retrieval need a model's files and its shape
-# without loading it as a reranker; families, tokenizers, batching and the forward passes are not.
+# answers. `hub` is in it because dense retrieval needs a model's files without loading it as a reranker; families,
+# adapters, tokenizers, batching and the forward passes are not.
 PUBLIC = {
     "",
     "api",
@@ -49,13 +49,13 @@ PUBLIC = {
     "flag",
     "flops",
     "hub",
-    "models.config",
     "options",
     "prompts",
     "random_weights",
     "registry",
     "settings",
     "spec",
+    "template",
 }
 
 
@@ -165,7 +165,7 @@ def test_functions_are_short_and_take_few_parameters(package: str) -> None:
         ("eval/cli/run.py", "eval.runner.run"),
         ("eval/results.py", "pandas"),
         ("rerankers/models/decoder.py", "torch"),
-        ("rerankers/families/llm.py", "rerankers.families.decoder_family"),
+        ("rerankers/families/llm.py", "rerankers.families.decoder"),
         ("rerankers/__init__.py", "rerankers.errors"),
     ],
 )

@@ -14,23 +14,16 @@ from pathlib import Path
 from typing import Any
 
 
-def load_flagembedding(family, checkpoint, dtype, options):
+def load_flagembedding(checkpoint, dtype, options):
     """A function from pairs to scores, and the torch module inside."""
     import FlagEmbedding  # pyright: ignore[reportMissingImports]
 
-    name, call = {
-        "cross-encoder": ("FlagReranker", {}),
-        "llm": ("FlagLLMReranker", {}),
-        "layerwise": ("LayerWiseFlagLLMReranker", {"cutoff_layers": options["cutoff_layers"]}),
-        "lightweight": (
-            "LightWeightFlagLLMReranker",
-            {key: options[key] for key in ("cutoff_layers", "compress_ratio", "compress_layers")},
-        ),
-    }[family]
-    kwargs = {"use_bf16": dtype == "bfloat16"} if family != "cross-encoder" else {}
-    scorer = getattr(FlagEmbedding, name)(checkpoint, devices=options["device"], use_fp16=False, **kwargs)
+    runs = options["runs"]
+    call = {key: options[key] for key in runs.get("options", ())}
+    kwargs = {"use_bf16": dtype == "bfloat16"} if runs["bf16"] == "option" else {}
+    scorer = getattr(FlagEmbedding, runs["class"])(checkpoint, devices=options["device"], use_fp16=False, **kwargs)
     module: Any = scorer.model
-    if family == "cross-encoder" and dtype == "bfloat16":
+    if runs["bf16"] == "cast" and dtype == "bfloat16":
         module.bfloat16()
     if options.get("batch_size"):
         call["batch_size"] = options["batch_size"]
@@ -41,13 +34,11 @@ def load_flagembedding(family, checkpoint, dtype, options):
     return score, module
 
 
-def load_sentence_transformers(family, checkpoint, dtype, options):
+def load_sentence_transformers(checkpoint, dtype, options):
     """Likewise for sentence-transformers' CrossEncoder."""
     import torch
     from sentence_transformers import CrossEncoder
 
-    if family != "cross-encoder":
-        raise SystemExit(f"sentence-transformers has no {family} reranker")
     scorer = CrossEncoder(checkpoint, max_length=options["max_length"], device=options["device"])
     # the classifier itself: releases differ in what they wrap around it
     whole: Any = scorer.model
@@ -69,7 +60,7 @@ def load_sentence_transformers(family, checkpoint, dtype, options):
 
 def main():
     """Load, then score at every line."""
-    peer, family, checkpoint, pairs_file, dtype, threads, options_file = sys.argv[1:]
+    peer, _, checkpoint, pairs_file, dtype, threads, options_file = sys.argv[1:]
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     sys.stdout = sys.stderr  # peers print
     os.environ["OMP_NUM_THREADS"] = threads
@@ -80,7 +71,7 @@ def main():
     groups = json.loads(Path(pairs_file).read_text(encoding="utf-8"))
     pairs = [(query, passage) for query, passages in groups for passage in passages]
     loaders = {"FlagEmbedding": load_flagembedding, "sentence-transformers": load_sentence_transformers}
-    score, module = loaders[peer](family, checkpoint, dtype, options)
+    score, module = loaders[peer](checkpoint, dtype, options)
 
     seen = {"tokens": 0, "real": 0}
 

@@ -13,7 +13,6 @@ from ...rerankers.errors import InputError
 from .options import Hardware
 
 OURS = "rerankbench"
-PEERS = ("FlagEmbedding", "sentence-transformers")
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class Engine:
 
     Attributes:
         name: what tables call it.
-        kind: `rerankbench` or one of PEERS.
+        kind: `rerankbench` or a peer of configs/bench.yaml.
         python: interpreter that has it.
         options: what its worker is told.
         rounds: one answer of the worker per counted round.

@@ -14,11 +14,13 @@ from typing import Any
 from ...configs import CONFIGS, read
 from ...rerankers import ModelSpec, Setting, load_spec
 from ...rerankers.errors import InputError, suggest
+from ...rerankers.flops import Shape
 from ...rerankers.random_weights import write_random_weights
+from ...rerankers.registry import family_of, shape_of
 from .checkpoint import write_tokenizer
 from .options import BenchOptions, Hardware
 from .pairs import Workload, make_groups
-from .rounds import OURS, PEERS, Engine, Files, run_rounds
+from .rounds import OURS, Engine, Files, run_rounds
 from .summary import summarise
 
 _MAX_LENGTH = 1024  # longer than any generated pair, so that nobody truncates who need not
@@ -37,11 +39,14 @@ def run_bench(options: BenchOptions, hardware: Hardware, say: Callable[[str], No
         work = replace(work, candidates=options.candidates)
     hardware = replace(hardware, threads=hardware.threads or os.cpu_count() or 1)
     common = {"device": hardware.device, "max_length": min(_MAX_LENGTH, spec.max_length or _MAX_LENGTH)}
-    engines = [*_ours(options, spec, config, common), *_peers(options, config, common)]
+    size = shape_of(replace(spec, config=config))
+    if size is None:
+        raise InputError(f"shape '{options.shape}': the family {spec.family} does not know its layers")
+    engines = [*_ours(options, spec, size, common), *_peers(options, spec, size, common)]
     with tempfile.TemporaryDirectory(prefix="rerankbench-bench-") as temporary:
         say(f"writing a random checkpoint of shape {options.shape}")
         files = Files(Path(temporary), spec.family)
-        _write_checkpoint(files, config, hardware.dtype, options.seed)
+        _write_checkpoint(files, replace(spec, config=config), hardware.dtype, options.seed)
         files.pairs.write_text(json.dumps(make_groups(work)), encoding="utf-8")
         run_rounds(engines, files, hardware, options.rounds, say)
     from ..runner.peak import device_name
@@ -61,41 +66,43 @@ def run_bench(options: BenchOptions, hardware: Hardware, say: Callable[[str], No
     }
 
 
-def _ours(options: BenchOptions, spec: ModelSpec, config: dict[str, Any], common: dict[str, Any]) -> list[Engine]:
+def _ours(options: BenchOptions, spec: ModelSpec, size: Shape, common: dict[str, Any]) -> list[Engine]:
     """Our engine under the setting, under the others beside it, and the sweep."""
-    ours = {**common, "prompt": spec.prompt, "token_budget": options.token_budget or None}
+    ours = {**common, "wording": spec.wording, "token_budget": options.token_budget or None}
     runs = {OURS: [options.setting], **{f"{OURS} {Setting.parse(name).name}": [name] for name in options.against}}
     if options.sweep:
-        deepest = Setting.parse(options.setting).cutoff_layer or config["num_hidden_layers"]
-        every = [f"L{layer}" for layer in range(config.get("start_layer", config["num_hidden_layers"]), deepest + 1)]
+        deepest = Setting.parse(options.setting).cutoff_layer or size.layers
+        every = [f"L{layer}" for layer in size.cutoffs if layer <= deepest]
         runs[f"{OURS} sweep of {len(every)}"] = every
     return [Engine(name, OURS, sys.executable, {**ours, "settings": settings}) for name, settings in runs.items()]
 
 
-def _peers(options: BenchOptions, config: dict[str, Any], common: dict[str, Any]) -> list[Engine]:
+def _peers(options: BenchOptions, spec: ModelSpec, size: Shape, common: dict[str, Any]) -> list[Engine]:
     """The peers, each under the same setting and in its own interpreter."""
     setting = Setting.parse(options.setting)
     told = {
         **common,
         "batch_size": options.peer_batch_size or None,
-        "cutoff_layers": [setting.cutoff_layer or config["num_hidden_layers"]],
+        "cutoff_layers": [setting.cutoff_layer or size.layers],
         "compress_ratio": setting.compress_ratio,
         "compress_layers": list(setting.compress_layers),
     }
-    engines = []
+    engines, known = [], read(CONFIGS / "bench.yaml")["peers"]
     for peer in options.peers:
         kind, _, python = peer.partition("=")
-        if kind not in PEERS:
-            raise InputError(f"peer '{kind}' is unknown{suggest(kind, PEERS)}")
-        engines.append(Engine(kind, kind, python or sys.executable, told))
+        if kind not in known:
+            raise InputError(f"peer '{kind}' is unknown{suggest(kind, known)}")
+        if spec.family not in known[kind]:
+            raise InputError(f"peer '{kind}': runs no {spec.family} reranker; see `peers` in configs/bench.yaml")
+        engines.append(Engine(kind, kind, python or sys.executable, {**told, "runs": known[kind][spec.family]}))
     return engines
 
 
-def _write_checkpoint(files: Files, config: dict[str, Any], dtype: str, seed: int) -> None:
+def _write_checkpoint(files: Files, spec: ModelSpec, dtype: str, seed: int) -> None:
     files.checkpoint.mkdir()
-    (files.checkpoint / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    write_tokenizer(files.checkpoint, encoder=files.family == "cross-encoder", vocab=config["vocab_size"])
-    write_random_weights(files.checkpoint, dtype=dtype, seed=seed)
+    (files.checkpoint / "config.json").write_text(json.dumps(spec.config), encoding="utf-8")
+    write_tokenizer(files.checkpoint, encoder=family_of(spec).template is None, vocab=spec.config["vocab_size"])
+    write_random_weights(files.checkpoint, family=spec.family, dtype=dtype, seed=seed)
 
 
 def _named(table: dict[str, Any], name: str, what: str) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,7 +18,8 @@ def flops(
     ] = 20,
     passage_tokens: Annotated[int, typer.Option(min=0, help="Passage tokens; in encoders with its specials.")] = 150,
     prompt_tokens: Annotated[
-        int | None, typer.Option(min=0, help="Prompt tokens with the separator before; default 14, encoders 0.")
+        int | None,
+        typer.Option(min=0, help="Tokens after the pair; default: an estimate from the model's prompt."),
     ] = None,
     cutoff_layer: Annotated[int | None, typer.Option(help="Score after this layer; default all layers.")] = None,
     compress_ratio: Annotated[int, typer.Option(help="Passage tokens that become one.")] = 1,
@@ -69,55 +69,39 @@ def count(
     """The report of one pair, as `--json` prints it. Raises InputError for an unknown model or a wrong setting."""
     from ...rerankers import flops as ledger
     from ...rerankers.errors import InputError
-    from ...rerankers.models.config import DecoderConfig
+    from ...rerankers.options import TextOptions
+    from ...rerankers.registry import family_of, find_spec, shape_of
     from ...rerankers.settings import Setting
 
-    family, config = _shape(model)
-    decoder = isinstance(config, DecoderConfig)
-    if prompt and not decoder:
-        raise InputError(f"--prompt-tokens {prompt}: family '{family}' has no prompt")
-    prompt = 14 * decoder if prompt is None else prompt
+    spec = find_spec(model)
+    family, shape = family_of(spec), shape_of(spec)
+    if shape is None:
+        raise InputError(f"model '{model}': its specification has no `config`; add the shapes of its config.json")
+    if prompt and family.template is None:
+        raise InputError(f"--prompt-tokens {prompt}: family '{spec.family}' has no prompt")
+    prompt = family.prompt_tokens(spec, TextOptions()) if prompt is None else prompt
     pair = (query, passage, prompt)
-    reference = int(ledger.reference(config, family, setting, *pair, causal=causal))
-    full = int(ledger.reference(config, family, Setting(), *pair, causal=causal))
-    cost = ledger.layer_cost(config)
-    per_position, per_pair = ledger.head_cost(config, family)
+    reference = int(ledger.reference(shape, setting, *pair, causal=causal))
+    full = int(ledger.reference(shape, Setting(), *pair, causal=causal))
     return {
         "model": model,
-        "family": family,
+        "family": spec.family,
         "setting": setting.name,
         "tokens": {"query": query, "passage": passage, "prompt": prompt},
         "stretches": [
-            {"layers": layers, "tokens": int(tokens)}
-            for layers, tokens in ledger.stretches(config, family, setting, *pair)
+            {"layers": layers, "tokens": int(tokens)} for layers, tokens in ledger.stretches(shape, setting, *pair)
         ],
-        "layer": {"per_token": cost.per_token, "per_query_key": cost.attention},
-        "head": {"per_token": per_position, "per_pair": per_pair},
+        "layer": {"per_token": shape.layer.per_token, "per_query_key": shape.layer.attention},
+        "head": {"per_token": shape.head_per_position, "per_pair": shape.head_per_pair},
         "causal": causal,
         "full": full,
         "reference": reference,
-        "useful": int(ledger.useful(config, family, setting, *pair)),
-        "saved": ledger.saved(config, family, setting, *pair, causal=causal),
-        "saved_naive": ledger.saved_naive(config, setting),
+        "useful": int(ledger.useful(shape, setting, *pair)),
+        "saved": ledger.saved(shape, setting, *pair, causal=causal),
+        "saved_naive": ledger.saved_naive(shape, setting),
         "tflops": tflops,
         "seconds": reference / tflops / 1e12 if tflops else None,
     }
-
-
-def _shape(model: str) -> tuple[str, Any]:
-
-    from ...rerankers.errors import InputError
-    from ...rerankers.hub import Resolved
-    from ...rerankers.models.config import read_config
-    from ...rerankers.registry import find_spec
-
-    spec = find_spec(model)
-    if spec.config:
-        return spec.family, read_config(spec.config, where=model)
-    folder = Path(spec.source).expanduser()
-    if not folder.is_dir():
-        raise InputError(f"model '{model}': its specification has no `config`; add the shapes of its config.json")
-    return spec.family, read_config(Resolved(spec.source, folder).config, where=str(folder / "config.json"))
 
 
 def speed(device: str | None, tflops: float | None) -> float | None:

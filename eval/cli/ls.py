@@ -13,7 +13,7 @@ from .output import emit
 # what is shown of each kind; the rest is in --json
 _COLUMNS: dict[str, tuple[str, ...]] = {
     "models": ("name", "family", "settings", "license", "note"),
-    "datasets": ("name", "split", "n_queries", "n_docs", "download_bytes", "prompt", "license"),
+    "datasets": ("name", "split", "n_queries", "n_docs", "download_bytes", "task", "license"),
     "experiments": ("name", "datasets", "variants", "models"),
     "published": ("name", "columns", "rows", "title"),
     "prompts": ("name", "text"),

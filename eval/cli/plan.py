@@ -65,7 +65,8 @@ def plan(
 
 
 def _text(plan: Plan, tflops: float | None) -> str:
-    from ..plan.plan import PROMPT_TOKENS, TOKENS_PER_WORD, hours
+    from ...rerankers.template import TOKENS_PER_WORD
+    from ..plan.plan import hours
 
     lines = [f"{'dataset':<28}{'queries':>9}{'pairs':>12}{'tokens per query + passage':>30}"]
     for size in plan.sizes:
@@ -93,7 +94,7 @@ def _text(plan: Plan, tflops: float | None) -> str:
         f"{passes}: {plan.pflops:,.3f} PFLOPs{at}",
         f"downloads: {plan.download_bytes / 1e9:,.2f} GB"
         + (f", and {', '.join(plan.unsized)}, whose size is not known" if plan.unsized else ""),
-        f"estimate: reference FLOPs of mean lengths; {TOKENS_PER_WORD} tokens a word where words are counted; "
-        f"{PROMPT_TOKENS} prompt tokens in decoders; a pass costs what its deepest setting costs",
+        f"estimate: reference FLOPs of mean lengths; {TOKENS_PER_WORD} tokens a word where words are counted, "
+        "those of prompts among them; a pass costs what its deepest setting costs",
     ]
     return "\n".join(lines)

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from ...rerankers.options import Task
+
 
 @dataclass(frozen=True)
 class Policy:
@@ -15,7 +17,8 @@ class Policy:
         split: the judgements that are used: `test` or `dev`.
         remove_identical_ids: a document whose id equals the query's is no candidate (dropped before the top-k cut).
         join: how title and text become one passage; without a title the text stands alone. The result is stripped.
-        prompt: name of a prompt in `configs/prompts.yaml`, for decoder rerankers.
+        task: what a reranker is asked for: `answer`, `contradiction`, `same_question` or `same_meaning`. Decoders are
+            prompted with their own wording of it.
         group: members of a group count as one row in a macro mean.
         language: ISO 639-1, for the BM25 tokenizer.
         license: as the publisher states it; None where none is stated.
@@ -27,7 +30,7 @@ class Policy:
     split: str = "test"
     remove_identical_ids: bool = False
     join: str = "{title} {text}"
-    prompt: str | None = "answer"
+    task: Task = "answer"
     group: str | None = None
     language: str = "en"
     license: str | None = None

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from ...rerankers.options import HeadPolicy, LoadOptions, SoftcapPolicy, TextOptions, Truncation
+from ...rerankers.options import HeadPolicy, LoadOptions, SoftcapPolicy, Task, TextOptions, Truncation
 from ...rerankers.settings import Setting
 from ..measures import DEFAULT_METRICS, parse_metric
 from ..published import load_published
@@ -80,9 +80,8 @@ class RerankerEntry(_Part):
     )
     cutoff_layers: tuple[int | None, ...] = Field(default=(None,), min_length=1)
     compress: tuple[Compression | None, ...] = Field(default=(None,), min_length=1)
-    prompt: str | None = Field(default=None, description="overrides the dataset's and the model's")
-    answer_prompt: str | None = Field(
-        default=None, description="instead of the prompt `answer`, where that is a dataset's: the model's own wording"
+    prompt: str | None = Field(
+        default=None, description="a prompt's name or text, instead of the model's wording for the dataset's task"
     )
     max_length: int | None = Field(default=None, ge=8)
     query_max_length: int | None = Field(default=None, ge=1)
@@ -108,12 +107,9 @@ class RerankerEntry(_Part):
         pairs = product(self.compress, self.cutoff_layers)
         return list(dict.fromkeys(Setting(cut, c.ratio, c.layers) if c else Setting(cut) for c, cut in pairs))
 
-    def text_options(self, dataset_prompt: str | None) -> TextOptions:
-        """How pairs of a dataset become token ids."""
-        prompt = self.prompt if self.prompt is not None else dataset_prompt
-        if prompt == "answer" and self.answer_prompt is not None:
-            prompt = self.answer_prompt
-        return TextOptions(prompt, self.max_length, self.query_max_length, self.truncation)
+    def text_options(self, task: Task) -> TextOptions:
+        """How pairs of a dataset of some task become token ids."""
+        return TextOptions(self.prompt, self.max_length, self.query_max_length, self.truncation, task)
 
 
 _RAY_ONLY = {"workers", "gpus_per_worker", "threads_per_worker", "address", "retries", "block_timeout"}

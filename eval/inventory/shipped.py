@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ...configs import CONFIGS, read
-from ...rerankers.models.config import DecoderConfig, read_config
+from ...rerankers.registry import shape_of
 from ...rerankers.spec import ModelSpec, list_models, load_spec
 
 
@@ -16,21 +16,14 @@ def models() -> list[dict[str, Any]]:
 
 
 def _model(spec: ModelSpec) -> dict[str, Any]:
-    keys = ("name", "family", "source", "revision", "max_length", "prompt", "parameters", "download_bytes", "license")
+    keys = ("name", "family", "source", "revision", "max_length", "wording", "parameters", "download_bytes", "license")
     return {**{key: getattr(spec, key) for key in keys}, "settings": settings_of(spec), "note": spec.note}
 
 
 def settings_of(spec: ModelSpec) -> str:
     """The settings of a model in words: `full`, `L8 to L40`, `L8 to L42, rN@layers`."""
-    if not spec.config or spec.family == "sequence-classification":
-        return "full"
-    config = read_config(spec.config, spec.name)
-    if isinstance(config, DecoderConfig):
-        cutoffs = config.head_layers
-    else:
-        cutoffs = range(1 if spec.family == "bi-encoder" else config.layers, config.layers + 1)
-    words = f"L{cutoffs[0]} to L{cutoffs[-1]}" if len(cutoffs) > 1 else "full"
-    return f"{words}, rN@layers" if spec.family == "lightweight" else words
+    shape = shape_of(spec)
+    return shape.settings if shape else "full"
 
 
 def datasets() -> list[dict[str, Any]]:

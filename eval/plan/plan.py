@@ -9,19 +9,16 @@ from typing import Any
 from ...rerankers import flops
 from ...rerankers.errors import InputError
 from ...rerankers.hub import PACKAGE
-from ...rerankers.models.config import DecoderConfig, EncoderConfig, read_config
-from ...rerankers.registry import find_spec
+from ...rerankers.registry import family_of, find_spec, shape_of
 from ...rerankers.settings import Setting
-from ...rerankers.spec import DEFAULT_LENGTH, ModelSpec
+from ...rerankers.spec import ModelSpec
+from ...rerankers.template import TOKENS_PER_WORD
 from ..data import load_dataset, load_policy
 from ..data.catalog import entries
 from ..experiment.schema import Experiment, RerankerEntry
 from ..first_stage.retriever import BM25, RetrieverSpec, load_retriever
 
-# all-MiniLM-L6-v2's WordPiece makes 1.30 tokens of a word in XQuAD's English paragraphs (SciFact's abstracts: 1.56)
-TOKENS_PER_WORD = 1.3
 WITHOUT_BLANKS = frozenset({"ja", "th", "zh"})
-PROMPT_TOKENS = 14  # the lightweight model's default prompt with its separator; decoders only
 SAMPLE = 1000  # passages whose words are counted
 
 
@@ -139,11 +136,11 @@ def make_plan(
     unknown = [retriever.name] if retriever and retriever.shape is None else []
     for entry, settings in experiment.variants().items():
         spec = specs[entry]
-        config = read_config(spec.config, spec.name) if spec.config else None
-        if config is None:
+        shape = shape_of(spec)
+        if shape is None:
             unknown.append(entry.label)
         for size in sizes:
-            planned = [_cell(entry, spec, config, setting, size) for setting in settings]
+            planned = [_cell(entry, spec, shape, setting, size) for setting in settings]
             cells += planned
             passes += _passes(settings, planned)
     download_bytes, unsized = _downloads(experiment, specs.values(), retriever)
@@ -182,16 +179,17 @@ def _tokens(texts: Sequence[str], language: str) -> int:
 
 
 def _cell(
-    entry: RerankerEntry, spec: ModelSpec, config: DecoderConfig | EncoderConfig | None, setting: Setting, size: Size
+    entry: RerankerEntry, spec: ModelSpec, shape: flops.Shape | None, setting: Setting, size: Size
 ) -> PlannedCell:
     tokens = pflops = None
-    if config is not None:
-        prompt = PROMPT_TOKENS if isinstance(config, DecoderConfig) else 0
-        limit = entry.max_length or spec.max_length or DEFAULT_LENGTH
-        query = min(size.query_tokens, entry.query_max_length or limit * 3 // 4)
-        passage = min(size.passage_tokens, limit if spec.family == "bi-encoder" else limit - query)
+    if shape is not None:
+        family, options = family_of(spec), entry.text_options(load_policy(size.dataset).task)
+        text = family.resolve(spec, options)
+        prompt = family.prompt_tokens(spec, options)
+        query = min(size.query_tokens, text.query_max_length)
+        passage = min(size.passage_tokens, text.max_length if shape.apart else text.max_length - query)
         tokens = size.pairs * (query + passage + prompt)
-        pflops = size.pairs * int(flops.reference(config, spec.family, setting, query, passage, prompt)) / 1e15
+        pflops = size.pairs * int(flops.reference(shape, setting, query, passage, prompt)) / 1e15
     return PlannedCell(size.dataset, entry.label, setting.name, size.queries, size.pairs, tokens, pflops)
 
 

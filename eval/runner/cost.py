@@ -86,19 +86,19 @@ class Tally:
         lengths = [pairs[name].to_numpy() for name in ("query_tokens", "passage_tokens", "prompt_tokens")]
         self.pairs += len(pairs)
         self._tokens = [total + int(some.sum(dtype=np.int64)) for total, some in zip(self._tokens, lengths)]
-        config, family = self._face.config, self._face.spec.family
-        if config is None:
+        shape = self._face.shape
+        if shape is None:
             return None
-        reference = flops.reference(config, family, self._setting, *lengths)
+        reference = flops.reference(shape, self._setting, *lengths)
         self._reference += flops.total(reference)
-        self._useful += flops.total(flops.useful(config, family, self._setting, *lengths))
-        self._full += flops.total(flops.reference(config, family, Setting(), *lengths))
+        self._useful += flops.total(flops.useful(shape, self._setting, *lengths))
+        self._full += flops.total(flops.reference(shape, Setting(), *lengths))
         return reference
 
     def flops(self, executed: int | None) -> Flops | None:
         """All named counts; `executed` is that of the whole pass."""
-        config = self._face.config
-        if config is None or not self.pairs:
+        shape = self._face.shape
+        if shape is None or not self.pairs:
             return None
         return Flops(
             reference=self._reference,
@@ -106,7 +106,7 @@ class Tally:
             executed=executed,
             full=self._full,
             saved=1 - self._reference / self._full,
-            saved_naive=flops.saved_naive(config, self._setting),
+            saved_naive=flops.saved_naive(shape, self._setting),
         )
 
     def tokens(self, cost: PassCost) -> Tokens:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from ...rerankers.api import Group as QueryGroup
 from ...rerankers.api import Prepared, Reranker, Scored
 from ...rerankers.errors import ScoreError
-from ...rerankers.models.config import DecoderConfig, EncoderConfig
+from ...rerankers.flops import Shape
 from ...rerankers.options import LoadOptions, TextOptions
 from ...rerankers.settings import Setting
 from ...rerankers.spec import ModelSpec
@@ -31,7 +31,7 @@ class Face:
     """
 
     spec: ModelSpec
-    config: DecoderConfig | EncoderConfig | None
+    shape: Shape | None
     device: str
     device_name: str
     dtype: str
@@ -46,7 +46,7 @@ class Face:
         """Raises InputError when the model cannot run one of the settings."""
         return cls(
             spec=reranker.spec,
-            config=reranker.config,
+            shape=reranker.shape,
             device=reranker.device,
             device_name=device_name(reranker.device),
             dtype=reranker.dtype,

@@ -58,7 +58,7 @@ class ModelRun:
         self.experiment, self.entry, self.settings, self.out, self.shared = experiment, entry, settings, out, shared
         self.inputs, self.started = inputs, now()
         self.options = experiment.load_options(entry)
-        texts = dict.fromkeys(entry.text_options(one.dataset.policy.prompt) for one in inputs)
+        texts = dict.fromkeys(entry.text_options(one.dataset.policy.task) for one in inputs)
         self.engine: Engine = make_engine(entry.model, self.options, list(texts), settings)
         self.face = self.engine.face
         log.info("%s: loaded on %s as %s", entry.label, self.face.device, self.face.dtype)
@@ -86,7 +86,7 @@ class ModelRun:
 
     def _passes(self, inputs: Inputs) -> list[_Pass]:
         dataset = inputs.dataset
-        text = self.entry.text_options(dataset.policy.prompt)
+        text = self.entry.text_options(dataset.policy.task)
         base = {"schema": SCHEMA_VERSION, "reranker": self.face.identities[text], **inputs.identity()}
         label, metrics = self.entry.label, self.experiment.metrics
         targets = {

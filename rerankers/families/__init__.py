@@ -1,1 +1,1 @@
-"""Adapters: one file per family of rerankers."""
+"""Families of rerankers: one small file each, which says all that is special about its models."""

@@ -2,57 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-import torch
-
-from ..device import resolve_device, resolve_dtype
 from ..errors import InputError
+from ..family import is_classifier, is_plain
+from ..flops import Shape
 from ..hub import Resolved
-from ..models.config import EncoderConfig, read_config
-from ..models.encoder import Encoder
-from ..models.packed import Packed
-from ..models.work import Work
+from ..models.config import EncoderConfig, model_type
 from ..options import LoadOptions
-from ..pairs import Pairs, check_types
-from ..settings import Setting
 from ..spec import ModelSpec
-from .pair_family import PairFamily
+from ..st_folder import StFolder
+from .encoder import EncoderFamily
+
+if TYPE_CHECKING:
+    from ..adapters.encoder_classifier import EncoderClassifier
 
 
-class CrossEncoder(PairFamily):
+class CrossEncoder(EncoderFamily):
     """A sequence classifier that reads query and passage together; only the full depth has a head."""
 
+    name = "cross-encoder"
     adapter = "cross-encoder/1"
+    score = "classification head on the first token"
 
-    def __init__(self, spec: ModelSpec, files: Resolved, options: LoadOptions) -> None:
-        where = str(files.folder / "config.json")
-        config = read_config(files.config, where)
-        if not isinstance(config, EncoderConfig) or config.labels != 1:
-            raise InputError(f"{where}: family cross-encoder needs a BERT or XLM-RoBERTa classifier with one output")
-        device = resolve_device(options.device)
-        dtype = resolve_dtype(options.dtype, device)
-        super().__init__(spec, files, options, config, device, dtype)
-        if files.saved.modules or files.saved.task not in ("feature-extraction", "sequence-classification"):
-            raise InputError(f"{files.root}: modules of sentence-transformers; use family sequence-classification")
-        self.hold(config.positions, config.vocab)
-        check_types(self.tokenizer, self.tokenizer.pair_template(), config.token_types)
-        self.encoder = Encoder.load(files.folder, config, dtype, device)
-        self.encoder.pack()
+    def claims(self, raw: Mapping[str, Any], saved: StFolder) -> bool:
+        """See `Family.claims`."""
+        return model_type(raw) in self.architectures and is_classifier(raw) and is_plain(saved)
 
-    def check(self, setting: Setting) -> list[str]:
-        """See `api.Reranker.check`."""
-        if setting.compress_layers:
-            raise InputError(f"setting '{setting.name}': model '{self.spec.name}' cannot compress tokens")
-        layers = self.encoder.config.layers
-        if setting.cutoff_layer not in (None, layers):
-            raise InputError(
-                f"setting '{setting.name}': model '{self.spec.name}' has a head behind layer {layers} only"
-            )
-        return []
+    def shape(self, raw: Mapping[str, Any], where: str = "config.json") -> Shape:
+        """See `Family.shape`; the head is dense d x d, then d x labels, on the first token."""
+        return classifier_shape(self, self.config(raw, where), where)
 
-    def logits(self, pairs: Pairs, batch: Sequence[int], work: Work) -> tuple[torch.Tensor, int]:
-        """See `PairFamily.logits`; nothing is padded."""
-        types = [pairs.types(i) for i in batch] if self.tokenizer.has_types else None
-        packed = Packed.of([pairs.ids[i] for i in batch], types, self.encoder.device)
-        return self.encoder.scores(packed, work)[:, 0], 0
+    def load(self, spec: ModelSpec, files: Resolved, options: LoadOptions) -> EncoderClassifier:
+        """See `Family.load`."""
+        from ..adapters.encoder_classifier import EncoderClassifier
+
+        return EncoderClassifier(self, spec, files, options)
+
+
+def classifier_shape(family: EncoderFamily, config: EncoderConfig, where: str) -> Shape:
+    """The shape of an encoder with a classification head."""
+    if config.head == "none":
+        raise InputError(f"{where}: the config has no classification head (see its key 'architectures')")
+    head = 2 * config.hidden * (config.hidden + config.labels)
+    return Shape(
+        layers=config.layers,
+        layer=family.layer_cost(config),
+        cutoffs=range(config.layers, config.layers + 1),
+        head_per_pair=head,
+        head_needed=head,
+    )

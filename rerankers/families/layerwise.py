@@ -1,17 +1,29 @@
-"""Layerwise reranker: MiniCPM with an output head behind every layer from the start layer on."""
+"""Layerwise reranker: MiniCPM with an output head after every layer from the start layer on."""
 
 from __future__ import annotations
 
-from .decoder_family import DecoderFamily
+from typing import TYPE_CHECKING
+
+from ..architectures.minicpm import minicpm
+from .decoder import DecoderFamily
+from .llm import LlmReranker
+
+if TYPE_CHECKING:
+    from ..adapters.decoder_adapter import DecoderAdapter
+    from ..models.decoder import Head
 
 
 class LayerwiseReranker(DecoderFamily):
     """The head of the cutoff layer scores it (bge-reranker-v2-minicpm-layerwise)."""
 
+    name = "layerwise"
     adapter = "layerwise/1"
-    model_types = ("minicpm",)
-    default_prompt = "answer_yes_no"
+    score = "scalar head of the cutoff layer"
+    architectures = {"minicpm": minicpm}
+    wording = LlmReranker.wording
 
-    def head(self, layer: int) -> int:
+    def head(self, adapter: DecoderAdapter, layer: int) -> Head:
         """The place of the layer among those that have a head."""
-        return self.config.head_layers.index(layer)
+        from ..models.decoder import Head
+
+        return Head((adapter.config.head_layers.index(layer),))

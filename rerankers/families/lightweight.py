@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-from .decoder_family import DecoderFamily
+from typing import TYPE_CHECKING
+
+from ..architectures.gemma import cost_wise_gemma
+from ..options import LoadOptions
+from .decoder import DecoderFamily
+
+if TYPE_CHECKING:
+    from ..adapters.decoder_adapter import DecoderAdapter
+    from ..models.decoder import Head
 
 
 class LightweightReranker(DecoderFamily):
     """Has two policies where the released code differs from its configuration; see docs/footguns.md."""
 
+    name = "lightweight"
     adapter = "lightweight/1"
-    model_types = ("cost_wise_gemma",)
-    default_prompt = "answer"
+    score = "scalar head; which one is `head_policy`"
+    architectures = {"cost_wise_gemma": cost_wise_gemma}
+    # the four that it was trained with (its card)
+    wording = {task: task for task in ("answer", "contradiction", "same_question", "same_meaning")}
     compresses = True
 
-    def head(self, layer: int) -> int:
+    def head(self, adapter: DecoderAdapter, layer: int) -> Head:
         """`released`: the first head, as the released code picks by position in the list of cutoffs asked for."""
-        return 0 if self.options.head_policy == "released" else self.config.head_layers.index(layer)
+        from ..models.decoder import Head
 
-    def applies_softcap(self) -> bool:
+        released = adapter.options.head_policy == "released"
+        return Head((0 if released else adapter.config.head_layers.index(layer),))
+
+    def applies_softcap(self, options: LoadOptions) -> bool:
         """`released`: no, because its default attention (SDPA) silently leaves the cap out."""
-        return self.options.attention_softcap == "config"
+        return options.attention_softcap == "config"
 
-    def policies(self) -> dict[str, str]:
+    def policies(self, options: LoadOptions) -> dict[str, str]:
         """Both policies."""
-        return {"head_policy": self.options.head_policy, "attention_softcap": self.options.attention_softcap}
+        return {"head_policy": options.head_policy, "attention_softcap": options.attention_softcap}

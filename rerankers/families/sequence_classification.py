@@ -1,105 +1,43 @@
-"""Any other sequence classifier with one output, run by transformers, each pair scored as if it were alone."""
+"""Any other sequence classifier with one output, run by transformers."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
-
-from ..device import resolve_device, resolve_dtype
-from ..errors import InputError
+from ..family import is_classifier, is_plain
+from ..flops import Shape
 from ..hub import Resolved
-from ..models.work import Work
+from ..models.config import model_type
 from ..options import LoadOptions
-from ..pairs import Pairs
-from ..settings import Setting
 from ..spec import ModelSpec
-from .company import Company, Sequences, Side, probe_ids
-from .pair_family import PairFamily
-from .theirs import load_theirs, positions, rows
+from ..st_folder import StFolder
+from .cross_encoder import classifier_shape
+from .encoder import EncoderFamily
 
-_PROBES = ((2, 3), (3, 2), (2, 9), (7, 40))  # tokens of the made-up pairs that tell how batches may look
+if TYPE_CHECKING:
+    from ..adapters.transformers_classifier import TransformersClassifier
 
 
-class SequenceClassification(PairFamily):
-    """Adapter of `AutoModelForSequenceClassification`. Its shape is not known here, so FLOPs are not measured."""
+class SequenceClassification(EncoderFamily):
+    """Every model type that transformers knows; its shape is known for bodies of BERT's kind only."""
 
+    name = "sequence-classification"
     adapter = "sequence-classification/2"
+    score = "the model's own"
 
-    def __init__(self, spec: ModelSpec, files: Resolved, options: LoadOptions) -> None:
-        device = resolve_device(options.device)
-        dtype = resolve_dtype(options.dtype, device)
-        super().__init__(spec, files, options, None, device, dtype)
-        self.model, self.read = load_theirs(spec, files, dtype, device)
-        self.hold(positions(self.model), rows(self.model))
-        takes = inspect.signature(self.model.forward).parameters
-        self.takes = [
-            name
-            for name in ("attention_mask", "token_type_ids")
-            if name in takes and (self.tokenizer.has_types or name != "token_type_ids")
-        ]
-        self.more = {"logits_to_keep": 1} if files.saved.task == "text-generation" and "logits_to_keep" in takes else {}
-        self.pad_id = self._pad_id()
-        self.company = Company(self._forward, dtype)
-        with torch.inference_mode():
-            self.company.probe(self._probes(), spec.name, self._let_batches_be)
+    def claims(self, raw: Mapping[str, Any], saved: StFolder) -> bool:
+        """See `Family.claims`."""
+        return saved.kind != "SentenceTransformer" and (is_classifier(raw) or not is_plain(saved))
 
-    def check(self, setting: Setting) -> list[str]:
-        """See `api.Reranker.check`."""
-        if setting != Setting():
-            raise InputError(f"setting '{setting.name}': model '{self.spec.name}' runs at full depth only")
-        return []
+    def shape(self, raw: Mapping[str, Any], where: str = "config.json") -> Shape | None:
+        """See `Family.shape`."""
+        if model_type(raw) not in self.architectures:
+            return None
+        return classifier_shape(self, self.config(raw, where), where)
 
-    def identity(self, text: Any) -> dict[str, Any]:
-        """See `api.Reranker.identity`."""
-        return {**super().identity(text), "trust_remote_code": self.spec.trust_remote_code}
+    def load(self, spec: ModelSpec, files: Resolved, options: LoadOptions) -> TransformersClassifier:
+        """See `Family.load`."""
+        from ..adapters.transformers_classifier import TransformersClassifier
 
-    def logits(self, pairs: Pairs, batch: Sequence[int], work: Work) -> tuple[Tensor, int]:
-        """See `PairFamily.logits`; what is padded and where is the model's `Company`."""
-        scores, padded = self.company.scores([(pairs.ids[i], pairs.types(i)) for i in batch])
-        return scores.to(self.device), padded
-
-    def _forward(self, pairs: Sequences, side: Side) -> Tensor:
-        """Float32 logits (n,) of pairs padded to the longest on one side."""
-        lengths = [len(ids) for ids, _ in pairs]
-        longest = max(lengths)
-        ids = torch.full((len(pairs), longest), self.pad_id)
-        mask, types = torch.zeros_like(ids), torch.zeros_like(ids)
-        for row, ((own, kinds), length) in enumerate(zip(pairs, lengths)):
-            place = slice(longest - length, longest) if side == "left" else slice(0, length)
-            ids[row, place] = torch.tensor(own)
-            types[row, place] = torch.tensor(kinds)
-            mask[row, place] = 1
-        inputs = {"attention_mask": mask, "token_type_ids": types}
-        inputs = {"input_ids": ids, **{name: inputs[name] for name in self.takes}}
-        output = self.model(**{name: value.to(self.device) for name, value in inputs.items()}, **self.more)
-        return self.read(output, mask.to(self.device))
-
-    def _pad_id(self) -> int:
-        """The id of padding tokens. A decoder finds its last token by its own configured id, so that one counts."""
-        config = self.model.config.get_text_config()
-        own = getattr(config, "pad_token_id", None)
-        return own if isinstance(own, int) and own >= 0 else self.tokenizer.special.get("pad_token", 0)
-
-    def _let_batches_be(self) -> None:
-        """Without a padding id transformers refuses batches of a decoder; with one that no token has it reads the last
-        token of every row, as it does of a row alone.
-        """
-        config = self.model.config.get_text_config()
-        if getattr(config, "pad_token_id", None) is None:
-            config.pad_token_id = -1
-
-    def _probes(self) -> Sequences:
-        """Pairs of made-up texts with their special tokens."""
-        template, config = self.tokenizer.pair_template(), self.model.config.get_text_config()
-        named = [getattr(config, name, None) for name in dir(config) if name.endswith("_token_id")]
-        apart = self.tokenizer.all_special | {i for i in named if isinstance(i, int)}
-        known = min(self.tokenizer.backend.get_vocab_size(), self.rows or 1 << 30)
-        words = [i for i in range(known) if i not in apart] or [0]
-        longest = (self.positions or 1 << 30) - template.special
-        probes = [pair for pair in _PROBES if sum(pair) <= longest] or [(1, 1)]
-        texts = probe_ids(words, probes)
-        return [(template.join(*pair), template.types(*map(len, pair))) for pair in texts]
+        return TransformersClassifier(self, spec, files, options)

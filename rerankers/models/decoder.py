@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -24,11 +25,31 @@ from .work import Work
 
 
 @dataclass(frozen=True)
+class Head:
+    """A score as a formula over rows of the output head.
+
+    Attributes:
+        rows: places of the rows; of a vocabulary head they are token ids.
+        formula: `row` is the logit of the only row, `difference` that of the first less that of the second,
+            `log_softmax` the logarithm of the first row's share among all of them.
+    """
+
+    rows: tuple[int, ...]
+    formula: Literal["row", "difference", "log_softmax"] = "row"
+
+    def score(self, logits: Tensor) -> Tensor:
+        """Scores (sequences,) from the logits of `rows`, shape (sequences, rows)."""
+        if self.formula == "difference":
+            return logits[:, 0] - logits[:, 1]
+        return logits.log_softmax(-1)[:, 0] if self.formula == "log_softmax" else logits[:, 0]
+
+
+@dataclass(frozen=True)
 class Read:
-    """One number per sequence: the last token's state after `layer` layers, through output head `head`."""
+    """One number per sequence: the last token's state after `layer` layers, through an output head."""
 
     layer: int
-    head: int
+    head: Head
 
 
 def decoder_shapes(config: DecoderConfig) -> dict[str, tuple[int, ...]]:
@@ -145,20 +166,19 @@ class Decoder:
         states[deepest] = x if deepest else x[last]
         weight, eps = self._norms["model.norm.weight"], config.norm_eps
         final = {layer: rms_norm(state.float(), weight, eps) for layer, state in states.items()}
-        scores = torch.stack([self._head(final[read.layer], read.head, work) for read in reads])
-        if config.final_softcap is not None:
-            scores = config.final_softcap * torch.tanh(scores / config.final_softcap)
-        return scores
+        return torch.stack([read.head.score(self._logits(final[read.layer], read.head.rows, work)) for read in reads])
 
     def _tables(self, layout: Layout) -> tuple[Tensor, Tensor]:
         positions = as_index(layout.positions, self.embedding.device)
         return rope_tables(positions, self.config.head_dim, self.config.rope_theta)
 
-    def _head(self, state: Tensor, head: int, work: Work) -> Tensor:
-        """State (sequences, hidden) through one row of the heads, in float32: shape (sequences,)."""
+    def _logits(self, state: Tensor, rows: tuple[int, ...], work: Work) -> Tensor:
+        """State (sequences, hidden) through some rows of the output head, in float32: shape (sequences, rows)."""
+        cap = self.config.final_softcap
         if self.config.start_layer is None:
             state = state * self.config.logit_scale
-        return work.linear(state, self._heads[head : head + 1].float())[:, 0]
+        logits = work.linear(state, self._heads[list(rows)].float())
+        return logits if cap is None else cap * torch.tanh(logits / cap)
 
     def _layer(
         self,

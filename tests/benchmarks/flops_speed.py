@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 from rerankbench.rerankers.flops import reference, saved, total, useful
-from rerankbench.rerankers.models.config import read_config
+from rerankbench.rerankers.registry import family_named
 from rerankbench.rerankers.settings import Setting
 
 GEMMA_2_9B = {
@@ -29,13 +29,13 @@ GEMMA_2_9B = {
 def main(pairs: int) -> None:
     """Print the seconds of each count over random lengths, and the total to show that it is exact."""
     rng = np.random.default_rng(0)
-    config = read_config(GEMMA_2_9B)
+    shape = family_named("lightweight").shape(GEMMA_2_9B)
     lengths = [rng.integers(low, high, pairs, dtype=np.int32) for low, high in ((5, 60), (1, 1000), (14, 15))]
     for name in ("full", "L25-r2@8", "L28-r2@24+40", "r4@8+16+24+32"):
         setting = Setting.parse(name)
         for count in (reference, useful, saved):
             start = time.perf_counter()
-            flops = count(config, "lightweight", setting, *lengths)
+            flops = count(shape, setting, *lengths)
             whole = flops if isinstance(flops, float) else total(flops)
             print(f"{name:14} {count.__name__:10} {time.perf_counter() - start:6.2f} s for {pairs} pairs: {whole}")
 

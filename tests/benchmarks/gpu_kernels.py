@@ -21,10 +21,11 @@ from rerankbench.configs import CONFIGS
 from rerankbench.eval.bench.pairs import Workload, make_groups
 from rerankbench.eval.runner.peak import device_name, peak_tflops
 from rerankbench.rerankers import load_spec
-from rerankbench.rerankers.models.config import DecoderConfig, read_config
+from rerankbench.rerankers.models.config import DecoderConfig
 from rerankbench.rerankers.models.decoder import Decoder, Read, decoder_shapes
 from rerankbench.rerankers.models.layout import Layout, as_index
 from rerankbench.rerankers.models.work import Work
+from rerankbench.rerankers.registry import family_of
 
 PROMPT = 20
 
@@ -63,7 +64,7 @@ def random_decoder(shape: str, layers: int, device: torch.device) -> Decoder:
     raw: dict[str, Any] = {**load_spec(wanted["model"]).config, **wanted.get("config", {}), "num_hidden_layers": layers}
     if "start_layer" in raw:
         raw["start_layer"] = layers
-    config = read_config(raw, shape)
+    config = family_of(load_spec(wanted["model"])).config(raw, shape)
     assert isinstance(config, DecoderConfig)
     weights = {
         name: torch.empty(size, dtype=torch.bfloat16, device=device).normal_(0, 0.02 if len(size) > 1 else 0.0)

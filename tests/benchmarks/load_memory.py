@@ -32,13 +32,13 @@ CONFIG = {
 def write(folder: Path, shards: int) -> int:
     """Write the checkpoint; returns its size in bytes."""
     import torch
-    from rerankbench.rerankers.models.config import read_config
+    from rerankbench.rerankers.architectures.bert import roberta
     from rerankbench.rerankers.models.encoder import Encoder
     from safetensors.torch import save_file
 
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps(CONFIG))
-    encoder = Encoder.random(read_config(CONFIG), torch.bfloat16, torch.device("cpu"))
+    encoder = Encoder.random(roberta(CONFIG, "config.json"), torch.bfloat16, torch.device("cpu"))
     state = {f"roberta.{name}" if "classifier" not in name else name: t for name, t in encoder.named_tensors().items()}
     state = {name: tensor.bfloat16().clone() for name, tensor in state.items()}
     names, where = sorted(state), {}
@@ -54,11 +54,11 @@ def write(folder: Path, shards: int) -> int:
 def measure(folder: Path, dtype: str) -> dict[str, float]:
     """Load in this process; returns resident bytes before, at the peak and after."""
     import torch
+    from rerankbench.rerankers.architectures.bert import roberta
     from rerankbench.rerankers.files import read_json
-    from rerankbench.rerankers.models.config import read_config
     from rerankbench.rerankers.models.encoder import Encoder
 
-    config = read_config(read_json(folder / "config.json"))
+    config = roberta(read_json(folder / "config.json"), "config.json")
     torch.ones(8, 8) @ torch.ones(8, 8)  # what torch needs for itself is not the checkpoint's
     Path("/proc/self/clear_refs").write_text("5")  # sets the peak back to the present
     before = resident("VmRSS")

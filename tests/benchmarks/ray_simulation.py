@@ -20,12 +20,13 @@ import numpy as np
 import pandas as pd
 from rerankbench.configs import CONFIGS
 from rerankbench.eval.data.catalog import entries
-from rerankbench.eval.plan.plan import PROMPT_TOKENS, TOKENS_PER_WORD
 from rerankbench.eval.runner.store import Block, Group
 from rerankbench.eval.schedule.virtual_pool import predict
 from rerankbench.rerankers import Setting, flops, load_spec
 from rerankbench.rerankers.api import Executed, Scored
-from rerankbench.rerankers.models.config import DecoderConfig, read_config
+from rerankbench.rerankers.options import TextOptions
+from rerankbench.rerankers.registry import family_of, shape_of
+from rerankbench.rerankers.template import TOKENS_PER_WORD
 
 WORKERS = (8, 64, 512)
 BLOCKS = (64, 16, 4)
@@ -36,16 +37,17 @@ K = 100
 def seconds_per_query(model: str, tflops: float) -> dict[str, tuple[int, float]]:
     """Dataset -> (queries, seconds to rerank one query's candidates at full depth)."""
     spec = load_spec(model)
-    config = read_config(spec.config, spec.name)
-    prompt = PROMPT_TOKENS if isinstance(config, DecoderConfig) else 0
+    family, shape = family_of(spec), shape_of(spec)
+    assert shape is not None
+    prompt, limit = family.prompt_tokens(spec, TextOptions()), family.resolve(spec, TextOptions()).max_length
     words = pd.read_csv(CONFIGS / "datasets/beir-lengths.csv", comment="#").set_index("dataset")
     found: dict[str, tuple[int, float]] = {}
     for name, entry in entries().items():
         if name.startswith("beir/"):
             row = words.loc[name.split("/")[1]]
             query, passage = (round(float(row[c]) * TOKENS_PER_WORD) + 2 for c in ("query_words", "passage_words"))
-            query = min(query, spec.max_length * 3 // 4)
-            pair = flops.reference(config, spec.family, Setting(), query, min(passage, spec.max_length - query), prompt)
+            query = min(query, limit * 3 // 4)
+            pair = flops.reference(shape, Setting(), query, min(passage, limit - query), prompt)
             found[name] = entry.policy.n_queries or 0, K * int(pair) / (tflops * 1e12)
     return found
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 from decoder_goldens import MODELS, PARITY, groups, model, pairs
 from rerankbench.rerankers.errors import InputError, ScoreError
-from rerankbench.rerankers.options import LoadOptions, TextOptions
+from rerankbench.rerankers.options import LoadOptions, Task, TextOptions
 from rerankbench.rerankers.prompts import prompts, resolve_prompt
-from rerankbench.rerankers.registry import load
+from rerankbench.rerankers.registry import load, shape_of
 from rerankbench.rerankers.settings import Setting
 from rerankbench.rerankers.spec import load_spec
 from safetensors.torch import load_file, save_file
@@ -88,7 +89,11 @@ def test_nan_names_pair_and_layer(folder):
 def test_settings_that_cannot_run_and_those_without_effect():
     light, layerwise, llm = (model(name) for name in ("gemma2-lightweight-s1", "minicpm-layerwise-s1", "gemma-s1"))
     for reranker, setting, told in [
-        (light, Setting(1), "cutoff layer 1 has no output head in gemma2-lightweight-s1; valid: 2 to 8"),
+        (
+            light,
+            Setting(1),
+            "gemma2-lightweight-s1': setting 'L1': cutoff layer 1 has no output head; valid: 2 to 8",
+        ),
         (light, Setting(9), "valid: 2 to 8"),
         (layerwise, Setting(7), "valid: 2 to 6"),
         (llm, Setting(2), "valid: 3 only"),
@@ -167,11 +172,10 @@ def test_shipped_decoder_specifications():
         ("bge-reranker-v2-minicpm-layerwise", range(8, 41)),
         ("bge-reranker-v2.5-gemma2-lightweight", range(8, 43)),
     ]:
-        from rerankbench.rerankers.models.config import DecoderConfig, read_config
-
         spec = load_spec(name)
-        config = read_config(spec.config)
+        shape = shape_of(spec)
         assert spec.source == f"BAAI/{name}"
-        assert isinstance(config, DecoderConfig)
-        assert config.head_layers == layers
-        assert spec.prompt in prompts()
+        assert shape is not None
+        assert shape.cutoffs == layers
+        assert set(spec.wording) == set(get_args(Task))
+        assert set(spec.wording.values()) <= set(prompts())

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from decoder_goldens import MODELS, PARITY, TOLERANCE, cases, groups, model, pairs, read
 from rerankbench.rerankers import flag
-from rerankbench.rerankers.decoder_tokens import Sides, pair_tokens
-from rerankbench.rerankers.families.decoder_family import Pass
-from rerankbench.rerankers.models.decoder import Read
+from rerankbench.rerankers.adapters.decoder_adapter import Pass
+from rerankbench.rerankers.decoder_tokens import pair_tokens
+from rerankbench.rerankers.models.decoder import Head, Read
 from rerankbench.rerankers.options import TextOptions
 from rerankbench.rerankers.settings import Setting
 
@@ -37,8 +37,8 @@ def test_snippet(case):
     call, reranker = case["call"], model(case["model"])
     layers = call.get("cutoff_layers", [reranker.config.layers])
     # the lightweight code takes heads by position in the list of cutoffs, the other families do not
-    positional = reranker.compresses
-    reads = tuple(Read(layer, i if positional else reranker.head(layer)) for i, layer in enumerate(layers))
+    positional = reranker.shape.compresses
+    reads = tuple(Read(layer, Head((i,)) if positional else reranker.head(layer)) for i, layer in enumerate(layers))
     compression = Setting(None, call.get("compress_ratio", 1), tuple(call.get("compress_layer", ()))).compression
     text = TextOptions(call.get("prompt"), call.get("max_length", 1024), truncation="snippet")
     asked = groups(pairs(case["pairs"]))
@@ -51,9 +51,10 @@ def test_snippet(case):
 def test_token_ids(entry):
     reranker = model(entry["model"])
     truncation = "snippet" if entry["api"] == "snippet" else "class"
-    text = reranker.text_options(TextOptions(max_length=entry["call"]["max_length"], truncation=truncation))
+    asked, family = TextOptions(max_length=entry["call"]["max_length"], truncation=truncation), reranker.family
+    text = family.resolve(reranker.spec, asked)
     tokenizer, chosen = reranker.tokenizer, groups(pairs(entry["pairs"]))
-    found = pair_tokens(tokenizer, chosen, text, Sides(), bos=reranker.bos(text))
+    found = pair_tokens(tokenizer, chosen, text, family.template, begin=family.begin(reranker, text))
     assert [pair.ids for pair in found] == entry["input_ids"]
     if "query_lengths" in entry:
         assert [pair.query for pair in found] == entry["query_lengths"]

@@ -11,14 +11,14 @@ from counting import flop_counter
 from decoder_goldens import MODELS, groups, model, pairs
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rerankbench.rerankers.adapters.decoder_adapter import Pass, plan_groups
 from rerankbench.rerankers.api import Group
-from rerankbench.rerankers.decoder_tokens import Sides
-from rerankbench.rerankers.families.decoder_family import Pass, plan_groups
 from rerankbench.rerankers.models.compression import compress
 from rerankbench.rerankers.models.decoder import Read
 from rerankbench.rerankers.models.layout import Layout
 from rerankbench.rerankers.options import TextOptions
 from rerankbench.rerankers.settings import Setting
+from rerankbench.rerankers.template import PromptTemplate
 
 SETTINGS = {
     "gemma-s1": [Setting()],
@@ -175,10 +175,11 @@ def test_no_pairs_at_all():
     assert reranker.score([Group("q", [])], [Setting()], TextOptions()).scores.shape == (1, 0)
 
 
-def test_sides_are_part_of_the_text():
+def test_a_template_is_a_value():
     reranker = model("gemma-s1")
     depth = reranker.config.layers
     one = Pass(1, (), (Read(depth, reranker.head(depth)),))
     written = [Group("A: q", ["B: p"])]
-    plain = reranker.run(written, [one], reranker.prepare(written, TextOptions(), Sides("", "")))
+    bare = PromptTemplate(query="{query}", passage="{passage}")
+    plain = reranker.run(written, [one], reranker.prepare(written, TextOptions(), bare))
     assert_same(plain.scores, reranker.score([Group("q", ["p"])], [Setting()], TextOptions()).scores)

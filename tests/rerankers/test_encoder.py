@@ -54,7 +54,7 @@ def test_equal_to_transformers(both, truncation, max_length):
     model, reranker = both
     text = TextOptions(max_length=max_length, truncation=truncation)
     found = reranker.score(GROUPS, [Setting()], text).scores[0]
-    pairs = build_pairs(reranker.tokenizer, GROUPS, text.with_defaults(prompt=None, max_length=512))
+    pairs = build_pairs(reranker.tokenizer, GROUPS, reranker.family.resolve(reranker.spec, text))
     bert = reranker.config.head == "bert"
     expected = [reference(model, reranker, ids, pairs.types(i) if bert else None) for i, ids in enumerate(pairs.ids)]
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
@@ -68,7 +68,7 @@ def test_snippet_ids_are_those_of_the_tokenizer_on_pairs(both):
     names = {"clean_up_tokenization_spaces": False, "model_input_names": ["input_ids", "token_type_ids"]}
     theirs = PreTrainedTokenizerFast(tokenizer_file=str(reranker.files.folder / "tokenizer.json"), **names)
     for length in (7, 8, 9, 33, 128):
-        text = TextOptions(max_length=length, truncation="snippet").with_defaults(prompt=None, max_length=512)
+        text = reranker.family.resolve(reranker.spec, TextOptions(max_length=length, truncation="snippet"))
         expected = theirs([list(pair) for pair in PAIRS], truncation=True, max_length=length, padding=False)
         found = build_pairs(reranker.tokenizer, GROUPS, text)
         assert found.ids == expected["input_ids"]
@@ -83,7 +83,7 @@ def test_pair_that_cannot_be_cut_stays_long(both):
     _, reranker = both
     text = TextOptions(max_length=20, query_max_length=20)
     long, short = "the a of the a of " * 30, "the river"
-    filled = text.with_defaults(prompt=None, max_length=512)
+    filled = reranker.family.resolve(reranker.spec, text)
     (ids,) = build_pairs(reranker.tokenizer, [Group(long, [short])], filled).ids
     special = reranker.tokenizer.pair_template().special
     assert len(ids) == 20 + special + len(reranker.tokenizer.ids([short])[0]) > 20

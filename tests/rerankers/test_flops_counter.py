@@ -9,7 +9,7 @@ import pytest
 import torch
 from eager import counted
 from rerankbench.rerankers.flops import reference
-from rerankbench.rerankers.models.config import read_config
+from rerankbench.rerankers.registry import family_named
 from rerankbench.rerankers.settings import Setting
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import (
@@ -47,11 +47,12 @@ BERT = {
     "vocab_size": 37,
     "max_position_embeddings": 128,
 }
-LLM = read_config(GEMMA)
-SCALAR_HEADS = read_config(GEMMA | {"model_type": "cost_wise_gemma", "layer_wise": True, "start_layer": 2})
-CROSS = read_config(BERT)
-LABELS = read_config(BERT | {"model_type": "xlm-roberta", "num_labels": 3})
-EMBED = read_config(BERT | {"architectures": ["BertModel"]})
+SCALAR_HEADS = GEMMA | {"model_type": "cost_wise_gemma", "layer_wise": True, "start_layer": 2}
+MINICPM = {k: v for k, v in GEMMA.items() if not k.startswith("query")} | {
+    "model_type": "minicpm",
+    "head_multi": True,
+    "start_layer": 2,
+}
 
 LENGTHS = [(1, 0, 0), (3, 1, 2), (2, 0, 3), (5, 8, 1), (9, 13, 4), (3, 29, 5)]
 CUTOFFS = (None, 2, 3, 6)
@@ -62,23 +63,26 @@ COMPRESSED = [
     )
 ]
 GRID = {
-    "cross-encoder": (CROSS, [Setting(), Setting(1), Setting(3)]),
-    "sequence-classification": (LABELS, [Setting()]),
-    "bi-encoder": (EMBED, [Setting(), Setting(1), Setting(3)]),
-    "llm": (LLM, [Setting()]),
-    "layerwise": (SCALAR_HEADS, [Setting(cutoff) for cutoff in CUTOFFS]),
+    "cross-encoder": (BERT, [Setting()]),
+    "sequence-classification": (BERT | {"model_type": "xlm-roberta", "num_labels": 3}, [Setting()]),
+    "bi-encoder": (BERT | {"architectures": ["BertModel"]}, [Setting(), Setting(1), Setting(3)]),
+    "llm": (GEMMA, [Setting()]),
+    "layerwise": (MINICPM, [Setting(cutoff) for cutoff in CUTOFFS]),
     "lightweight": (SCALAR_HEADS, sorted(set(COMPRESSED), key=lambda s: s.name)),
 }
 
 
-@pytest.mark.parametrize("family", GRID)
-def test_reference_equals_the_counter_on_every_setting_and_length(family: str) -> None:
-    config, settings = GRID[family]
-    lengths = LENGTHS if family in ("llm", "layerwise", "lightweight") else [(q, p, 0) for q, p, _ in LENGTHS]
+@pytest.mark.parametrize("name", GRID)
+def test_reference_equals_the_counter_on_every_setting_and_length(name: str) -> None:
+    raw, settings = GRID[name]
+    family = family_named(name)
+    shape, config = family.shape(raw), family.config(raw)
+    assert shape is not None
+    lengths = LENGTHS if family.template else [(q, p, 0) for q, p, _ in LENGTHS]
     query, passage, prompt = np.array(lengths, dtype=np.int32).T
     for setting in settings:
-        analytic = reference(config, family, setting, query, passage, prompt)
-        assert analytic.tolist() == [counted(config, family, setting, *triple) for triple in lengths], setting.name
+        analytic = reference(shape, setting, query, passage, prompt)
+        assert analytic.tolist() == [counted(config, name, setting, *triple) for triple in lengths], setting.name
 
 
 @pytest.mark.parametrize(
@@ -92,7 +96,7 @@ def test_reference_equals_the_counter_on_every_setting_and_length(family: str) -
     ids=["gemma", "gemma2", "bert", "xlm-roberta"],
 )
 def test_reference_equals_the_counter_on_transformers_own_models(model: PreTrainedModel, family: str) -> None:
-    config = read_config(
+    shape = family_named(family).shape(
         model.config.to_dict() | {"architectures": [type(model).__name__], "num_labels": model.config.num_labels}
     )
     model.set_attn_implementation("eager")
@@ -101,4 +105,5 @@ def test_reference_equals_the_counter_on_transformers_own_models(model: PreTrain
         ids = torch.arange(3, 3 + q + p)[None]
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
             model(input_ids=ids, attention_mask=torch.ones_like(ids))
-        assert counter.get_total_flops() == reference(config, family, Setting(), q, p, 0)
+        assert shape is not None
+        assert counter.get_total_flops() == reference(shape, Setting(), q, p, 0)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rerankbench.rerankers.errors import InputError
-from rerankbench.rerankers.flops import layer_cost, reference, saved, saved_naive, stretches, total, useful
-from rerankbench.rerankers.models.config import DecoderConfig, EncoderConfig, read_config
+from rerankbench.rerankers.flops import Shape, reference, saved, saved_naive, stretches, total, useful
+from rerankbench.rerankers.registry import family_named
 from rerankbench.rerankers.settings import Setting
 from transformers import Gemma2Config, GemmaConfig, XLMRobertaConfig
 
@@ -52,7 +52,13 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "bge-reranker-v2-minicpm-layerwise": ("layerwise", MINICPM),
     "bge-reranker-v2.5-gemma2-lightweight": ("lightweight", LIGHTWEIGHT),
 }
-HEAVY = read_config(LIGHTWEIGHT)
+
+
+def shape(family: str, raw: dict[str, Any]) -> Shape:
+    return family_named(family).shape(raw)  # pyright: ignore[reportReturnType]
+
+
+HEAVY = shape("lightweight", LIGHTWEIGHT)
 
 
 @pytest.mark.parametrize(
@@ -67,11 +73,10 @@ HEAVY = read_config(LIGHTWEIGHT)
 )
 def test_shapes_and_tflop_per_pair(model: str, extra: int, matrices: float, short: float, long: float) -> None:
     """Independently derived figures; `extra` tokens: four specials in XLM-R, BOS and a prompt of 14 in decoders."""
-    family, raw = MODELS[model]
-    config = read_config(raw)
-    billions = layer_cost(config).per_token * config.layers / 2 / 1e9
+    known = shape(*MODELS[model])
+    billions = known.layer.per_token * known.layers / 2 / 1e9
     assert billions == pytest.approx(matrices, rel=0.006)
-    pair = reference(config, family, Setting(), [20, 20], [150, 492], [extra, extra]) / 1e12
+    pair = reference(known, Setting(), [20, 20], [150, 492], [extra, extra]) / 1e12
     assert [float(f"{x:.3g}") for x in pair] == pytest.approx([short, long], abs=0.0006)
 
 
@@ -89,88 +94,88 @@ def test_shapes_and_tflop_per_pair(model: str, extra: int, matrices: float, shor
 def test_saved_share_by_length(setting: str, shares: tuple[float, ...], naive: float) -> None:
     lengths = ((12, 60), (20, 150), (20, 250), (20, 492), (30, 1000), (250, 250))
     parsed = Setting.parse(setting)
-    exact = [100 * saved(HEAVY, "lightweight", parsed, [q], [p], [14]) for q, p in lengths]
+    exact = [100 * saved(HEAVY, parsed, [q], [p], [14]) for q, p in lengths]
     assert exact == pytest.approx(shares, abs=0.06)
     assert 100 * saved_naive(HEAVY, parsed) == pytest.approx(naive, abs=0.005)
 
 
 def test_counts_by_hand() -> None:
     """Two layers of width 4, 2 heads of 3 over 1 key head, MLP of 5, scalar heads; 1 + 4 + 1 tokens, halved at 1."""
-    config = read_config(
+    config = shape(
+        "lightweight",
         LIGHTWEIGHT
         | {"num_hidden_layers": 2, "hidden_size": 4, "num_attention_heads": 2, "num_key_value_heads": 1}
-        | {"head_dim": 3, "intermediate_size": 5, "start_layer": 1}
+        | {"head_dim": 3, "intermediate_size": 5, "start_layer": 1},
     )
     setting = Setting(None, 2, (1,))
     keys, rest, attention = 2 * 2 * 4 * 3, 2 * 2 * 4 * 6 + 2 * 3 * 4 * 5, 4 * 6
     first = 6 * (keys + rest) + 36 * attention
     second = 4 * (keys + rest) + 16 * attention
-    assert reference(config, "lightweight", setting, 1, 4, 1) == first + second + 2 * 4 * 4
+    assert reference(config, setting, 1, 4, 1) == first + second + 2 * 4 * 4
     first, second = 6 * (keys + rest) + 21 * attention, 4 * keys + rest + 4 * attention
-    assert useful(config, "lightweight", setting, 1, 4, 1) == first + second + 2 * 4
+    assert useful(config, setting, 1, 4, 1) == first + second + 2 * 4
 
 
 def test_unreachable_compression_and_layer_0_change_nothing() -> None:
-    plain = reference(HEAVY, "lightweight", Setting(25), [20], [150], [14])
+    plain = reference(HEAVY, Setting(25), [20], [150], [14])
     for layers in ((0,), (25,), (0, 25, 41), (60,)):
         setting = Setting(25, 4, layers)
-        assert reference(HEAVY, "lightweight", setting, [20], [150], [14]) == plain
+        assert reference(HEAVY, setting, [20], [150], [14]) == plain
         assert saved_naive(HEAVY, setting) == saved_naive(HEAVY, Setting(25))
 
 
 def test_several_compress_layers_compound() -> None:
-    tokens = [int(s) for _, s in stretches(HEAVY, "lightweight", Setting(None, 3, (8, 16, 24)), 20, 29, 14)]
+    tokens = [int(s) for _, s in stretches(HEAVY, Setting(None, 3, (8, 16, 24)), 20, 29, 14)]
     assert tokens == [34 + 29, 34 + 10, 34 + 4, 34 + 2]
 
 
 def test_bi_encoder_reads_each_text_alone() -> None:
-    config = read_config(XLMRobertaConfig().to_dict() | {"architectures": ["XLMRobertaModel"]})
-    alone = [reference(config, "bi-encoder", Setting(), n, 0, 0) - 2 * config.hidden for n in (20, 150)]
-    assert reference(config, "bi-encoder", Setting(), 20, 150, 0) == sum(alone) + 2 * config.hidden
-    cross = reference(read_config(MODELS["bge-reranker-base"][1]), "cross-encoder", Setting(), 20, 150, 0)
+    config = shape("bi-encoder", XLMRobertaConfig().to_dict() | {"architectures": ["XLMRobertaModel"]})
+    alone = [reference(config, Setting(), n, 0, 0) - config.head_per_pair for n in (20, 150)]
+    assert reference(config, Setting(), 20, 150, 0) == sum(alone) + config.head_per_pair
+    cross = reference(shape(*MODELS["bge-reranker-base"]), Setting(), 20, 150, 0)
     assert sum(alone) < cross
 
 
 def test_total_does_not_overflow() -> None:
     flops = np.full(10_000_000, 2**43 + 1, dtype=np.int64)
     assert total(flops) == 10_000_000 * (2**43 + 1) > 2**63
-    assert total(reference(HEAVY, "lightweight", Setting(), [20] * 3, [150] * 3, [14] * 3)) == 3 * 3086382014464
+    assert total(reference(HEAVY, Setting(), [20] * 3, [150] * 3, [14] * 3)) == 3 * 3086382014464
 
 
 def test_int32_counts_do_not_overflow() -> None:
     counts = (np.array([n], dtype=np.int32) for n in (3000, 5000, 14))
-    assert reference(HEAVY, "lightweight", Setting(), *counts) == reference(
-        HEAVY, "lightweight", Setting(), 3000, 5000, 14
-    )
+    assert reference(HEAVY, Setting(), *counts) == reference(HEAVY, Setting(), 3000, 5000, 14)
 
 
 @pytest.mark.parametrize(
     ("family", "setting", "message"),
     [
-        ("lightweight", "L7", "can be 8 to 42"),
-        ("lightweight", "L43", "can be 8 to 42"),
-        ("llm", "full", "needs DecoderConfig"),
-        ("cross-encoder", "r2@4", "only the lightweight family compresses"),
-        ("cross-encoder", "L13", "can be 1 to 12"),
-        ("mystery", "full", "family 'mystery'"),
+        ("lightweight", "L7", "valid: 8 to 42"),
+        ("lightweight", "L43", "valid: 8 to 42"),
+        ("llm", "L3", "valid: 18 only"),
+        ("cross-encoder", "r2@4", "cannot compress tokens"),
+        ("cross-encoder", "L13", "valid: 12 only"),
+        ("bi-encoder", "L13", "valid: 1 to 12"),
     ],
 )
 def test_settings_that_cannot_run_are_refused(family: str, setting: str, message: str) -> None:
-    config = HEAVY if family == "lightweight" else read_config(MODELS["bge-reranker-base"][1])
+    raw = {"lightweight": LIGHTWEIGHT, "llm": GEMMA_2B.to_dict()}.get(family, MODELS["bge-reranker-base"][1])
     with pytest.raises(InputError, match=message):
-        reference(config, family, Setting.parse(setting), 20, 150, 14)
+        reference(shape(family, raw), Setting.parse(setting), 20, 150, 14)
 
 
 def test_a_cross_encoder_without_head_is_refused() -> None:
     with pytest.raises(InputError, match="no classification head"):
-        reference(read_config(XLMRobertaConfig().to_dict()), "cross-encoder", Setting(), 20, 150, 0)
+        shape("cross-encoder", XLMRobertaConfig().to_dict())
 
 
 decoders = st.builds(
-    lambda layers, d, kv, groups, h, f, start: read_config(
+    lambda layers, d, kv, groups, h, f, start: shape(
+        "lightweight",
         LIGHTWEIGHT
         | {"num_hidden_layers": layers, "hidden_size": d, "num_attention_heads": kv * groups}
-        | {"num_key_value_heads": kv, "head_dim": h, "intermediate_size": f, "start_layer": min(start, layers)}
+        | {"num_key_value_heads": kv, "head_dim": h, "intermediate_size": f, "start_layer": min(start, layers)},
     ),
     *(st.integers(1, 9) for _ in range(7)),
 )
@@ -178,20 +183,17 @@ lengths = st.tuples(st.integers(1, 40), st.integers(0, 300), st.integers(0, 20))
 
 
 @given(decoders, st.lists(lengths, min_size=1, max_size=4), st.integers(1, 9), st.sets(st.integers(0, 9)), st.data())
-def test_properties(
-    config: DecoderConfig | EncoderConfig, pairs: list[tuple[int, int, int]], ratio: int, layers: set[int], data: Any
-) -> None:
-    assert isinstance(config, DecoderConfig)
-    cutoff = data.draw(st.sampled_from([None, *config.head_layers]))
+def test_properties(config: Shape, pairs: list[tuple[int, int, int]], ratio: int, layers: set[int], data: Any) -> None:
+    cutoff = data.draw(st.sampled_from([None, *config.cutoffs]))
     setting = Setting(cutoff, ratio, tuple(layers))
     counts = np.array(pairs).T
-    dense = reference(config, "lightweight", setting, *counts)
-    causal = reference(config, "lightweight", setting, *counts, causal=True)
-    full = reference(config, "lightweight", Setting(), *counts)
-    needed = useful(config, "lightweight", setting, *counts)
-    assert dense.tolist() == [int(reference(config, "lightweight", setting, *pair)) for pair in pairs]
+    dense = reference(config, setting, *counts)
+    causal = reference(config, setting, *counts, causal=True)
+    full = reference(config, Setting(), *counts)
+    needed = useful(config, setting, *counts)
+    assert dense.tolist() == [int(reference(config, setting, *pair)) for pair in pairs]
     assert (needed <= causal).all()
     assert (causal <= dense).all()
     assert (dense <= full).all()
     assert (needed > 0).all()
-    assert 0 <= saved(config, "lightweight", setting, *counts) < 1
+    assert 0 <= saved(config, setting, *counts) < 1

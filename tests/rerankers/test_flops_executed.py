@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from decoder_goldens import MODELS, groups, model, pairs
-from rerankbench.rerankers.flops import layer_cost, reference, stretches, useful
+from rerankbench.rerankers.flops import reference, stretches, useful
 from rerankbench.rerankers.options import TextOptions
 from rerankbench.rerankers.settings import Setting
 
@@ -19,14 +19,14 @@ SETTINGS = {
 def test_executed_is_useful_plus_masked_products(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     reranker = model(name)
     monkeypatch.setattr(reranker, "share_prefix", False)  # sharing also skips masked products of the prefix
-    config, family = reranker.config, reranker.spec.family
+    shape = reranker.shape
     for setting in SETTINGS[name]:
         for pair in pairs()[:4]:
             scored = reranker.score(groups([pair]), [setting], TextOptions(max_length=96))
             lengths = (scored.query_tokens, scored.passage_tokens, scored.prompt_tokens)
-            runs = [(layers, int(tokens[0])) for layers, tokens in stretches(config, family, setting, *lengths)]
+            runs = [(layers, int(tokens[0])) for layers, tokens in stretches(shape, setting, *lengths)]
             runs[-1] = (runs[-1][0] - 1, runs[-1][1])  # the last layer asks for one position: nothing is masked there
-            masked = sum(layers * layer_cost(config).attention * (s * (s - 1) // 2) for layers, s in runs)
-            needed = int(useful(config, family, setting, *lengths)[0])
+            masked = sum(layers * shape.layer.attention * (s * (s - 1) // 2) for layers, s in runs)
+            needed = int(useful(shape, setting, *lengths)[0])
             assert scored.executed.flops == needed + masked, (setting.name, lengths)
-            assert scored.executed.flops < reference(config, family, setting, *lengths)[0]
+            assert scored.executed.flops < reference(shape, setting, *lengths)[0]

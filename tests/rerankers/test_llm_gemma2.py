@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import torch
 from decoder_goldens import PARITY, groups, pairs
-from rerankbench.rerankers.decoder_tokens import Sides, pair_tokens
+from rerankbench.rerankers.decoder_tokens import pair_tokens
 from rerankbench.rerankers.options import LoadOptions, TextOptions
 from rerankbench.rerankers.registry import load
 from rerankbench.rerankers.settings import Setting
@@ -42,9 +42,12 @@ def test_equal_to_transformers(tmp_path):
     reranker = load(ModelSpec("tiny", "llm", str(tmp_path)), LoadOptions(device="cpu", dtype="float32"))
     chosen, text = groups(pairs()[:8]), TextOptions(max_length=64)
     found = reranker.score(chosen, [Setting()], text).scores[0]
-    filled = reranker.text_options(text)
-    tokens = pair_tokens(reranker.tokenizer, chosen, filled, Sides(), bos=reranker.bos(filled))
+    family = reranker.family
+    filled = family.resolve(reranker.spec, text)
+    begin = family.begin(reranker, filled)
+    tokens = pair_tokens(reranker.tokenizer, chosen, filled, family.template, begin=begin)
+    (yes,) = reranker.head(reranker.config.layers).rows
     with torch.no_grad():
-        expected = [reference(torch.tensor([pair.ids])).logits[0, -1, reranker.yes].item() for pair in tokens]
+        expected = [reference(torch.tensor([pair.ids])).logits[0, -1, yes].item() for pair in tokens]
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
     assert np.std(expected) > 0.01

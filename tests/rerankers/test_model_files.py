@@ -14,9 +14,8 @@ from checkpoints import change, make, shard, to_bin
 from rerankbench.rerankers import InputError, LoadOptions, ModelSpec, Setting, TextOptions, list_models, load, load_spec
 from rerankbench.rerankers.api import Group
 from rerankbench.rerankers.hub import resolve
-from rerankbench.rerankers.models.config import read_config
 from rerankbench.rerankers.models.encoder import Encoder
-from rerankbench.rerankers.registry import FAMILIES, find_spec, guess_family
+from rerankbench.rerankers.registry import FAMILIES, family_of, find_spec, guess_family
 from rerankbench.rerankers.weights import Checkpoint, load_weights
 
 EXACT = LoadOptions("cpu", "float32")
@@ -182,7 +181,7 @@ def test_shipped_encoder_specifications_have_the_published_sizes():
     for name in list_models():
         spec = load_spec(name)
         assert spec.family in FAMILIES
-        config = read_config(spec.config, name)
+        config = family_of(spec).config(spec.config, name)
         if spec.family == "cross-encoder":
             shape = Encoder(config, torch.float32, torch.device("meta"))
             assert sum(tensor.numel() for tensor in shape.named_tensors().values()) == spec.parameters

@@ -46,7 +46,7 @@ def test_scores(reranker, case):
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: f"{entry['api']}-{entry['call']['max_length']}")
 def test_token_ids(reranker, entry):
-    text = text_options(entry).with_defaults(prompt=None, max_length=512)
+    text = reranker.family.resolve(reranker.spec, text_options(entry))
     found = build_pairs(reranker.tokenizer, groups(entry), text)
     assert found.ids == entry["input_ids"]
     scored = reranker.score(groups(entry), [Setting()], text_options(entry))

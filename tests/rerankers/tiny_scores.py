@@ -42,7 +42,7 @@ def score(
     checkpoint, settings = CASES[family]
     pairs = json.loads((PARITY / "pairs.json").read_text(encoding="utf-8"))["main"]
     with _folder(family, PARITY / checkpoint) as folder:
-        spec = ModelSpec(name=checkpoint, family=family, source=str(folder), start_layer=2)
+        spec = ModelSpec(name=checkpoint, family=family, source=str(folder))
         model = load(spec, LoadOptions(device=device, dtype=dtype, token_budget=token_budget))
         groups = [Group(query, [passage]) for query, passage in pairs]
         scored = model.score(groups, [Setting.parse(name) for name in settings], TextOptions(max_length=64))

@@ -14,15 +14,20 @@ from rerankbench.eval.first_stage import Candidates
 from rerankbench.eval.runner.identity import digest
 from rerankbench.rerankers.api import Executed, Group, Prepared, Scored
 from rerankbench.rerankers.errors import InputError, ScoreError
-from rerankbench.rerankers.models.config import EncoderConfig
+from rerankbench.rerankers.flops import LayerCost, Shape
 from rerankbench.rerankers.options import LoadOptions, TextOptions
 from rerankbench.rerankers.settings import Setting
 from rerankbench.rerankers.spec import ModelSpec
 
-SHAPE = EncoderConfig(
-    layers=6, hidden=8, heads=2, intermediate=16, vocab=50, activation="gelu", norm_eps=1e-12, max_positions=64,
-    position_offset=0, token_types=2, labels=0, head="none",
-)  # fmt: skip
+SHAPE = Shape(
+    layers=6,
+    layer=LayerCost.of(hidden=8, queries=8, keys=8, mlp=2 * 8 * 16),
+    cutoffs=range(1, 7),
+    head_per_pair=16,
+    head_needed=16,
+    apart=True,
+    pools=True,
+)
 
 
 class FakeReranker:
@@ -32,7 +37,7 @@ class FakeReranker:
 
     def __init__(self, log: Path | None = None, *, seconds: float = 0.0, options: LoadOptions | None = None) -> None:
         self.spec = ModelSpec(name="fake", family="bi-encoder", source="nowhere")
-        self.config: EncoderConfig | None = SHAPE
+        self.shape: Shape | None = SHAPE
         self.log, self.seconds, self.options = log, seconds, options or LoadOptions()
         self.broken_at: str | None = None
 

@@ -30,7 +30,7 @@ class Scripted(FakeReranker):
 
     def __init__(self, folder: Path, seconds: float) -> None:
         super().__init__(seconds=seconds)
-        self.config = None
+        self.shape = None
         self.folder = folder
 
     def score(self, groups: Any, settings: Any, text: Any, prepared: Any = None) -> Scored:

@@ -158,7 +158,7 @@ class RayEngine:
         except BaseException:
             self._pool.close()
             raise
-        if self.face.config is not None:
+        if self.face.shape is not None:
             self._schedule.patience.assume(_SLOWEST["cuda" if self.face.device.startswith("cuda") else "cpu"])
 
     def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Scored, str]]:

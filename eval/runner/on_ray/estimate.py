@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from ....rerankers import flops
-from ....rerankers.models.config import DecoderConfig
-from ....rerankers.spec import DEFAULT_LENGTH
-from ...plan.plan import PROMPT_TOKENS, TOKENS_PER_WORD, WITHOUT_BLANKS
+from ....rerankers.registry import family_of
+from ....rerankers.template import TOKENS_PER_WORD
+from ...plan.plan import WITHOUT_BLANKS
 from ..engine import Face, Job, Task
 
 _SAMPLE = 100  # passages per dataset whose words are counted
@@ -41,15 +41,15 @@ def _task_costs(jobs: Sequence[Job], face: Face) -> list[float]:
 
 def _pair(task: Task, face: Face, query: np.ndarray, passage: int) -> np.ndarray:
     """Cost of a pair, per query."""
-    limit = task.text.max_length or face.spec.max_length or DEFAULT_LENGTH
-    text = task.text.with_defaults(prompt=face.spec.prompt, max_length=limit)
-    query = np.minimum(query, text.query_max_length or limit)
-    rest = np.minimum(passage, limit - (0 if face.spec.family == "bi-encoder" else query))
-    if face.config is None:
+    family, shape = family_of(face.spec), face.shape
+    text = family.resolve(face.spec, task.text)
+    query = np.minimum(query, text.query_max_length)
+    rest = np.minimum(passage, text.max_length - (0 if shape and shape.apart else query))
+    if shape is None:
         return query + rest
-    prompt = np.full_like(query, PROMPT_TOKENS if isinstance(face.config, DecoderConfig) else 0)
+    prompt = np.full_like(query, family.prompt_tokens(face.spec, task.text))
     passages = np.broadcast_to(rest, query.shape).astype(np.int64)
-    each = [flops.reference(face.config, face.spec.family, s, query, passages, prompt) for s in task.settings]
+    each = [flops.reference(shape, setting, query, passages, prompt) for setting in task.settings]
     return np.max(np.stack([np.asarray(one, dtype=np.float64) for one in each]), axis=0)
 
 

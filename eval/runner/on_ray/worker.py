@@ -92,7 +92,7 @@ class Worker:
         start = perf_counter()
         self._reranker = recipe.load(recipe.model, recipe.options)
         face = Face.of(self._reranker, recipe.texts, recipe.settings, perf_counter() - start)
-        peak = peak_tflops(face.device, face.dtype) if face.config is not None else 0.0
+        peak = peak_tflops(face.device, face.dtype) if face.shape is not None else 0.0
         return Introduction(face, platform.node(), os.getpid(), peak, peak_memory(face.device))
 
     def score(self, order: Order) -> Answer:

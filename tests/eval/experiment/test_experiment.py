@@ -5,7 +5,7 @@ from textwrap import dedent
 
 import pytest
 from rerankbench.eval.experiment.file import list_experiments, load_experiment, parse_experiment
-from rerankbench.eval.experiment.schema import Experiment, RerankerEntry
+from rerankbench.eval.experiment.schema import Experiment
 from rerankbench.rerankers.errors import InputError
 from rerankbench.rerankers.options import TextOptions
 
@@ -132,10 +132,10 @@ def test_entries_of_one_model_are_merged():
     }
 
 
-def test_prompt_of_the_experiment_overrides_the_datasets():
+def test_prompt_of_the_experiment_goes_beside_the_datasets_task():
     plain, own = parse(rerankers=[{"model": "m"}, {"model": "m2", "prompt": "", "max_length": 64}]).rerankers
-    assert plain.text_options("answer") == TextOptions("answer")
-    assert own.text_options("answer") == TextOptions("", 64)
+    assert plain.text_options("contradiction") == TextOptions(task="contradiction")
+    assert own.text_options("answer") == TextOptions("", 64, task="answer")
 
 
 def test_run_files():
@@ -161,10 +161,3 @@ def test_unknown_experiment_suggests():
         load_experiment("quikstart")
     with pytest.raises(InputError, match="no such file"):
         load_experiment("nowhere/x.yaml")
-
-
-def test_model_with_its_own_answer_prompt():
-    entry = RerankerEntry(model="bge-reranker-v2-gemma", answer_prompt="answer_yes_no")
-    assert entry.text_options("answer").prompt == "answer_yes_no"
-    assert entry.text_options("contradiction").prompt == "contradiction"
-    assert entry.text_options(None).prompt is None

@@ -15,7 +15,7 @@ from rerankbench.eval.plan.plan import hours, make_plan
 from rerankbench.eval.published import load_published
 from rerankbench.rerankers import Setting, flops, load_spec
 from rerankbench.rerankers.errors import InputError
-from rerankbench.rerankers.models.config import read_config
+from rerankbench.rerankers.registry import shape_of
 
 LIGHT = "bge-reranker-v2.5-gemma2-lightweight"
 
@@ -29,8 +29,9 @@ def test_published_sizes_and_assumed_lengths():
     plan = make_plan(experiment(rerankers=rerankers), query_tokens=20, passage_tokens=150)
     assert [(s.queries, s.pairs, s.lengths) for s in plan.sizes] == [(323, 32300, "assumed")]
     cut, deep = plan.cells
-    config = read_config(load_spec(LIGHT).config)
-    pair = int(flops.reference(config, "lightweight", Setting(25, 2, (8,)), 20, 150, 14))
+    shape = shape_of(load_spec(LIGHT))
+    assert shape is not None
+    pair = int(flops.reference(shape, Setting(25, 2, (8,)), 20, 150, 14))
     assert cut.pflops == pytest.approx(32300 * pair / 1e15)
     assert cut.tokens == 32300 * (20 + 150 + 14)
     (single,) = plan.passes
@@ -114,7 +115,7 @@ def test_limit():
 def test_unknown_names_and_impossible_settings():
     with pytest.raises(InputError, match="did you mean"):
         make_plan(experiment(rerankers=[{"model": "bge-reranker-bse"}]))
-    with pytest.raises(InputError, match="cutoff_layer 3"):
+    with pytest.raises(InputError, match="cutoff layer 3 has no output head"):
         make_plan(experiment(rerankers=[{"model": LIGHT, "cutoff_layers": [3]}]))
 
 

@@ -27,7 +27,7 @@ def run_once(out: Path, log: Path) -> None:
         "engine": {"block_queries": 2},
     }
     model = FakeReranker(log, seconds=0.005)
-    model.config = None  # two passes; FLOPs play no part here
+    model.shape = None  # two passes; FLOPs play no part here
     runner.run_experiment(parse_experiment(raw, "here"), out, load=lambda *_: model)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from ..errors import InputError
-from ..spec import DEFAULT_LENGTH, ModelSpec
-from ..st_folder import StFolder
-from ..tokenizer import Tokenizer
+from .errors import InputError
+from .spec import DEFAULT_LENGTH, ModelSpec
+from .st_folder import StFolder
+from .tokenizer import Tokenizer
 
 
 def with_length(

@@ -1,11 +1,11 @@
-"""What the three decoder families share: token ids, batches with shared query prefixes, passes and reads."""
+"""Decoders on a device: token ids, batches with shared query prefixes, passes and reads."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -13,21 +13,22 @@ import torch
 from ..api import Executed, Group, Prepared, Scored
 from ..batching import run_batches
 from ..checks import check_finite
-from ..decoder_tokens import PairTokens, Sides, pair_tokens
+from ..decoder_tokens import PairTokens, pair_tokens
 from ..device import dtype_name, resolve_device, resolve_dtype
 from ..errors import InputError
+from ..flops import Shape
 from ..hub import Resolved
-from ..models.config import DecoderConfig, read_config
-from ..models.decoder import Decoder, Read, decoder_shapes
+from ..lengths import check_ids
+from ..models.config import DecoderConfig
+from ..models.decoder import Decoder, Head, Read, decoder_shapes
 from ..models.layout import Layout, as_index
 from ..models.work import Work
-from ..options import LoadOptions, TextOptions
-from ..prompts import resolve_prompt
+from ..options import LoadOptions, ResolvedText, TextOptions
 from ..settings import Setting
-from ..spec import DEFAULT_LENGTH, ModelSpec
+from ..spec import ModelSpec
+from ..template import PromptTemplate
 from ..tokenizer import Tokenizer
 from ..weights import load_weights
-from .lengths import check_ids
 
 _TOKEN_BUDGET = {"cpu": 4096, "cuda": 32768}
 
@@ -41,32 +42,36 @@ class Pass:
     reads: tuple[Read, ...]
 
 
-class DecoderFamily:
-    """A decoder on a device. Subclasses say which model types they run and which head scores a cutoff layer.
+class _Rules(Protocol):
+    """What a family of decoders is asked; see `families/decoder.py`."""
+
+    adapter: ClassVar[str]
+    template: ClassVar[PromptTemplate]
+
+    def config(self, raw: Mapping[str, Any], where: str = ...) -> DecoderConfig: ...
+    def shape(self, raw: Mapping[str, Any], where: str = ...) -> Shape: ...
+    def resolve(self, spec: ModelSpec, text: TextOptions) -> ResolvedText: ...
+    def head(self, adapter: DecoderAdapter, layer: int) -> Head: ...
+    def begin(self, adapter: DecoderAdapter, text: ResolvedText) -> list[int]: ...
+    def applies_softcap(self, options: LoadOptions) -> bool: ...
+    def policies(self, options: LoadOptions) -> dict[str, str]: ...
+    def warnings(self, setting: Setting, layers: int) -> list[str]: ...
+
+
+class DecoderAdapter:
+    """A decoder on a device, scored as its family says.
 
     Attributes:
         share_prefix: compute BOS and query once for all candidates of a query.
     """
 
-    adapter: ClassVar[str]
-    model_types: ClassVar[tuple[str, ...]]
-    default_prompt: ClassVar[str]
-    layer_heads: ClassVar[bool] = True
-    compresses: ClassVar[bool] = False
-
-    def __init__(self, spec: ModelSpec, files: Resolved, options: LoadOptions):
-        config = read_config(files.config, str(files.folder / "config.json"))
-        if not isinstance(config, DecoderConfig) or files.config["model_type"] not in self.model_types:
-            raise InputError(
-                f"{files.folder / 'config.json'}: model_type '{files.config['model_type']}' does not fit the family of "
-                f"model '{spec.name}', which runs {', '.join(self.model_types)}"
-            )
-        if self.layer_heads != (config.start_layer is not None):
-            heads = "one output head per layer" if self.layer_heads else "a vocabulary head"
-            raise InputError(f"{files.folder / 'config.json'}: the family of model '{spec.name}' needs {heads}")
+    def __init__(self, family: _Rules, spec: ModelSpec, files: Resolved, options: LoadOptions):
+        where = str(files.folder / "config.json")
+        self.family, self.spec, self.files, self.options = family, spec, files, options
+        self.config = family.config(files.config, where)
+        self.shape = family.shape(files.config, where)
         device = resolve_device(options.device)
         dtype = resolve_dtype(options.dtype, device)
-        self.spec, self.files, self.options, self.config = spec, files, options, config
         self.device, self.dtype = str(device), dtype_name(dtype)
         self.tokenizer = Tokenizer(files.folder)
         self.share_prefix = True
@@ -87,79 +92,43 @@ class DecoderFamily:
         model = Decoder(
             self.config,
             weights,
-            attention_softcap=self.applies_softcap(),
+            attention_softcap=self.family.applies_softcap(self.options),
             vocabulary_head=weights.get("lm_head.weight"),
         )
         model.pack()
         return model
 
-    def applies_softcap(self) -> bool:
-        """Whether the configured attention soft-capping is applied."""
-        return True
-
-    def head(self, layer: int) -> int:
-        """Index of the output head that scores a cutoff layer asked for alone."""
-        raise NotImplementedError
-
-    def policies(self) -> dict[str, str]:
-        """Choices of this family that can change a score."""
-        return {}
-
-    def bos(self, text: TextOptions) -> list[int]:
-        """Ids that begin every sequence."""
-        return [self.tokenizer.special_id("bos_token")]
-
-    def text_options(self, text: TextOptions) -> TextOptions:
-        """`text` with the model's defaults, and the prompt's text in place of its name."""
-        prompt = text.prompt if text.prompt is not None else self.spec.prompt
-        filled = TextOptions(
-            prompt=resolve_prompt(self.default_prompt if prompt is None else prompt),
-            max_length=text.max_length,
-            query_max_length=text.query_max_length,
-            truncation=text.truncation,
-        )
-        return filled.with_defaults(prompt=None, max_length=self.spec.max_length or DEFAULT_LENGTH)
+    def head(self, layer: int) -> Head:
+        """What scores a cutoff layer asked for alone."""
+        return self.family.head(self, layer)
 
     def identity(self, text: TextOptions) -> dict[str, Any]:
         """See `api.Reranker`."""
-        text = self.text_options(text)
+        resolved = self.family.resolve(self.spec, text)
         return {
-            "adapter": self.adapter,
+            "adapter": self.family.adapter,
             **self.files.identity,
             "dtype": self.dtype,
-            "prompt": text.prompt,
-            "max_length": text.max_length,
-            "query_max_length": text.query_max_length,
-            "truncation": text.truncation,
-            **self.policies(),
+            "prompt": resolved.instruction,
+            "max_length": resolved.max_length,
+            "query_max_length": resolved.query_max_length,
+            "truncation": resolved.truncation,
+            **self.family.policies(self.options),
         }
 
     def check(self, setting: Setting) -> list[str]:
         """See `api.Reranker`."""
-        layers, depth = self.config.head_layers, self.cutoff(setting)
-        if depth not in layers:
-            asked = f"cutoff layer {depth}" if setting.cutoff_layer else f"the full depth ({depth})"
-            step = f" in steps of {layers.step}" if layers.step > 1 else ""
-            valid = f"{layers[0]} to {layers[-1]}{step}" if len(layers) > 1 else f"{layers[0]} only"
-            raise InputError(f"setting {setting.name}: {asked} has no output head in {self.spec.name}; valid: {valid}")
-        if setting.compress_layers and not self.compresses:
-            raise InputError(f"setting {setting.name}: {self.spec.name} cannot compress tokens; only ratio 1 is valid")
-        warnings = []
-        if 0 in setting.compress_layers:
-            warnings.append(f"setting {setting.name}: compress layer 0 has no effect (the released code skips it)")
-        beyond = [layer for layer in setting.compress_layers if layer >= depth]
-        if beyond:
-            warnings.append(f"setting {setting.name}: compress layers {beyond} are never reached (cutoff {depth})")
-        return warnings
+        try:
+            self.shape.check(setting)
+        except InputError as err:
+            raise InputError(f"model '{self.spec.name}': {err}") from err
+        return self.family.warnings(setting, self.config.layers)
 
-    def cutoff(self, setting: Setting) -> int:
-        """Layers that a setting runs."""
-        return setting.cutoff_layer or self.config.layers
-
-    def prepare(self, groups: Sequence[Group], text: TextOptions, sides: Sides | None = None) -> Prepared:
-        """See `api.Reranker`; `sides` is what stands before query and passage."""
-        start, text = time.perf_counter(), self.text_options(text)
-        pairs = pair_tokens(self.tokenizer, groups, text, sides or Sides(), bos=self.bos(text))
+    def prepare(self, groups: Sequence[Group], text: TextOptions, template: PromptTemplate | None = None) -> Prepared:
+        """See `api.Reranker`; `template` stands in for the family's."""
+        start, resolved = time.perf_counter(), self.family.resolve(self.spec, text)
+        begin = self.family.begin(self, resolved)
+        pairs = pair_tokens(self.tokenizer, groups, resolved, template or self.family.template, begin=begin)
         return Prepared(pairs, time.perf_counter() - start)
 
     def score(
@@ -172,7 +141,7 @@ class DecoderFamily:
             self.check(setting)
             of_pass = reads.setdefault(setting.compression, [])
             places.append((setting.compression, len(of_pass)))
-            layer = self.cutoff(setting)
+            layer = setting.cutoff_layer or self.config.layers
             of_pass.append(Read(layer, self.head(layer)))
         passes = [Pass(*key, tuple(of_pass)) for key, of_pass in reads.items()]
         scored = self.run(groups, passes, prepared or self.prepare(groups, text))

@@ -1,10 +1,10 @@
-"""What the families share that read query and passage together in one encoder: token ids, batches, scores."""
+"""What adapters share that read query and passage together in one encoder: token ids, batches, scores."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,45 +14,46 @@ from ..batching import run_batches
 from ..checks import check_finite
 from ..device import dtype_name
 from ..errors import InputError
+from ..family import Family
+from ..flops import Shape
 from ..hub import Resolved
-from ..models.config import EncoderConfig
+from ..lengths import check_ids, with_length
 from ..models.heads import activation
 from ..models.work import Work
 from ..options import LoadOptions, TextOptions
 from ..pairs import Pairs, build_pairs
 from ..settings import Setting
-from ..spec import DEFAULT_LENGTH, ModelSpec
+from ..spec import ModelSpec
 from ..tokenizer import Tokenizer
-from .lengths import check_ids, with_length
 
 BUDGET = {"cpu": 4096, "cuda": 65536}  # tokens per forward pass
 
 
-class PairFamily:
+class PairAdapter:
     """A classifier of pairs on a device. Subclasses load it, and run one batch.
 
     Attributes:
-        adapter: name and version; part of every result's identity, to be raised when a score changes.
         activation: what sentence-transformers saved as the function on a logit; the logit itself where it saved none.
         positions: most tokens of a pair that the model can tell apart; None: any number.
         rows: of its table of word embeddings; None: unknown.
     """
 
-    adapter: ClassVar[str]
+    shape: Shape | None = None
 
     def __init__(
         self,
+        family: Family,
         spec: ModelSpec,
         files: Resolved,
         options: LoadOptions,
-        config: EncoderConfig | None,
+        *,
         device: torch.device,
         dtype: torch.dtype,
     ) -> None:
         saved = files.saved
         if saved.kind == "SentenceTransformer":
             raise InputError(f"{files.root}: a text encoder of sentence-transformers, not a classifier of pairs")
-        self.spec, self.files, self.config, self.saved = spec, files, config, saved
+        self.family, self.spec, self.files, self.saved = family, spec, files, saved
         self.tokenizer = Tokenizer(files.folder, lower_case=saved.lower_case)
         self.query_prompt = saved.prompt(saved.default_prompt) if saved.default_prompt else ""
         self.activation = activation(saved.activation, files.root)
@@ -77,21 +78,21 @@ class PairFamily:
 
     def identity(self, text: TextOptions) -> dict[str, Any]:
         """See `api.Reranker.identity`."""
-        text = self._filled(text)
+        resolved = self.family.resolve(self.spec, text)
         return {
-            "adapter": self.adapter,
+            "adapter": self.family.adapter,
             **self.files.identity,
             "dtype": self.dtype,
-            "max_length": text.max_length,
-            "query_max_length": text.query_max_length if text.truncation == "class" else None,
-            "truncation": text.truncation,
+            "max_length": resolved.max_length,
+            "query_max_length": resolved.query_max_length if resolved.truncation == "class" else None,
+            "truncation": resolved.truncation,
         }
 
     def prepare(self, groups: Sequence[Group], text: TextOptions) -> Prepared:
         """See `api.Reranker.prepare`."""
         start = time.perf_counter()
         asked = [Group(self.query_prompt + group.query, group.passages) for group in groups]
-        pairs = build_pairs(self.tokenizer, asked, self._filled(text))
+        pairs = build_pairs(self.tokenizer, asked, self.family.resolve(self.spec, text))
         return Prepared(pairs, time.perf_counter() - start)
 
     @torch.inference_mode()
@@ -118,7 +119,7 @@ class PairFamily:
         scores = np.repeat(found.cpu().numpy()[None], len(settings), axis=0)
         seconds = {"tokenise": prepared.seconds, "forward": time.perf_counter() - start}
         texts = [(group.query, passage) for group in groups for passage in group.passages]
-        layers = [self.config.layers if self.config else setting.name for setting in settings]
+        layers = [self.shape.layers if self.shape else setting.name for setting in settings]
         check_finite(scores, layers, texts, self.dtype)
         return Scored(
             scores=scores,
@@ -128,6 +129,3 @@ class PairFamily:
             truncated=pairs.truncated,
             executed=Executed(flops=work.flops, real_tokens=sum(lengths), padded_tokens=padded, seconds=seconds),
         )
-
-    def _filled(self, text: TextOptions) -> TextOptions:
-        return text.with_defaults(prompt=None, max_length=self.spec.max_length or DEFAULT_LENGTH)

@@ -1,0 +1,194 @@
+"""A text encoder as a reranker: similarity of the vectors of query and passage, each read alone.
+
+Pooling, what follows it, the similarity and the prompts are those of a sentence-transformers folder; without one the
+states are mean-pooled and the score is the cosine.
+
+On a CPU every text is encoded by itself: its vector is then the same to the last bit whatever else is scored, so it
+may be kept for the next query that has the text among its candidates.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from ..api import Executed, Group, Prepared, Scored
+from ..batching import run_batches
+from ..checks import check_finite
+from ..device import dtype_name, resolve_device, resolve_dtype
+from ..errors import InputError
+from ..family import Family
+from ..hub import Resolved
+from ..kept import KeptVectors
+from ..lengths import check_ids, with_length
+from ..models.encoder import Encoder
+from ..models.heads import read_head
+from ..models.packed import Packed
+from ..models.work import Work
+from ..options import LoadOptions, TextOptions
+from ..pairs import check_types, distinct_ids
+from ..settings import Setting
+from ..spec import DEFAULT_LENGTH, ModelSpec
+from ..tokenizer import Tokenizer
+from .pair_adapter import BUDGET
+
+KEPT_BYTES = 256 << 20
+
+
+class TextEncoder:
+    """A text encoder used as a reranker. A cutoff layer pools the states after that layer."""
+
+    def __init__(self, family: Family, spec: ModelSpec, files: Resolved, options: LoadOptions) -> None:
+        where = str(files.folder / "config.json")
+        config = family.config(files.config, where)
+        if config.labels:
+            raise InputError(f"{where}: the family {family.name} needs an encoder without a classification head")
+        self.saved = files.saved
+        if self.saved.kind == "CrossEncoder" or self.saved.task != "feature-extraction":
+            raise InputError(
+                f"{files.root}: a cross-encoder of sentence-transformers, which the family {family.name} does not run"
+            )
+        device = resolve_device(options.device)
+        self.family, self.config, self.files = family, config, files
+        self.shape = family.shape(files.config, where)
+        self.tokenizer = Tokenizer(files.folder, lower_case=self.saved.lower_case)
+        self.template = self.tokenizer.single_template()
+        self.spec = with_length(spec, self.saved, self.tokenizer, config.positions, self.template.special)
+        check_types(self.tokenizer, self.template, config.token_types)
+        self.head = read_head(self.saved.modules, config.hidden, device)
+        self.width = min(self.saved.truncate_dim or self.head.width, self.head.width)
+        self.encoder = Encoder.load(files.folder, config, resolve_dtype(options.dtype, device), device)
+        self.encoder.pack()
+        self.device, self.dtype = str(device), dtype_name(self.encoder.dtype)
+        self.token_budget = options.token_budget or BUDGET.get(device.type, BUDGET["cpu"])
+        self.kept = KeptVectors(KEPT_BYTES) if device.type == "cpu" else None
+
+    def identity(self, text: TextOptions) -> dict[str, Any]:
+        """See `api.Reranker.identity`."""
+        query_limit, passage_limit = self._limits(text)
+        return {
+            "adapter": self.family.adapter,
+            **self.files.identity,
+            "dtype": self.dtype,
+            "max_length": passage_limit,
+            "query_max_length": query_limit,
+        }
+
+    def check(self, setting: Setting) -> list[str]:
+        """See `api.Reranker.check`."""
+        if setting.compress_layers:
+            raise InputError(f"setting '{setting.name}': model '{self.spec.name}' cannot compress tokens")
+        if (setting.cutoff_layer or 1) > self.config.layers:
+            raise InputError(f"setting '{setting.name}': model '{self.spec.name}' has {self.config.layers} layers")
+        return []
+
+    def prepare(self, groups: Sequence[Group], text: TextOptions) -> Prepared:
+        """See `api.Reranker.prepare`."""
+        start = time.perf_counter()
+        query_limit, passage_limit = self._limits(text)
+        saved = self.saved  # its `encode_query` and `encode_document` take these prompts
+        queries = self._cut_ids([group.query for group in groups], query_limit, saved.prompt("query"))
+        texts = [p for group in groups for p in group.passages]
+        passages = self._cut_ids(texts, passage_limit, saved.prompt("document"))
+        return Prepared((queries, passages), time.perf_counter() - start)
+
+    @torch.inference_mode()
+    def score(
+        self, groups: Sequence[Group], settings: Sequence[Setting], text: TextOptions, prepared: Prepared | None = None
+    ) -> Scored:
+        """See `api.Reranker.score`. Every distinct text is encoded once, for all cutoff layers in one pass."""
+        for setting in settings:
+            self.check(setting)
+        prepared = prepared or self.prepare(groups, text)
+        (queries, query_cut), (passages, passage_cut) = prepared.tokens
+        start = time.perf_counter()
+        pairs = [(group.query, passage) for group in groups for passage in group.passages]
+        distinct = list(dict.fromkeys([*queries.values(), *passages.values()]))
+        place = {ids: number for number, ids in enumerate(distinct)}
+        work, device = Work(), self.encoder.device
+        layers = sorted({setting.cutoff_layer or self.config.layers for setting in settings})
+        vectors, entered = self._encode(distinct, layers, work)
+        left = torch.tensor([place[queries[q]] for q, _ in pairs], dtype=torch.int64, device=device)
+        right = torch.tensor([place[passages[p]] for _, p in pairs], dtype=torch.int64, device=device)
+        similar = {
+            layer: _similarity(self.saved.similarity, x, left, right, work).cpu().numpy()
+            for layer, x in zip(layers, vectors)
+        }
+        order = [setting.cutoff_layer or self.config.layers for setting in settings]
+        scores = np.stack([similar[layer] for layer in order])
+        seconds = {"tokenise": prepared.seconds, "forward": time.perf_counter() - start}
+        check_finite(scores, order, pairs, self.dtype)
+        query_tokens = np.array([len(queries[q]) for q, _ in pairs], dtype=np.int32)
+        passage_tokens = np.array([len(passages[p]) for _, p in pairs], dtype=np.int32)
+        return Scored(
+            scores=scores,
+            query_tokens=query_tokens,
+            passage_tokens=passage_tokens,
+            prompt_tokens=np.zeros(len(pairs), dtype=np.int32),
+            truncated=np.array([q in query_cut or p in passage_cut for q, p in pairs], dtype=bool),
+            executed=Executed(
+                flops=work.flops,
+                real_tokens=entered,
+                shared_tokens=int(query_tokens.sum() + passage_tokens.sum()) - entered,
+                seconds=seconds,
+            ),
+        )
+
+    def _encode(self, texts: Sequence[tuple[int, ...]], layers: Sequence[int], work: Work) -> tuple[torch.Tensor, int]:
+        """Vectors (layers, texts, width) in float32, and how many tokens had to be encoded."""
+        found = torch.empty(len(layers), len(texts), self.width, device=self.encoder.device)
+        new = []
+        for i, ids in enumerate(texts):
+            known = self.kept.get((ids, *layers)) if self.kept else None
+            if known is None:
+                new.append(i)
+            else:
+                found[:, i] = known
+
+        def run(batch: list[int]) -> None:
+            some = [texts[new[i]] for i in batch]
+            around = self.template.special
+            types = [self.template.types(len(ids) - around) for ids in some] if self.tokenizer.has_types else None
+            packed = Packed.of(some, types, self.encoder.device)
+            pooled = self.encoder.vectors(packed, layers, self.head.pool, work)
+            rows = torch.tensor([new[i] for i in batch], device=self.encoder.device)
+            found[:, rows] = torch.stack([self.head.apply(pooled[layer], work)[:, : self.width] for layer in layers])
+
+        lengths = [len(texts[i]) for i in new]
+        check_ids([texts[i] for i in new], self.config.positions, self.config.vocab, self.files.root)
+        if self.kept is None:
+            self.token_budget = run_batches(lengths, self.token_budget, run)
+        else:
+            for i, place in enumerate(new):
+                run([i])
+                self.kept.put((texts[place], *layers), found[:, place].clone())
+        return found, sum(lengths)
+
+    def _limits(self, text: TextOptions) -> tuple[int, int]:
+        """Most tokens of a query and of a passage, special ones included; a query is not shorter by default."""
+        saved = self.saved
+        passage = text.max_length or saved.document_length or self.spec.max_length
+        query = text.query_max_length or text.max_length or saved.query_length or self.spec.max_length
+        return query or DEFAULT_LENGTH, passage or DEFAULT_LENGTH
+
+    def _cut_ids(self, texts: Sequence[str], limit: int, prompt: str) -> tuple[dict[str, tuple[int, ...]], set[str]]:
+        """Ids with `[CLS]` and `[SEP]` by text, and the texts that lost tokens."""
+        room = limit - self.template.special
+        found = distinct_ids(self.tokenizer, [prompt + text for text in texts])
+        found = {text: found[prompt + text] for text in texts}
+        cut = {text for text, ids in found.items() if len(ids) > room}
+        return {text: tuple(self.template.join(self.tokenizer.cut(ids, room))) for text, ids in found.items()}, cut
+
+
+def _similarity(kind: str, x: torch.Tensor, left: torch.Tensor, right: torch.Tensor, work: Work) -> torch.Tensor:
+    """Float32 similarities (pairs,) of the rows `left` and `right` of x; distances count negative."""
+    if kind in ("cosine", "dot"):
+        x = F.normalize(x, dim=-1) if kind == "cosine" else x
+        return work.matmul(x[left].unsqueeze(1), x[right].unsqueeze(2)).flatten()
+    apart = x[left] - x[right]
+    return -(apart.abs().sum(-1) if kind == "manhattan" else apart.square().sum(-1).sqrt())

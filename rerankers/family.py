@@ -1,0 +1,105 @@
+"""What a family says of its models without their weights. Importing it or a family imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from .errors import InputError
+from .flops import Shape
+from .models.config import model_type
+from .options import LoadOptions, ResolvedText, TextOptions
+from .spec import DEFAULT_LENGTH, ModelSpec
+from .st_folder import StFolder
+from .template import PromptTemplate
+
+if TYPE_CHECKING:
+    from .api import Reranker
+    from .hub import Resolved
+
+
+@dataclass(frozen=True)
+class Tensors:
+    """The tensors of a checkpoint: shapes by the hub's names, and the weight at which its norms scale by one."""
+
+    shapes: Mapping[str, tuple[int, ...]]
+    unit_norm: float = 1.0
+
+
+class Family:
+    """One kind of reranker. A subclass in `families/` and a line in `registry.py` are all that a new one needs.
+
+    Attributes:
+        name: what specifications call it.
+        adapter: name and version; part of every result's identity, to be raised when a score changes.
+        architectures: reader of `config.json` by the model types that it runs.
+        score: what its score is, in a few words.
+        template: what surrounds a pair; None where the tokenizer joins the two texts.
+        wording: instruction by task, names of configs/prompts.yaml or texts; a specification's wording comes first.
+    """
+
+    name: ClassVar[str]
+    adapter: ClassVar[str]
+    score: ClassVar[str]
+    architectures: ClassVar[Mapping[str, Callable[[Mapping[str, Any], str], Any]]] = {}
+    template: ClassVar[PromptTemplate | None] = None
+    wording: ClassVar[Mapping[str, str]] = {}
+
+    def claims(self, raw: Mapping[str, Any], saved: StFolder) -> bool:
+        """Whether this family runs the model of a `config.json` that nobody wrote a specification for.
+
+        `saved` is what sentence-transformers saved beside it.
+        """
+        raise NotImplementedError
+
+    def config(self, raw: Mapping[str, Any], where: str = "config.json") -> Any:
+        """The architecture that a `config.json` describes.
+
+        Raises InputError for a model type of another family, a missing key, or a value that the implementation would
+        silently get wrong.
+        """
+        kind = model_type(raw)
+        if kind not in self.architectures:
+            known = ", ".join(self.architectures)
+            raise InputError(f"{where}: model_type '{kind}' does not fit the family {self.name}, which runs {known}")
+        try:
+            return self.architectures[str(kind)](raw, where)
+        except KeyError as err:
+            raise InputError(f"{where}: key {err} is missing") from err
+
+    def shape(self, raw: Mapping[str, Any], where: str = "config.json") -> Shape | None:
+        """What a pair costs and which settings there are; None where that is not known, so FLOPs are not measured."""
+        raise NotImplementedError
+
+    def tensors(self, raw: Mapping[str, Any], where: str = "config.json") -> Tensors:
+        """What a checkpoint holds, for random ones."""
+        raise InputError(f"{where}: no random checkpoint can be written for the family {self.name}")
+
+    def resolve(self, spec: ModelSpec, text: TextOptions) -> ResolvedText:
+        """`text` with the model's defaults and wording where nothing was chosen.
+
+        Raises InputError when the model has no wording for the task.
+        """
+        length = text.max_length or spec.max_length or DEFAULT_LENGTH
+        return ResolvedText("", length, text.query_max_length or length * 3 // 4, text.truncation)
+
+    def prompt_tokens(self, spec: ModelSpec, text: TextOptions) -> int:
+        """Tokens that the template puts behind a pair, as `PromptTemplate.tail_tokens` estimates them."""
+        return self.template.tail_tokens(self.resolve(spec, text).instruction) if self.template else 0
+
+    def load(self, spec: ModelSpec, files: Resolved, options: LoadOptions) -> Reranker:
+        """The model on its device. Raises InputError when the checkpoint does not fit."""
+        raise NotImplementedError
+
+
+def is_classifier(raw: Mapping[str, Any]) -> bool:
+    """Whether a `config.json` names a class that ends in a classification head."""
+    return any("SequenceClassification" in name for name in raw.get("architectures") or ())
+
+
+def is_plain(saved: StFolder) -> bool:
+    """Whether nothing of sentence-transformers' own stands between the model's output and the score."""
+    return saved.kind is None or (
+        saved.kind == "CrossEncoder" and not saved.modules and saved.task != "text-generation"
+    )
