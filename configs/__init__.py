@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ..rerankers.errors import InputError, suggest
+from .plain_yaml import load
 
 CONFIGS = Path(__file__).resolve().parent
 
@@ -34,10 +33,12 @@ def find(kind: str, name: str, called: str, also: tuple[str, ...] = ()) -> Path:
 
 def read(file: Path) -> dict[str, Any]:
     """Keys and values of a YAML file. Raises InputError when it cannot be read or holds anything else."""
+    if file.exists() and not file.is_file():
+        raise InputError(f"{file}: is no regular file; give a YAML file")
     try:
         text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as err:
-        raise InputError(f"{file}: cannot be read: {err}") from err
+    except (OSError, ValueError) as err:
+        raise InputError(f"{file}: cannot be read: {getattr(err, 'strerror', None) or err}") from err
     raw = parse(text, str(file))
     if not isinstance(raw, dict):
         raise InputError(f"{file}: expected keys and values, found {type(raw).__name__}")
@@ -45,8 +46,8 @@ def read(file: Path) -> dict[str, Any]:
 
 
 def parse(text: str, where: str) -> Any:
-    """The value that a YAML text writes. Raises InputError: `where: not valid YAML: fault`."""
+    """The value that a YAML text writes; see `plain_yaml`. Raises InputError: `where: not valid YAML: fault`."""
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as err:
-        raise InputError(f"{where}: not valid YAML: {' '.join(str(err).split())}") from err
+        return load(text)
+    except ValueError as err:
+        raise InputError(f"{where}: not valid YAML: {err}") from err

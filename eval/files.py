@@ -1,13 +1,27 @@
-"""Files that are whole or absent, whatever happens while they are written."""
+"""Files that are whole or absent, whatever happens while they are written.
+
+They get the mode that the umask gives, the file they grow in has a name that nobody can foresee, and no link is
+followed: a link in the place of a file is replaced, a link in the place of a folder is refused.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
-import tempfile
+import platform
+import re
+import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
+
+from ..rerankers.errors import InputError
+
+_TEMPORARY = re.compile(r"\..*\.(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{16}\.tmp", re.DOTALL)
+_LONGEST = 200  # bytes of a name, so that what is added to it fits
 
 
 @contextmanager
@@ -16,7 +30,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
     Its content is on the disk before its name is.
     """
-    with replacing_path(path) as temporary, temporary.open("wb") as file:
+    with replacing_path(path) as temporary, temporary.open("r+b") as file:
         yield file
         file.flush()
         os.fsync(file.fileno())
@@ -26,9 +40,10 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 def replacing_path(path: Path) -> Iterator[Path]:
     """An empty file, for writers that want a name, which takes the place of `path` when the block ends well."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    os.close(handle)
-    temporary = Path(name)
+    if path.is_dir() or (path.exists() and not path.is_symlink() and not stat.S_ISREG(path.lstat().st_mode)):
+        raise InputError(f"{path}: is no regular file and stays as it is; choose another name")
+    temporary = path.with_name(temporary_name(path.name))
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0), 0o666))
     try:
         yield temporary
         temporary.replace(path)
@@ -40,3 +55,45 @@ def write_whole(path: Path, content: bytes | str) -> None:
     """Write a file; text as UTF-8."""
     with replacing(path) as file:
         file.write(content.encode() if isinstance(content, str) else content)
+
+
+def temporary_name(name: str) -> str:
+    """A name beside `name`, hidden, that says whose it is and ends in random digits."""
+    short = os.fsencode(name)[:_LONGEST].decode(errors="ignore")
+    return f".{short}.{_host()}-{os.getpid()}-{secrets.token_hex(8)}.tmp"
+
+
+def left_behind(folder: Path, name: str = "") -> Iterator[Path]:
+    """Temporary files and folders directly below `folder` whose process, of this machine, is dead; those of `name`."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        match = _TEMPORARY.fullmatch(path.name) if path.name.startswith(f".{name}") else None
+        if match and match["host"] == _host() and not _alive(int(match["pid"])):
+            yield path
+
+
+def real_folder(root: Path, *parts: str) -> Path:
+    """The folder `root/parts`, made if need be. Raises InputError where a link stands below `root` on the way."""
+    root.mkdir(parents=True, exist_ok=True)
+    for part in parts:
+        root /= part
+        if root.is_symlink():
+            raise InputError(f"{root}: is a link, and nothing is written through links; put a folder there")
+        root.mkdir(exist_ok=True)
+    return root
+
+
+@cache
+def _host() -> str:
+    return hashlib.sha256(platform.node().encode(errors="replace")).hexdigest()[:8]
+
+
+def _alive(pid: int) -> bool:
+    if pid == os.getpid() or os.name == "nt":  # where signal 0 is none
+        return True
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # another user's, or a system that cannot tell
+        return True
+    return True

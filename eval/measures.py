@@ -143,11 +143,16 @@ _SPELLING = re.compile(r"(?P<base>[A-Za-z]+)(?:\((?P<inner>[^()]*)\))?(?:@(?P<cu
 _TREC = re.compile(r"(?P<base>[A-Za-z_]+?)(?:_cut|_at)?(?:[_.](?P<cutoff>[1-9][0-9]*))?")
 
 
+_MOST_DIGITS = 6
+
+
 def parse_metric(name: str) -> Metric:
     """The metric that `name` spells. Raises InputError with the right spelling where it can be guessed."""
     match = _SPELLING.fullmatch(name)
     if match is None or (measure := MEASURES.get(match["base"])) is None:
         raise _unknown(name)
+    if match["cutoff"] and len(match["cutoff"]) > _MOST_DIGITS:
+        raise InputError(f"metric '{name:.60}': a cutoff has at most {_MOST_DIGITS} digits; no ranking is so long")
     cutoff = int(match["cutoff"]) if match["cutoff"] else None
     parameters = _parameters(name, measure, match["inner"])
     if measure.cutoff == ("never" if cutoff else "needed"):
@@ -173,7 +178,7 @@ def _parameters(name: str, measure: Measure, inner: str | None) -> tuple[tuple[s
             raise InputError(f"metric '{name}': {measure.name} has no parameter '{key}'; {has}{suggest(key, known)}")
         try:
             value = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
             value = ""
         if key in given or not known[key].admits(value):
             allowed = " or ".join(map(repr, known[key].choices)) or "a number from 1 on"
@@ -187,7 +192,7 @@ def _unknown(name: str) -> InputError:
     for pattern in (_SPELLING, _TREC):
         match = pattern.fullmatch(name)
         measure = _called(match["base"].lower()) if match else None
-        if match and measure:
+        if match and measure and len(match["cutoff"] or "") <= _MOST_DIGITS:
             return _did_you_mean(name, measure, int(match["cutoff"]) if match["cutoff"] else None)
     known = ", ".join(measure.spellings for measure in MEASURES.values())
     return InputError(f"metric '{name}' is unknown; known: {known} with a number for k")

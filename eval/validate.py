@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, TypeAdapter, ValidationError
 
 from ..rerankers.errors import InputError, suggest
+from ..rerankers.names import check_name
 
 T = TypeVar("T")
+
+Name = Annotated[str, AfterValidator(check_name)]
 
 _WORDING = {
     "missing": "is missing",

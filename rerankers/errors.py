@@ -11,7 +11,7 @@ class InputError(ValueError):
 
 
 class ScoreError(RuntimeError):
-    """A model produced a score that cannot be used (NaN, infinity): names the pair and the layer. Exit status 1."""
+    """A model produced a score that cannot be used (NaN, infinity): names the pair and the layer. Exit status 2."""
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

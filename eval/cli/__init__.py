@@ -1,74 +1,138 @@
-"""The command line. One file per command; this one only puts them together."""
+"""The command line: every end of a command is a status that CI can act on, and at most one line on stderr.
+
+0: done. 1: worse than the baseline (and `doctor`, `published --strict`). 2: anything else that went wrong.
+130, 141, 143: interrupted, a closed pipe, terminated.
+
+Nothing is imported here that takes time, so that Ctrl-C is heard from the start.
+"""
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, NoReturn
 
-import typer
+_FAILED, _INTERRUPTED, _CLOSED_PIPE, _TERMINATED = 2, 130, 141, 143
+_SHOW = "RERANKBENCH_TRACEBACK"
 
-from ...rerankers.errors import InputError, ScoreError
-from .accept import accept
-from .bench import bench
-from .check import check
-from .compare import compare
-from .doctor import doctor
-from .evaluate import evaluate
-from .export import export
-from .flops import flops
-from .ls import ls
-from .pareto import pareto
-from .plan import plan
-from .published import published
-from .report import report
-from .run import run
-from .table import table
 
-_INTERRUPTED = 130
+def __getattr__(name: str) -> Any:
+    if name != "app":
+        raise AttributeError(name)
+    from .commands import app
 
-app = typer.Typer(
-    name="rerankbench",
-    help="Which reranker, at which depth, at which cost: nDCG@10 and exact FLOPs for rerankers.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"max_content_width": 100},
-)
-
-# in the order of use; the first line of a docstring is often too long for the overview
-for _command, _summary in (
-    (run, "Retrieve, rerank, judge; the same command again continues."),
-    (plan, "What an experiment would cost: tokens, FLOPs, hours, bytes."),
-    (table, "The table of stored results, in six formats."),
-    (compare, "Two variants query by query: intervals, p-values, texts."),
-    (pareto, "What each variant scores for its FLOPs; which are dominated."),
-    (report, "One HTML page about a run that opens anywhere."),
-    (export, "TREC runs, mteb's result files, or a card's model-index."),
-    (evaluate, "Judge any run file; no model involved."),
-    (published, "Published tables, their sources and their errata."),
-    (accept, "Make a run the baseline of the regression gate."),
-    (check, "Compare a run with the baseline; status 1 if it got worse."),
-    (ls, "List models, datasets, experiments, published or prompts."),
-    (doctor, "Versions, devices, folders, and what can be reached."),
-    (flops, "FLOPs of one pair under a setting, without weights."),
-    (bench, "Speed beside other libraries, on random weights."),
-):
-    app.command(short_help=_summary)(_command)
+    return app
 
 
 def main() -> None:
-    """Entry point: bad input is one line on stderr and status 2, an unusable score status 1."""
+    """Entry point."""
     try:
-        app()
-    except InputError as err:
-        print(f"error: {err}", file=sys.stderr)
-        sys.exit(2)
-    except ScoreError as err:
-        print(f"error: {err}", file=sys.stderr)
-        sys.exit(1)
+        with _inert_streams(), _heard():
+            sys.exit(_status())
+    except KeyboardInterrupt:  # before anything began, or while it ended
+        sys.exit(_INTERRUPTED)
+
+
+def _status() -> int:
+    try:
+        from .commands import app
+
+        status = app(standalone_mode=False)
+        if status == _INTERRUPTED:  # what typer makes of Ctrl-C
+            return _interrupted()
+        sys.stdout.flush()
+        return status if isinstance(status, int) else 0
+    except _Terminated:
+        return _told("terminated; the same command continues where it stopped", _TERMINATED)
+    except KeyboardInterrupt:
+        return _interrupted()
     except BrokenPipeError:
-        sys.exit(141)
+        return _closed_pipe()
     except SystemExit as end:
-        if end.code == _INTERRUPTED:  # typer turns Ctrl-C into this and says nothing
-            print("interrupted; the same command continues where it stopped", file=sys.stderr)
-        raise
+        return end.code if isinstance(end.code, int) else 0
+    except BaseException as err:
+        if os.environ.get(_SHOW):
+            raise
+        if type(err).__name__ == "Abort":  # what click makes of Ctrl-C
+            return _interrupted()
+        return _told(f"error: {_said(err)}", _FAILED)
+
+
+def _said(err: BaseException) -> str:
+    from ...rerankers.errors import InputError, ScoreError
+
+    if isinstance(err, (InputError, ScoreError)):
+        return str(err)
+    if hasattr(err, "format_message"):  # click's, of the arguments
+        return err.format_message()  # pyright: ignore[reportAttributeAccessIssue]
+    if isinstance(err, OSError):
+        place = err.filename2 or err.filename
+        said = err.strerror or str(err) or type(err).__name__
+        return f"{os.fsdecode(place)}: {said}" if isinstance(place, (str, bytes)) else said
+    if isinstance(err, MemoryError):
+        return "out of memory; give it a smaller block_queries, token_budget or file"
+    if isinstance(err, RuntimeError) and "home directory" in str(err):
+        return "there is no home folder; set HOME, or RERANKBENCH_CACHE and HF_HOME"
+    trace = err.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f" at {os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}" if trace else ""  # noqa: PTH119
+    return f"fault in rerankbench: {type(err).__name__}: {err}{where}; please report it ({_SHOW}=1 shows more)"
+
+
+def _told(line: str, status: int) -> int:
+    from ..text.inert import one_line
+
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+    with suppress(OSError, ValueError):
+        sys.stderr.write(f"{one_line(line)}\n")
+        sys.stderr.flush()
+    return status
+
+
+def _interrupted() -> int:
+    return _told("interrupted; the same command continues where it stopped", _INTERRUPTED)
+
+
+def _closed_pipe() -> int:
+    with suppress(OSError, ValueError):  # or Python would try once more, and complain, when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return _CLOSED_PIPE
+
+
+@contextmanager
+def _inert_streams() -> Iterator[None]:
+    from ..text.inert import InertStream
+
+    out, err = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = InertStream(out), InertStream(err)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = out, err
+
+
+class _Terminated(BaseException):
+    """SIGTERM came."""
+
+
+@contextmanager
+def _heard() -> Iterator[None]:
+    """SIGTERM unwinds as Ctrl-C does, so that nothing half-written stays."""
+
+    def stop(*_: Any) -> NoReturn:
+        raise _Terminated
+
+    try:
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # not in the main thread, where signals are somebody else's business
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from .output import emit
+from .output import annotate, emit
 
 
 def check(
@@ -41,7 +40,8 @@ def check(
         before = markdown.read_text(encoding="utf-8") if markdown.exists() else ""
         emit(before + writers.to_markdown(report), markdown)
     if github:
-        sys.stderr.write(writers.to_annotations(report))
+        for line in writers.to_annotations(report).splitlines(keepends=True):
+            annotate(line)
     emit(f"{writers.to_json(report) if as_json else writers.to_text(report)}\n")
     if not report.passed:
         raise typer.Exit(1)

@@ -6,17 +6,28 @@ import sys
 from pathlib import Path
 
 from ...rerankers.errors import InputError
-from ..files import write_whole
+from ..files import left_behind, write_whole
+from ..text.inert import clean
 
 
 def emit(text: str, output: Path | None = None) -> None:
-    """Print `text`, or write it to a file. Raises InputError when the file cannot be written."""
+    """Print `text`, or write it to a file, inert in both. Raises InputError when the file cannot be written."""
     if output is None:
         sys.stdout.write(text)
         return
     if not output.parent.is_dir():
         raise InputError(f"{output}: cannot be written: {output.parent} is no folder")
+    if output.is_symlink():
+        raise InputError(f"{output}: is a link, and nothing is written through links; name the file itself")
     try:
-        write_whole(output, text)
+        for left in left_behind(output.parent, output.name):
+            left.unlink()
+        write_whole(output, clean(text))
     except OSError as err:
         raise InputError(f"{output}: cannot be written: {err.strerror}") from err
+
+
+def annotate(line: str) -> None:
+    """A command to CI on stderr, where anything else that looks like one is made inert."""
+    write = getattr(sys.stderr, "command", sys.stderr.write)
+    write(line)

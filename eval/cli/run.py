@@ -33,9 +33,10 @@ def run(
     ] = None,
     sample_seed: Annotated[int, typer.Option(min=0, help="Another seed is another sample.")] = 0,
     out: Annotated[
-        Path | None, typer.Option(help="Output folder; default results/runs/NAME, or NAME-limit-N, NAME-sample-N.")
+        str | None,
+        typer.Option(metavar="DIR", help="Output folder; default results/runs/NAME, or NAME-limit-N, NAME-sample-N."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Drop what the folder holds and start anew.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Drop what a run left there and start anew.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the cells as JSON instead of a table.")] = False,
     schema: Annotated[
         bool,
@@ -49,6 +50,7 @@ def run(
     import shlex
     import sys
 
+    from ...rerankers.errors import InputError
     from ...rerankers.registry import find_spec
     from ..experiment.file import load_experiment
     from ..first_stage.retriever import BM25, load_retriever
@@ -57,6 +59,8 @@ def run(
     from .logs import log_to_stderr
 
     log_to_stderr()
+    if out is not None and not out.strip():
+        raise InputError("--out is empty; name a folder")
     wanted = load_experiment(experiment, set_ or ())
     for entry in wanted.rerankers:
         find_spec(entry.model)  # an unknown name is told before any work
@@ -64,7 +68,7 @@ def run(
         load_retriever(str(wanted.first_stage.retriever))
     suffix = "" if limit is None else f"-limit-{limit}"
     suffix += "" if sample is None else f"-sample-{sample}" + (f"-seed-{sample_seed}" if sample_seed else "")
-    folder = out or Path("results/runs") / f"{wanted.name}{suffix}"
+    folder = Path(out) if out else Path("results/runs") / f"{wanted.name}{suffix}"
     command = shlex.join(["rerankbench", *sys.argv[1:]])
     cells = run_experiment(
         wanted, folder, limit=limit, sample=sample, sample_seed=sample_seed, overwrite=overwrite, command=command

@@ -9,6 +9,7 @@ import tempfile
 import urllib.error
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from ...rerankers.errors import InputError
 
 _TIMEOUT = 60  # seconds without a byte
 _BLOCK = 1 << 20
+_MOST_RATIO = 100  # of what an archive unpacks to and its size; texts have 3 to 10
 
 
 def fetch_archive(mirrors: Sequence[str], md5: str, target: Path) -> None:
@@ -35,10 +37,10 @@ def fetch_archive(mirrors: Sequence[str], md5: str, target: Path) -> None:
             try:
                 _download(url, part)
                 _check(part, md5)
-            except (OSError, http.client.HTTPException, _BadArchive) as err:
+                _unpack(part, target)
+            except (OSError, http.client.HTTPException, zipfile.BadZipFile, zlib.error, _BadArchive) as err:
                 reasons.append(f"{url}: {_reason(err)}")
             else:
-                _unpack(part, target)
                 return
     except OSError as err:
         raise InputError(f"{target}: cannot be written ({err.strerror}); set RERANKBENCH_CACHE") from err
@@ -86,6 +88,9 @@ def _unpack(part: Path, target: Path) -> None:
     folder = Path(tempfile.mkdtemp(dir=target.parent))
     try:
         with zipfile.ZipFile(part) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+            if size > _MOST_RATIO * part.stat().st_size + _BLOCK:
+                raise _BadArchive(f"would unpack to {size:,} bytes, far more than texts can; not unpacked")
             archive.extractall(folder)
         folder.replace(target)
     except BaseException:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 from ...configs import CONFIGS, read
 from ...rerankers.errors import InputError
 from ..validate import validated
 from .dataset import Policy
+from .lines import encodable
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,17 @@ def make_policy(values: dict[str, Any], where: str) -> Policy:
     Raises InputError for an unknown key, a value of another type and a `join` that cannot be filled in.
     """
     policy = validated(Policy, values, where)
-    try:
-        joined = policy.passage("title", "text")
-    except (LookupError, ValueError, AttributeError) as err:
-        raise InputError(f"{where}: join '{policy.join}' may use {{title}} and {{text}} only") from err
-    if "text" not in joined:
+    if not encodable(policy.join) or not _only_names(policy.join):
+        raise InputError(f"{where}: join {policy.join!a:.80} may use {{title}} and {{text}} only, as they are")
+    if "{text}" not in policy.join:
         raise InputError(f"{where}: join '{policy.join}' leaves the text out; write it as '{{title}} {{text}}'")
     return policy
+
+
+def _only_names(join: str) -> bool:
+    """Plain `{title}` and `{text}`: no attributes, widths or conversions, which can read or fill memory."""
+    try:
+        parts = list(Formatter().parse(join))
+    except ValueError:
+        return False
+    return all(name is None or (name in ("title", "text") and not spec and not kind) for _, name, spec, kind in parts)

@@ -14,9 +14,9 @@ from tqdm import tqdm
 
 from ...rerankers.errors import InputError
 from ..files import replacing_path
-from .lines import decode, parse_record
+from .lines import BOM, decode, parse_record, refuse_irregular
 
-_LAYOUT = 1  # of the index file; another number makes old ones be rebuilt
+_LAYOUT = 2  # of the index file; another number makes old ones be rebuilt
 _SCHEMA = """
 CREATE TABLE docs (line INTEGER PRIMARY KEY, id TEXT UNIQUE, start INTEGER, size INTEGER);
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT);
@@ -78,6 +78,7 @@ class JsonlIndex:
 
 
 def _state(path: Path) -> str:
+    refuse_irregular(path)
     try:
         stat = path.stat()
     except OSError as err:
@@ -123,6 +124,8 @@ def _insert(path: Path, db: sqlite3.Connection) -> dict[str, str]:
         for number, raw in enumerate(lines, 1):
             digest.update(raw)
             bar.update(len(raw))
+            if number == 1 and raw.startswith(BOM):
+                start, raw = len(BOM), raw[len(BOM) :]
             if raw.strip():
                 record = parse_record(decode(raw, path, number), path, number, last=not raw.endswith(b"\n"))
                 try:

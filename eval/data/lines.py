@@ -12,11 +12,14 @@ from typing import Any, BinaryIO
 
 from ...rerankers.errors import InputError
 
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
+_LONGEST_LINE = 1 << 28
+_MOST_UNPACKED = 1 << 38
 
 
 def _open(path: Path) -> BinaryIO:
     """A file for reading, unpacked when it begins as gzip does. Raises InputError when it cannot be opened."""
+    refuse_irregular(path)
     try:
         with path.open("rb") as file:
             packed = file.read(2) == b"\x1f\x8b"
@@ -33,8 +36,8 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     Raises InputError for a missing file, bytes that are not UTF-8, and a gz file that was cut off.
     """
     with _open(path) as file, _unpacking(path):
-        for number, raw in enumerate(file, 1):
-            line = decode(raw.removeprefix(_BOM) if number == 1 else raw, path, number).rstrip("\r\n")
+        for number, raw in _numbered(file, path):
+            line = decode(raw.removeprefix(BOM) if number == 1 else raw, path, number).rstrip("\r\n")
             if line.strip():
                 yield number, line
 
@@ -42,7 +45,43 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
 def read_text(path: Path) -> str:
     """A whole file, plain or gz. Raises InputError as `read_lines` does."""
     with _open(path) as file, _unpacking(path):
-        return "".join(decode(raw, path, number) for number, raw in enumerate(file, 1)).removeprefix("\ufeff")
+        return "".join(decode(raw, path, number) for number, raw in _numbered(file, path)).removeprefix("\ufeff")
+
+
+def _numbered(file: BinaryIO, path: Path) -> Iterator[tuple[int, bytes]]:
+    """Lines with their numbers. What unpacks to far more than any run or collection has is refused, not read."""
+    number = total = 0
+    while raw := file.readline(_LONGEST_LINE + 1):
+        number, total = number + 1, total + len(raw)
+        if len(raw) > _LONGEST_LINE or total > _MOST_UNPACKED:
+            raise InputError(f"{path}, line {number}: a line or file of more bytes than can be meant; is it a bomb?")
+        yield number, raw
+
+
+def refuse_irregular(path: Path) -> None:
+    """Raises InputError for a folder, a pipe or a device, which might never end."""
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: is no regular file; give a file")
+
+
+def check_id(value: str, where: str, what: str) -> str:
+    """An id itself. Raises InputError for one that no run file can hold, or that crashes other tools."""
+    if value.split() != [value]:
+        raise InputError(f"{where}: {what} {value!a:.80} must not be empty and have no blanks")
+    if not value.isprintable() and ("\0" in value or not encodable(value)):
+        raise InputError(f"{where}: {what} {value!a:.80} holds NUL or half of a surrogate pair; write valid Unicode")
+    return value
+
+
+def encodable(text: str) -> bool:
+    """There is no lone surrogate in a text, as JSON's escapes can write it."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @contextmanager
@@ -69,6 +108,8 @@ def parse_record(line: str, path: Path, number: int, *, last: bool = False) -> d
     where = f"{path}, line {number}"
     try:
         record = json.loads(line)
+    except RecursionError as err:
+        raise InputError(f"{where}: nested too deep; every line must be one flat JSON object") from err
     except ValueError as err:
         if last:
             raise InputError(f"{where}: ends inside a record: the file was cut off; fetch it again") from err
@@ -81,9 +122,13 @@ def parse_record(line: str, path: Path, number: int, *, last: bool = False) -> d
     if isinstance(record["_id"], int) and not isinstance(record["_id"], bool):
         record["_id"] = str(record["_id"])
     if not isinstance(record["_id"], str) or record["_id"].split() != [record["_id"]]:
-        raise InputError(f"{where}: _id {record['_id']!r} must be a string without blanks")
+        raise InputError(f"{where}: _id {record['_id']!a:.80} must be a string without blanks")
+    check_id(record["_id"], where, "_id")
     if not isinstance(record["text"], str):
         raise InputError(f"{where}: text must be a string, found {type(record['text']).__name__}")
     if not isinstance(record.get("title") or "", str):
         raise InputError(f"{where}: title must be a string, found {type(record['title']).__name__}")
+    for key in ("text", "title"):
+        if not encodable(record.get(key) or ""):
+            raise InputError(f"{where}: {key} of '{record['_id']}' holds half of a surrogate pair; write valid Unicode")
     return record

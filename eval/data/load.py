@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ...rerankers.cache import cache_folder
 from ...rerankers.errors import InputError, suggest
+from ...rerankers.names import check_name
 from .archive import fetch_archive
 from .catalog import Entry, builtin_folders, entries, folder_policy
 from .dataset import Dataset, DatasetInfo, Policy
@@ -26,7 +27,7 @@ def load_dataset(name: str, *, cache: Path | None = None) -> Dataset:
     found = _find(name)
     if isinstance(found, Entry):
         return open_entry(found, cache)
-    short = name if name in builtin_folders() else found.resolve().name
+    short = name if name in builtin_folders() else _name_of(found)
     return FolderDataset(short, found, folder_policy(found), cache)
 
 
@@ -60,6 +61,13 @@ def open_entry(entry: Entry, cache: Path) -> Dataset:
             except InputError as second:
                 raise InputError(f"{first}; then {second}") from second
     return FolderDataset(entry.name, archive / entry.folder, entry.policy, cache)
+
+
+def _name_of(folder: Path) -> str:
+    try:
+        return check_name(folder.resolve().name)
+    except InputError as err:
+        raise InputError(f"{folder}: {err}, by renaming the folder") from err
 
 
 def _find(name: str) -> Entry | Path:

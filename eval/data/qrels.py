@@ -3,27 +3,67 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from ...rerankers.errors import InputError
-from .lines import parse_record, read_lines
+from .lines import check_id, parse_record, read_lines
 
-_WHOLE = re.compile(r"[+-]?\d+")
-_HEADER = re.compile(r"(query|topic)?[-_ ]?(id)?|qid", re.IGNORECASE)
+_WHOLE = re.compile(r"[+-]?[0-9]+")
+_ITERATION = ("0", "Q0")  # what TREC's second column holds, and the last one of ir_datasets' export
+_LARGEST = 10_000  # trec_eval counts the documents of every grade up to the largest
+_HEADS = {
+    "query": {"query", "queryid", "qid", "topic", "topicid"},
+    "doc": {"corpusid", "doc", "docid", "docno", "document", "documentid", "did", "pid", "passageid"},
+    "grade": {"score", "relevance", "rel", "grade", "label", "judgment", "judgement"},
+    "": {"iteration", "iter", "0", "q0", "split"},
+}
+
+Columns = tuple[int, int, int]  # places of query, document and grade
 
 
 def read_qrels(path: Path) -> dict[str, dict[str, int]]:
     """Query id -> document id -> grade, from TREC's four columns or from three (BEIR's TSV), plain or gz.
 
-    A first line that names its columns (`query-id ...`) is a header. Grades are whole numbers; negative ones are
-    kept (TREC judges write them for "worse than not relevant"). The same judgement twice is taken once.
-    Raises InputError, naming the line, for another number of columns, a grade that is not a whole number and two
-    grades of one pair; and for an empty file.
+    A first line that names its columns is obeyed, in any order. Without one, three are query, document, grade, and
+    four are TREC's (query, iteration, document, grade) or, where nothing else can be meant, those of ir_datasets'
+    export (query, document, grade, iteration). Columns are separated by tabs where there are any, else by blanks.
+    Grades are whole numbers; negative ones are kept (TREC judges write them for "worse than not relevant"). The same
+    judgement twice is taken once. Raises InputError, naming the line, for another number of columns, a grade that is
+    no whole number or beyond 10,000, and two grades of one pair; and for an empty file.
     """
+    rows = list(_rows(path))
+    if not rows:
+        raise InputError(f"{path}: holds no judgement")
+    columns = _from_header(rows[0][1], path)
+    if columns:
+        rows = rows[1:]
+    columns = columns or _by_content([cells for _, cells in rows])
     qrels: dict[str, dict[str, int]] = {}
-    columns = 0
+    for number, cells in rows:
+        where = f"{path}, line {number}"
+        query, doc, grade = (cells[place] for place in columns)
+        check_id(query, where, "query")
+        check_id(doc, where, "document")
+        if not _WHOLE.fullmatch(grade):
+            raise InputError(f"{where}: grade '{grade:.40}' is not a whole number")
+        if len(grade) > 8 or abs(int(grade)) > _LARGEST:
+            raise InputError(f"{where}: grade {grade:.40} is beyond {_LARGEST:,}; is it an id in another column?")
+        known = qrels.setdefault(query, {}).setdefault(doc, int(grade))
+        if known != int(grade):
+            raise InputError(f"{where}: query {query}, document {doc} is judged {known} and {int(grade)}")
+    if not qrels:
+        raise InputError(f"{path}: holds no judgement")
+    return qrels
+
+
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    columns, tabs = 0, False
     for number, line in read_lines(path):
-        cells = line.split()
+        tabs = "\t" in line if not columns else tabs
+        cells = [cell.strip() for cell in line.strip().split("\t")] if tabs else line.split()
+        if tabs and len(cells) not in (3, 4) and len(line.split()) in (3, 4):
+            cells = line.split()  # TREC's columns, tabs among the blanks
         if not columns:
             columns = len(cells)
             if columns not in (3, 4):
@@ -31,19 +71,31 @@ def read_qrels(path: Path) -> dict[str, dict[str, int]]:
                     f"{path}, line {number}: {columns} columns; qrels have 3 (query, document, grade) or "
                     "4 (query, 0, document, grade)"
                 )
-            if _HEADER.fullmatch(cells[0]) and not _WHOLE.fullmatch(cells[-1]):
-                continue
         if len(cells) != columns:
             raise InputError(f"{path}, line {number}: {len(cells)} columns, the first line has {columns}")
-        query, doc, grade = cells[0], cells[-2], cells[-1]
-        if not _WHOLE.fullmatch(grade):
-            raise InputError(f"{path}, line {number}: grade '{grade}' is not a whole number")
-        known = qrels.setdefault(query, {}).setdefault(doc, int(grade))
-        if known != int(grade):
-            raise InputError(f"{path}, line {number}: query {query}, document {doc} is judged {known} and {int(grade)}")
-    if not qrels:
-        raise InputError(f"{path}: holds no judgement")
-    return qrels
+        yield number, cells
+
+
+def _from_header(cells: list[str], path: Path) -> Columns | None:
+    """The places that a first line names; None when it names none, which is when it is a judgement."""
+    plain = [re.sub("[-_ ]", "", cell).lower() for cell in cells]
+    found = {part: [i for i, cell in enumerate(plain) if cell in names] for part, names in _HEADS.items() if part}
+    if all(len(places) == 1 for places in found.values()):
+        return found["query"][0], found["doc"][0], found["grade"][0]
+    if any(_WHOLE.fullmatch(cell) for cell in cells) or not any(found.values()):
+        return None
+    raise InputError(
+        f"{path}: a header of {', '.join(cells)[:80]} does not say which columns are query, document and grade; "
+        "write query-id, corpus-id and score"
+    )
+
+
+def _by_content(rows: list[list[str]]) -> Columns:
+    if not rows or len(rows[0]) == 3:
+        return 0, 1, 2
+    exported = all(cells[3] in _ITERATION for cells in rows) and not all(cells[1] in _ITERATION for cells in rows)
+    # with TREC's columns such a file would hold no relevant document at all
+    return (0, 1, 2) if exported and all(_WHOLE.fullmatch(cells[2]) for cells in rows) else (0, 2, 3)
 
 
 def read_queries(path: Path) -> dict[str, str]:

@@ -9,10 +9,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from ...rerankers.errors import InputError
+from ...rerankers.names import check_name
 from ...rerankers.options import HeadPolicy, LoadOptions, SoftcapPolicy, Task, TextOptions, Truncation
 from ...rerankers.settings import Setting
 from ..measures import DEFAULT_METRICS, parse_metric
 from ..published import load_published
+from ..validate import Name
 
 
 class _Part(BaseModel):
@@ -75,7 +78,7 @@ class RerankerEntry(_Part):
     """
 
     model: str = Field(description="a name of `rerankbench ls models`, or the path of a model's YAML file")
-    name: str | None = Field(
+    name: Name | None = Field(
         default=None, description="what tables call it, when one model appears with several options"
     )
     cutoff_layers: tuple[int | None, ...] = Field(default=(None,), min_length=1)
@@ -148,7 +151,7 @@ class EngineOptions(_Part):
 class Experiment(_Part):
     """Datasets x variants, and the metrics to judge them by."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: Name
     datasets: tuple[str, ...] = Field(min_length=1)
     first_stage: FirstStage = FirstStage(retriever="bm25")
     rerankers: tuple[RerankerEntry, ...] = ()
@@ -189,9 +192,15 @@ class Experiment(_Part):
 
     @model_validator(mode="after")
     def _labels(self) -> Experiment:
+        if self.first_stage.label is not None:
+            _check_label(self.first_stage.label, "first_stage.retriever")
         for index, entry in enumerate(self.rerankers):
+            _check_label(entry.label, f"rerankers.{index}")
             for other in self.rerankers[:index]:
-                if entry.label == other.label and _options(entry) != _options(other):
+                # folders of some systems do not tell large letters from small ones
+                if entry.label.casefold() != other.label.casefold():
+                    continue
+                if entry.label != other.label or _options(entry) != _options(other):
                     raise ValueError(
                         f"rerankers.{index}: '{entry.label}' appears before with other options; give it a 'name'"
                     )
@@ -213,6 +222,13 @@ class Experiment(_Part):
         for entry in self.rerankers:
             merged.setdefault(entry.label, (entry, []))[1].extend(entry.settings())
         return {entry: list(dict.fromkeys(settings)) for entry, settings in merged.values()}
+
+
+def _check_label(label: str, where: str) -> None:
+    try:
+        check_name(label)
+    except InputError as err:
+        raise ValueError(f"{where}: {err}, or give it a 'name'") from err
 
 
 def _stem(name: str) -> str:

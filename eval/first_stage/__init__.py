@@ -5,7 +5,7 @@ from .bm25 import bm25_candidates
 from .candidates import Candidates
 from .dense import dense_candidates
 from .encode import LastEncoder
-from .imported import imported_candidates
+from .imported import imported_candidates, imported_name
 from .retrieve import retrieve
 from .retriever import RetrieverSpec, list_retrievers, load_retriever
 from .runs import read_run, run_writer, trec_order
@@ -17,6 +17,7 @@ __all__ = [
     "bm25_candidates",
     "dense_candidates",
     "imported_candidates",
+    "imported_name",
     "list_retrievers",
     "load_retriever",
     "read_qrels",

@@ -5,9 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...rerankers.errors import InputError
+from ...rerankers.names import check_name
 from ..data import Dataset
 from .candidates import Candidates, file_sha256, kept_candidates
 from .runs import Run, read_run
+
+
+def imported_name(file: str) -> str:
+    """What tables call an imported run: its file's name without endings. Raises InputError when that is no name."""
+    try:
+        return check_name(Path(file).name.removesuffix(".gz").rsplit(".", 1)[0])
+    except InputError as err:
+        raise InputError(f"first_stage.run: {err}, by renaming the file") from err
 
 
 def imported_candidates(dataset: Dataset, run_file: Path, k: int, folder: Path) -> Candidates:

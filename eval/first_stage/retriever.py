@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from ...configs import find, names, read
 from ...rerankers.errors import InputError
 from ..data import Policy
-from ..validate import validated
+from ..validate import Name, validated
 
 BM25 = "bm25"
 DEFAULT_TASK = "default"
@@ -52,7 +52,7 @@ class RetrieverSpec(_Record):
         download_bytes: size of the weights, for plans; None if unknown.
     """
 
-    name: str
+    name: Name
     source: str
     revision: str | None = None
     pooling: Pooling

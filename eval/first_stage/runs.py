@@ -16,9 +16,11 @@ import numpy as np
 import pyarrow as pa
 
 from ...rerankers.errors import InputError
-from ..data.lines import read_lines, read_text
+from ..data.lines import check_id, read_lines, read_text
 from ..files import replacing
 from .compact import CompactRun, Documents, Lazy
+
+_MOST = float(np.finfo(np.float32).max)
 
 Run = Mapping[str, Mapping[str, float]]
 
@@ -40,7 +42,8 @@ def read_run(path: Path) -> Run:
     evaluation saves them, or under subset and split as mteb's `*_predictions.json` has them, if there is one of each.
     A TREC run stays compact: a query's dictionary is made when it is asked for.
     Raises InputError, naming the line or the query, for another shape, a document that comes twice for a query, and
-    a score that is no finite number; and for an empty file.
+    a score that is no finite number; and for an empty file. Scores beyond
+    float32 become its largest or least.
     """
     _, first = next(read_lines(path), (0, ""))
     run = _from_json(path) if first.lstrip().startswith(("{", "[")) else _from_trec(path)
@@ -78,6 +81,9 @@ def _from_trec(path: Path) -> Run:
                 f"{path}, line {place}: {len(cells)} columns; a TREC run has 6 (query, Q0, document, rank, score, tag)"
             )
         query, _, doc, _, text, _ = cells
+        if "\0" in line:
+            check_id(query, f"{path}, line {place}", "query")
+            check_id(doc, f"{path}, line {place}", "document")
         try:
             score = float(text)
         except ValueError as err:
@@ -85,7 +91,7 @@ def _from_trec(path: Path) -> Run:
         if not math.isfinite(score):
             raise InputError(f"{path}, line {place}: score '{text}' is not a finite number")
         docs.append(doc)
-        scores.append(score)
+        scores.append(_single(score))
         queries.append(numbers.setdefault(query, len(numbers)))
     of_row = np.frombuffer(queries, dtype=np.int32)
     column, values = docs.chunked(), np.frombuffer(scores, dtype=np.float64)
@@ -114,18 +120,37 @@ def _refuse_repeated(path: Path, query: str) -> None:
 def _from_json(path: Path) -> Run:
     try:
         raw = json.loads(read_text(path), object_pairs_hook=lambda pairs: _unique(pairs, path))
+    except RecursionError as err:
+        raise InputError(f"{path}: nested too deep; expected a dictionary query -> document -> score") from err
     except json.JSONDecodeError as err:
         raise InputError(f"{path}, line {err.lineno}: not valid JSON ({err.msg}); was the file cut off?") from err
+    except ValueError as err:
+        if isinstance(err, InputError):
+            raise
+        raise InputError(f"{path}: a number has too many digits ({err})") from err
     if not isinstance(raw, dict):
         raise InputError(f"{path}: expected a dictionary query -> document -> score, found {type(raw).__name__}")
     run = _inner(raw, path)
-    for query, scores in run.items():
-        if not isinstance(scores, dict):
-            raise InputError(f"{path}: query '{query}': expected a dictionary document -> score")
-        for doc, score in scores.items():
-            if isinstance(score, bool) or not isinstance(score, (int, float)) or not math.isfinite(score):
-                raise InputError(f"{path}: query '{query}', document '{doc}': score {score!r} is not a finite number")
-    return run
+    return {query: _scores(check_id(query, str(path), "query"), scores, path) for query, scores in run.items()}
+
+
+def _scores(query: str, scores: Any, path: Path) -> dict[str, float]:
+    if not isinstance(scores, dict):
+        raise InputError(f"{path}: query '{query}': expected a dictionary document -> score")
+    where = f"{path}: query '{query}'"
+    found: dict[str, float] = {}
+    for doc, score in scores.items():
+        check_id(doc, where, "document")
+        number = isinstance(score, (int, float)) and not isinstance(score, bool)
+        if not number or (isinstance(score, float) and not math.isfinite(score)):
+            raise InputError(f"{where}, document '{doc}': score {score!r:.60} is not a finite number")
+        found[doc] = _single(score)
+    return found
+
+
+def _single(score: float) -> float:
+    """A score within float32, which is what trec_eval keeps: a sentinel such as -1.8e308 becomes its least."""
+    return float(min(max(score, -_MOST), _MOST))
 
 
 def _inner(raw: dict[str, Any], path: Path) -> dict[str, Any]:

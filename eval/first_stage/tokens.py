@@ -34,6 +34,8 @@ _UNSPACED = re.compile(
     "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+)"
 )
+_TURKIC = ("tr", "az")
+_TURKIC_CASE = str.maketrans("Iİ", "ıi")  # there the small letters of I and İ are ı and i
 _ASCII_WORD = re.compile("[a-z0-9]{2,}")
 _JOINERS = str.maketrans("", "", "\u200c\u200d\u00ad")  # invisible inside words: non-joiner, joiner, soft hyphen
 
@@ -51,10 +53,12 @@ class Tokenizer:
         from bm25s.stopwords import STOPWORDS_EN
 
         algorithm = STEMMERS.get(language)
+        self._turkic = language in _TURKIC
         self._stemmer = Stemmer.Stemmer(algorithm) if algorithm in Stemmer.algorithms() else None
         self._stopwords = frozenset(STOPWORDS_EN) if language == "en" else frozenset()
+        case = "nfkc-lower-tr" if self._turkic else "nfkc-lower"
         self.description = {
-            "words": "nfkc-lower, 2 or more letters, digits or marks, bigrams of unspaced scripts",
+            "words": f"{case}, 2 or more letters, digits or marks, bigrams of unspaced scripts",
             "stemmer": algorithm if self._stemmer else None,
             "stopwords": "lucene-en" if self._stopwords else None,
         }
@@ -65,10 +69,12 @@ class Tokenizer:
         return self._stemmer.stemWords(words) if self._stemmer else words
 
     def _words(self, text: str) -> list[str]:
-        if text.isascii():
+        if text.isascii() and not self._turkic:
             return _ASCII_WORD.findall(text.lower())
         words: list[str] = []
-        for run in _word().findall(unicodedata.normalize("NFKC", text).lower().translate(_JOINERS)):
+        text = unicodedata.normalize("NFKC", text)
+        text = (text.translate(_TURKIC_CASE) if self._turkic else text).lower()
+        for run in _word().findall(text.translate(_JOINERS)):
             for piece in [run] if run.isascii() else _UNSPACED.split(run):
                 if _UNSPACED.match(piece):
                     words.extend(piece[i : i + 2] for i in range(max(1, len(piece) - 1)))

@@ -71,8 +71,6 @@ def snapshots(folder: Path, metrics: Sequence[str]) -> dict[str, Snapshot]:
     found: dict[str, Snapshot] = {}
     for cell in load_cells([folder]):
         one = snapshot(cell, metrics)
-        if one.key in found:
-            raise InputError(f"{cell.path}: a second cell says that it is {one.key}; remove one of the two")
         found[one.key] = one
     return dict(sorted(found.items()))
 

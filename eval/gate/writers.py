@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from ..text.inert import clean
 from .check import CellCheck, Report, Status
 
 _MARKS = {"OK": "✅", "NEW": "🆕", "DRIFT": "🟡"}
@@ -34,7 +35,7 @@ def to_markdown(report: Report) -> str:
     if moved := [cell for cell in report.cells if cell.status != "OK"]:
         lines += [*_markdown_table(moved), ""]
     for heading, texts in _told(report):
-        lines += [f"- {heading}", *(f"  - {_escape_markdown(text)}" for text in texts)]
+        lines += [f"- {_escape_markdown(heading)}", *(f"  - {_escape_markdown(text)}" for text in texts)]
     lines += [f"- {_cells(n)}: {_escape_markdown(text)}" for text, n in _remarks(report).items()]
     if fine:
         lines += [
@@ -52,7 +53,7 @@ def _markdown_table(cells: Sequence[CellCheck]) -> list[str]:
     lines = ["| | cell | metric | accepted | now | change | p (Holm) |", "|---|---|---|---:|---:|---:|---:|"]
     for cell in cells:
         mark = f"{_MARKS.get(cell.status, '❌')} {cell.status}"
-        lines += ["| " + " | ".join((mark, f"`{cell.key}`", *figures)) + " |" for figures in _figures(cell)]
+        lines += ["| " + " | ".join((mark, _code(cell.key), *figures)) + " |" for figures in _figures(cell)]
     return lines
 
 
@@ -61,10 +62,10 @@ def to_junit(report: Report) -> str:
     failures = sum(cell.failed for cell in report.cells)
     suite = ET.Element("testsuite", name="rerankbench check", tests=str(len(report.cells)), failures=str(failures))
     for cell in report.cells:
-        case = ET.SubElement(suite, "testcase", classname="rerankbench.check", name=cell.key)
-        text = "\n".join(f.text for f in cell.findings)
+        case = ET.SubElement(suite, "testcase", classname="rerankbench.check", name=clean(cell.key))
+        text = clean("\n".join(f.text for f in cell.findings))
         if cell.failed:
-            ET.SubElement(case, "failure", type=cell.status, message=_first(cell)).text = text
+            ET.SubElement(case, "failure", type=cell.status, message=clean(_first(cell))).text = text
         elif text:
             ET.SubElement(case, "system-out").text = f"{cell.status}\n{text}"
     ET.indent(suite)
@@ -150,8 +151,16 @@ def _finite(value: Any) -> Any:
 
 
 def _escape_markdown(text: str) -> str:
-    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+    text = clean(" ".join(text.split()))
+    for char, written in (("\\", "\\\\"), ("&", "&amp;"), ("<", "&lt;"), ("|", "\\|"), ("`", "\\`"), ("](", "]\\(")):
+        text = text.replace(char, written)
+    return text
+
+
+def _code(text: str) -> str:
+    plain = clean(" ".join(text.split())).replace("`", "'").replace("|", "\\|")
+    return f"`{plain}`"
 
 
 def _escape_command(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return clean(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")

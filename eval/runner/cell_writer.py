@@ -14,10 +14,9 @@ import pandas as pd
 from .. import metrics
 from ..files import write_whole
 from ..first_stage import run_writer
-from ..results import PER_QUERY_COLUMNS, Cell, Cost, Counts, Flops, Manifest, Tokens, cell_path
+from ..results import PER_QUERY_COLUMNS, Cell, Cost, Counts, Flops, Manifest, Tokens, check_place, digest, seal
 from ..statistics import bootstrap_interval
 from .cells import UNFINISHED, Inputs, Target
-from .identity import digest
 
 _RESAMPLES = 1999  # enough for an interval that is printed with two digits
 
@@ -104,8 +103,9 @@ class CellWriter:
             warnings=(*dataset.warnings, *self.inputs.candidates.warnings, *measured.warnings),
             provenance=provenance,
         )
-        path = cell_path(target.root, dataset.name, target.model, target.setting)
+        path = check_place(target.root, dataset.name, target.model, target.setting)
         table.to_parquet(self._folder / "per_query.parquet", index=False)
+        manifest = seal(self._folder, manifest)
         write_whole(self._folder / "manifest.json", manifest.model_dump_json(indent=1))
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(path, ignore_errors=True)

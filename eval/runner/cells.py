@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +12,9 @@ from typing import Any
 from ...rerankers.errors import InputError
 from ..data import Dataset
 from ..first_stage import Candidates
-from ..results import Cell, cell_path, load_cells, load_manifest
-from .identity import digest
+from ..results import Cell, check_place, digest, load_manifest, prove, recomputed
+
+log = logging.getLogger("rerankbench")
 
 UNFINISHED = ".cell-*.tmp"  # folders of cells that are being written
 
@@ -52,14 +54,24 @@ class Target:
     metrics: tuple[str, ...]
 
     def existing(self, inputs: Inputs) -> Cell | None:
-        """The finished cell, if it is of the same identity and has the same metrics."""
-        path = cell_path(self.root, inputs.dataset.name, self.model, self.setting)
-        try:
-            manifest = load_manifest(path / "manifest.json")
-        except InputError:
+        """The finished cell, if it is of the same identity, has the same metrics, and holds what it claims."""
+        path = check_place(self.root, inputs.dataset.name, self.model, self.setting)
+        if not path.exists():
             return None
-        same = manifest.identity == digest(self.identity) and tuple(manifest.metrics) == self.metrics
-        return Cell(path, manifest) if same and manifest.experiment == self.experiment else None
+        try:
+            cell = Cell(path, load_manifest(path / "manifest.json"))
+            prove(cell, self.root)
+        except InputError as err:
+            log.warning("%s", str(err).replace("; run the experiment again, which makes", "; made"))
+            return None
+        m = cell.manifest
+        same = m.identity == digest(self.identity) and tuple(m.metrics) == self.metrics
+        if not same or m.experiment != self.experiment:
+            return None
+        if not recomputed(cell, inputs.dataset.qrels):
+            log.warning("%s: its metrics are not those of its run; made anew", path)
+            return None
+        return cell
 
 
 def remove_stale(root: Path, experiment: str, cells: Sequence[Cell]) -> None:
@@ -70,9 +82,13 @@ def remove_stale(root: Path, experiment: str, cells: Sequence[Cell]) -> None:
     for folder in root.glob(UNFINISHED):
         shutil.rmtree(folder)
     kept = {cell.path for cell in cells}
-    for cell in load_cells([root]):
-        if cell.path not in kept and cell.manifest.experiment == experiment:
-            shutil.rmtree(cell.path)
+    for place in list(root.glob("cells/**/manifest.json")):
+        try:
+            stale = place.parent not in kept and load_manifest(place).experiment == experiment
+        except InputError:
+            continue  # nobody's: tables name it
+        if stale:
+            shutil.rmtree(place.parent)
 
 
 def data_provenance(out: Path, inputs: Inputs) -> dict[str, Any]:

@@ -99,6 +99,8 @@ class ModelRun:
             group.open()
             blocks = plan_blocks(inputs.candidates.run, group.block_queries)
             missing = [block for block in blocks if group.stored(block) is None]
+            if damaged := sum(group.path(block).exists() for block in missing):
+                log.warning("%s: %d blocks are damaged or edited and are scored again", group.folder, damaged)
             mine = {setting: targets.pop(setting) for setting in group.settings if setting in targets}
             task = Task(inputs.source, dataset, group.settings, text)
             passes.append(_Pass(inputs, task, group, blocks, missing, mine, len(missing)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from ...rerankers.errors import InputError, ScoreError
 from ...rerankers.registry import load as load_from_registry
 from ..data import load_dataset
 from ..experiment.schema import Experiment
-from ..first_stage import imported_candidates, retrieve
+from ..first_stage import imported_candidates, imported_name, retrieve
 from ..first_stage.dense import MakeEncoder
 from ..locks import folder_lock
 from ..results import FIRST_STAGE, SCHEMA_VERSION, Cell
@@ -27,6 +26,7 @@ from .engine import BlocksFailed
 from .engines import Loader, encoders, engines
 from .first_stage_check import check_first_stage
 from .model_run import ModelRun
+from .place import take_over
 from .provenance import environment, now
 from .subset import first_queries, sampled_queries
 
@@ -53,9 +53,7 @@ def run_experiment(
     then is kept and continued by the next call.
     """
     with folder_lock(out):
-        if overwrite:
-            for name in ("cells", "scores", "candidates"):
-                shutil.rmtree(out / name, ignore_errors=True)
+        take_over(out, overwrite)
         shared = {"experiment": experiment.model_dump(mode="json"), "command": command, **environment()}
         cut = _cut(limit, sample, sample_seed)
         inputs: list[Inputs] = []
@@ -113,7 +111,7 @@ def _prepare(experiment: Experiment, name: str, out: Path, cut: dict[str, int], 
 
 def _first_stage_cell(experiment: Experiment, out: Path, inputs: Inputs, shared: dict[str, Any]) -> Cell:
     source = inputs.candidates.source
-    model = experiment.first_stage.label or Path(str(source["run"])).name.removesuffix(".gz").rsplit(".", 1)[0]
+    model = experiment.first_stage.label or imported_name(str(source["run"]))
     identity = {"schema": SCHEMA_VERSION, "first_stage": source, **inputs.identity()}
     target = Target(out, experiment.name, model, FIRST_STAGE, identity, experiment.metrics)
     if (done := target.existing(inputs)) is not None:

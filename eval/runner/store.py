@@ -9,6 +9,7 @@ A block counts as stored when its parquet file is there. Nothing that varies bet
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ from ...rerankers.api import Scored
 from ...rerankers.errors import ScoreError
 from ...rerankers.settings import Setting
 from ..files import replacing, write_whole
-from .identity import digest
+from ..results import digest
 
 Candidates = Mapping[str, Sequence[tuple[str, float]]]
 
@@ -89,13 +90,14 @@ class Group:
 
     @classmethod
     def read(cls, folder: Path) -> Group | None:
-        """The group in a folder; None when its description is absent or unreadable, so that it is never reused."""
+        """The group in a folder; None when its description is absent, unreadable, or not the one that names it."""
         try:
             raw = json.loads((folder / "group.json").read_text(encoding="utf-8"))
             settings = tuple(Setting.parse(name) for name in raw["settings"])
-            return cls(folder, raw["base"], settings, int(raw["block_queries"]))
-        except (OSError, ValueError, KeyError, TypeError):
+            group = cls.make(folder.parent, raw["base"], settings, int(raw["block_queries"]))
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
+        return group if group.folder == folder else None
 
     def path(self, block: Block) -> Path:
         """The file of a block's scores."""
@@ -124,35 +126,56 @@ class Group:
             file.write(sink.getvalue())
             # the cost goes first: once the scores are there, the block is complete
             cost["seconds"]["store"] = perf_counter() - start
-            write_whole(path.with_suffix(".json"), json.dumps(cost, sort_keys=True))
+            note = {"cost": cost, "scores": hashlib.sha256(sink.getvalue()).hexdigest()}
+            write_whole(path.with_suffix(".json"), json.dumps({**note, "proof": digest(note)}, sort_keys=True))
+
+    @property
+    def _schema(self) -> pa.Schema:
+        kinds = {**{s.name: pa.float32() for s in self.settings}, **dict.fromkeys(_TOKENS, pa.int32())}
+        return pa.schema({"query_id": pa.string(), "doc_id": pa.string(), **kinds, "truncated": pa.bool_()}.items())
 
     def _table(self, query_ids: list[str], doc_ids: list[str], columns: Mapping[str, Any]) -> pa.Table:
-        kinds = {**{s.name: pa.float32() for s in self.settings}, **dict.fromkeys(_TOKENS, pa.int32())}
-        kinds["truncated"] = pa.bool_()
-        ids = {"query_id": pa.array(query_ids, pa.string()), "doc_id": pa.array(doc_ids, pa.string())}
-        return pa.table({**ids, **{name: pa.array(columns[name], kind) for name, kind in kinds.items()}})
+        found = {"query_id": query_ids, "doc_id": doc_ids, **columns}
+        return pa.table(
+            [pa.array(found[name], kind) for name, kind in zip(self._schema.names, self._schema.types)], self._schema
+        )
 
     def stored(self, block: Block) -> pa.Table | None:
-        """A stored block; None when it is not there, or damaged, or not of these pairs: then it is scored again."""
-        path = self.path(block)
-        if not path.exists():
-            return None
+        """A stored block; None when it is not there, or cannot be proven: then it is scored again.
+
+        Proven: the bytes are those that were written, of these pairs, with the columns and types of these settings,
+        finite scores and token counts from 0.
+        """
+        path, note = self.path(block), self._note(block)
         try:
-            table = pq.read_table(path)
+            content = path.read_bytes()
+            if note is None or hashlib.sha256(content).hexdigest() != note["scores"]:
+                return None
+            table = pq.read_table(pa.BufferReader(content))
             query_ids, doc_ids = _ids(block)
-            same = table["query_id"].to_pylist() == query_ids and table["doc_id"].to_pylist() == doc_ids
-            if same and {setting.name for setting in self.settings} <= set(table.column_names):
-                return table
-        except (OSError, pa.ArrowInvalid, KeyError):
-            pass
-        return None
+            if table["query_id"].to_pylist() != query_ids or table["doc_id"].to_pylist() != doc_ids:
+                return None
+        except (OSError, pa.ArrowException, KeyError):
+            return None
+        return table if table.schema.equals(self._schema) and _usable(table, self.settings) else None
 
     def cost(self, block: Block) -> dict[str, Any] | None:
         """What a stored block cost; None when that was lost."""
+        note = self._note(block)
+        return note and note["cost"]
+
+    def _note(self, block: Block) -> dict[str, Any] | None:
         try:
-            return json.loads(self.path(block).with_suffix(".json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            note = json.loads(self.path(block).with_suffix(".json").read_text(encoding="utf-8"))
+            proof = note.pop("proof")
+            return note if proof == digest(note) else None
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return None
+
+
+def _usable(table: pa.Table, settings: Sequence[Setting]) -> bool:
+    finite = all(np.isfinite(table[setting.name].to_numpy()).all() for setting in settings)
+    return finite and all((table[name].to_numpy() >= 0).all() for name in _TOKENS)
 
 
 def _ids(block: Block) -> tuple[list[str], list[str]]:

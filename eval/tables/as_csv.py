@@ -56,24 +56,29 @@ def _line(
         compared = compare(published, dataset, model, setting, figure.score, partial=bool(figure.partial))
     return [
         level,
-        dataset,
-        model,
-        setting,
-        variant.origin,
+        _text(dataset),
+        _text(model),
+        _text(setting),
+        _text(variant.origin),
         metric,
         _number(figure.score),
         figure.have,
         figure.of,
-        "; ".join(figure.partial),
+        _text("; ".join(figure.partial)),
         _number(figure.flops),
         _number(figure.saved),
         compared.published if compared else "",
         _number(compared.difference) if compared else "",
         compared.verdict if compared else "",
-        figure.cells[0].path / "manifest.json" if level == "cell" and figure.cells else "",
+        _text(str(figure.cells[0].path / "manifest.json")) if level == "cell" and figure.cells else "",
         *map(_number, figure.interval or (None, None)),
     ]
 
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.6f}"
+
+
+def _text(value: str) -> str:
+    """A text that no spreadsheet takes for a formula."""
+    return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from rerankbench.eval.data import Policy
 from rerankbench.eval.first_stage import Candidates
-from rerankbench.eval.runner.identity import digest
+from rerankbench.eval.results import digest
 from rerankbench.rerankers.api import Executed, Group, Prepared, Scored
 from rerankbench.rerankers.errors import InputError, ScoreError
 from rerankbench.rerankers.flops import LayerCost, Shape

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
-import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from rerankbench.eval.metrics import mean, per_query, rank
-from rerankbench.eval.results import Cost, Counts, Flops, Manifest, cell_path
+from rerankbench.eval.results import Cost, Counts, Flops, Manifest, cell_path, digest, seal
 
 METRICS = ("nDCG@10", "RR@10")
 
@@ -73,7 +71,7 @@ class FakeCell:
             dataset=self.dataset,
             model=self.model,
             setting=self.setting,
-            identity=hashlib.sha256(json.dumps(self.parts, sort_keys=True).encode()).hexdigest(),
+            identity=digest(self.parts),
             identity_parts=self.parts,
             partial=self.partial,
             metrics={metric: mean(values[metric].values()) for metric in METRICS},
@@ -82,7 +80,7 @@ class FakeCell:
             cost=Cost(share_of_peak=self.share_of_peak),
             provenance=self.provenance,
         )
-        (folder / "manifest.json").write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
+        (folder / "manifest.json").write_text(seal(folder, manifest).model_dump_json(indent=1), encoding="utf-8")
         return root
 
 

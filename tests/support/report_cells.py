@@ -10,10 +10,9 @@ import numpy as np
 import pandas as pd
 from rerankbench.eval.data import Policy
 from rerankbench.eval.first_stage import Candidates
-from rerankbench.eval.results import FIRST_STAGE, Cell, Cost, Flops, Tokens
+from rerankbench.eval.results import FIRST_STAGE, Cell, Cost, Flops, Tokens, digest
 from rerankbench.eval.runner.cell_writer import CellWriter, Measured
 from rerankbench.eval.runner.cells import Inputs, Target
-from rerankbench.eval.runner.identity import digest
 
 METRICS = ("nDCG@10", "R@100")
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
+import gzip
 from pathlib import Path
 from typing import Any
 
-from rerankbench.eval.results import Cell, Counts, Flops, Manifest, cell_path
+import pandas as pd
+from rerankbench.eval.results import PER_QUERY_COLUMNS, Cell, Counts, Flops, Manifest, cell_path, digest, seal
 
 QUERIES = 10
 
@@ -24,14 +25,14 @@ def make_cell(
     **more: Any,
 ) -> Cell:
     """A cell with nDCG@10 `score`; `flops` and `full` are per query."""
-    identity = hashlib.sha256(f"{dataset} {model} {setting} {score} {more}".encode()).hexdigest()
+    parts = {"seed": f"{dataset} {model} {setting} {score} {more}"}
     manifest = Manifest(
         experiment=experiment,
         dataset=dataset,
         model=model,
         setting=setting,
-        identity=identity,
-        identity_parts={},
+        identity=digest(parts),
+        identity_parts=parts,
         metrics={"nDCG@10": score, "R@100": 1.0},
         counts=Counts(queries=QUERIES, pairs=100 * QUERIES),
         flops=Flops(reference=flops * QUERIES, full=(full or flops) * QUERIES, saved=0.0) if flops else None,
@@ -41,6 +42,12 @@ def make_cell(
 
 
 def write_cell(cell: Cell) -> None:
-    """The cell's manifest on disk."""
+    """The cell on disk: every query with the means, and a run of one line."""
     cell.path.mkdir(parents=True)
-    (cell.path / "manifest.json").write_text(cell.manifest.model_dump_json(), encoding="utf-8")
+    count = cell.manifest.counts.queries
+    rows = dict.fromkeys(PER_QUERY_COLUMNS, 0) | cell.manifest.metrics
+    table = pd.DataFrame({name: [value] * count for name, value in rows.items()})
+    table["query_id"] = [f"q{i}" for i in range(count)]
+    table.to_parquet(cell.path / "per_query.parquet", index=False)
+    (cell.path / "run.trec.gz").write_bytes(gzip.compress(b"q0 Q0 d0 1 1.0 toy\n"))
+    (cell.path / "manifest.json").write_text(seal(cell.path, cell.manifest).model_dump_json(), encoding="utf-8")

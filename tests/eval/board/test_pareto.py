@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from rerankbench.eval.board.frontier import Point, points
 from rerankbench.eval.cli import main
 from rerankbench.eval.pareto_plot import plot
-from rerankbench.eval.results import Cell, Counts, Flops, Manifest, cell_path
+from rerankbench.eval.results import Cell, Counts, Flops, Manifest, cell_path, digest
 from rerankbench.eval.tables.pareto import to_json, to_text
 from rerankbench.rerankers.errors import InputError
+from table_cells import write_cell
 
 QUERIES = 10
 
@@ -28,8 +29,8 @@ def cell(dataset: str, setting: str, score: float, flops: int | None, model: str
         dataset=dataset,
         model=model,
         setting=setting,
-        identity=f"{dataset}/{model}/{setting}",
-        identity_parts={},
+        identity=digest({"setting": setting}),
+        identity_parts={"setting": setting},
         metrics={"nDCG@10": score},
         counts=Counts(queries=QUERIES, pairs=QUERIES),
         flops=count,
@@ -163,9 +164,7 @@ def test_without_matplotlib_the_extra_is_named(tmp_path: Path, monkeypatch: pyte
 def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("matplotlib")
     for one in CELLS:
-        folder = tmp_path / one.path
-        folder.mkdir(parents=True)
-        (folder / "manifest.json").write_text(one.manifest.model_dump_json())
+        write_cell(Cell(tmp_path / one.path, one.manifest))
 
     def run(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr("sys.argv", ["rerankbench", "pareto", str(tmp_path / "run"), *arguments])

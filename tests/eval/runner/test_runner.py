@@ -9,9 +9,8 @@ import pytest
 from fake_parts import FakeDataset, FakeReranker, fake_retrieve
 from rerankbench.eval.experiment.file import parse_experiment
 from rerankbench.eval.metrics import evaluate
-from rerankbench.eval.results import PER_QUERY_COLUMNS, Cell, load_cells
+from rerankbench.eval.results import PER_QUERY_COLUMNS, Cell, digest, load_cells
 from rerankbench.eval.runner import run as runner
-from rerankbench.eval.runner.identity import digest
 from rerankbench.rerankers.errors import InputError, ScoreError
 
 

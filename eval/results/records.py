@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,10 +20,11 @@ from typing import Annotated, Any
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..rerankers.errors import InputError
-from .validate import validated
+from ...rerankers.errors import InputError
+from ..validate import validated
 
-SCHEMA_VERSION = 1
+MANIFEST_VERSION = 2
+SCHEMA_VERSION = 1  # of what an identity says
 FIRST_STAGE = "first-stage"
 PER_QUERY_COLUMNS = ("query_id", "candidates", "judged", "truncated", "tied", "nan", "tokens", "flops_reference")
 
@@ -99,7 +99,7 @@ class Manifest(_Record):
     intervals of those means over queries, where the queries are a sample.
     """
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: int = MANIFEST_VERSION
     experiment: str
     dataset: str
     group: str | None = None
@@ -116,6 +116,8 @@ class Manifest(_Record):
     cost: Cost = Field(default_factory=Cost)
     warnings: tuple[str, ...] = ()
     provenance: dict[str, Any] = Field(default_factory=dict)
+    files: dict[str, str] = Field(default_factory=dict)
+    proof: str = ""
 
 
 @dataclass(frozen=True)
@@ -140,33 +142,17 @@ class Cell:
 
 
 def cell_path(root: Path, dataset: str, model: str, setting: str) -> Path:
-    """Where a cell lives below a run's folder."""
+    """Where a cell lives below a run's folder; see `proof.check_place`."""
     return root / "cells" / dataset / model / setting
-
-
-def load_cells(roots: Iterable[Path]) -> list[Cell]:
-    """All cells below some run folders, in the order of the folders, then by path.
-
-    Raises InputError when a folder is missing, has no cell, or holds a manifest that cannot be read.
-    """
-    cells: list[Cell] = []
-    for root in roots:
-        if not root.is_dir():
-            raise InputError(f"{root}: no such folder; give the output folder of `rerankbench run`")
-        found = sorted(root.glob("cells/**/manifest.json"))
-        if not found:
-            raise InputError(f"{root}: holds no finished cell (no cells/**/manifest.json); did the run finish?")
-        cells.extend(Cell(path.parent, load_manifest(path)) for path in found)
-    return cells
 
 
 def load_manifest(path: Path) -> Manifest:
     """One manifest. Raises InputError naming the file and the key."""
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as err:
-        raise InputError(f"{path}: cannot be read: {err}") from err
+    except (OSError, ValueError, RecursionError) as err:
+        raise InputError(f"{path}: cannot be read: {' '.join(str(err).split())}") from err
     version = raw.get("schema_version") if isinstance(raw, dict) else None
-    if version != SCHEMA_VERSION:
-        raise InputError(f"{path}: schema_version {version}, this release reads {SCHEMA_VERSION}; run it again")
+    if version != MANIFEST_VERSION:
+        raise InputError(f"{path}: schema_version {version}, this release reads {MANIFEST_VERSION}; run it again")
     return validated(Manifest, raw, str(path))

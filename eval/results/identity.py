@@ -14,4 +14,4 @@ def canonical(parts: dict[str, Any]) -> str:
 
 def digest(parts: dict[str, Any]) -> str:
     """SHA-256 of the canonical JSON, in hex."""
-    return hashlib.sha256(canonical(parts).encode()).hexdigest()
+    return hashlib.sha256(canonical(parts).encode(errors="surrogatepass")).hexdigest()

@@ -1,0 +1,51 @@
+"""The commands, put together. One file each."""
+
+from __future__ import annotations
+
+import typer
+
+from .accept import accept
+from .bench import bench
+from .check import check
+from .compare import compare
+from .doctor import doctor
+from .evaluate import evaluate
+from .export import export
+from .flops import flops
+from .ls import ls
+from .pareto import pareto
+from .plan import plan
+from .published import published
+from .report import report
+from .run import run
+from .table import table
+
+app = typer.Typer(
+    name="rerankbench",
+    help="Which reranker, at which depth, at which cost: nDCG@10 and exact FLOPs for rerankers.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"max_content_width": 100},
+)
+
+# in the order of use; the first line of a docstring is often too long for the overview
+for _command, _summary in (
+    (run, "Retrieve, rerank, judge; the same command again continues."),
+    (plan, "What an experiment would cost: tokens, FLOPs, hours, bytes."),
+    (table, "The table of stored results, in six formats."),
+    (compare, "Two variants query by query: intervals, p-values, texts."),
+    (pareto, "What each variant scores for its FLOPs; which are dominated."),
+    (report, "One HTML page about a run that opens anywhere."),
+    (export, "TREC runs, mteb's result files, or a card's model-index."),
+    (evaluate, "Judge any run file; no model involved."),
+    (published, "Published tables, their sources and their errata."),
+    (accept, "Make a run the baseline of the regression gate."),
+    (check, "Compare a run with the baseline; status 1 if it got worse."),
+    (ls, "List models, datasets, experiments, published or prompts."),
+    (doctor, "Versions, devices, folders, and what can be reached."),
+    (flops, "FLOPs of one pair under a setting, without weights."),
+    (bench, "Speed beside other libraries, on random weights."),
+):
+    app.command(short_help=_summary)(_command)

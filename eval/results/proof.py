@@ -1,0 +1,119 @@
+"""What makes a stored cell believable, and what is checked before any figure of it is shown.
+
+A manifest holds the hashes of the files beside it and one of itself. They are no signature: they prove that nothing
+was damaged or edited by itself. `rerankbench run`, which has the judgements, also computes the metrics anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ...rerankers.errors import InputError
+from .. import metrics
+from .identity import digest
+from .records import PER_QUERY_COLUMNS, Cell, Manifest, cell_path, load_manifest
+
+FILES = ("per_query.parquet", "run.trec.gz")
+_ROUNDING = 1e-9  # of a mean that is computed in another order
+
+
+def seal(folder: Path, manifest: Manifest) -> Manifest:
+    """The manifest with the hashes of the cell's files and of itself."""
+    found = {name: _sha256(folder / name) for name in FILES if (folder / name).is_file()}
+    unsealed = manifest.model_copy(update={"files": found, "proof": ""})
+    return unsealed.model_copy(update={"proof": _proof(unsealed)})
+
+
+def check_place(root: Path, dataset: str, model: str, setting: str) -> Path:
+    """Where a cell lives. Raises InputError for names that lead out of the run's folder, whoever let them through."""
+    for part in (*dataset.split("/"), model, setting):
+        if part in ("", ".", "..") or "\0" in part or (part != dataset and {"/", "\\"} & set(part)):
+            raise InputError(f"{root}: a cell of it would have the name {part!a:.80}, which leads out of the folder")
+    return cell_path(root, dataset, model, setting)
+
+
+def prove(cell: Cell, root: Path) -> None:
+    """Raises InputError when a cell of the run folder `root` is not what its manifest says, or not where it belongs."""
+    m = cell.manifest
+    place = cell.path / "manifest.json"
+    if cell.path != cell_path(root, m.dataset, m.model, m.setting):
+        raise _unproven(place, f"says that it is {m.dataset}/{m.model}/{m.setting}, which is another folder")
+    if m.identity != digest(m.identity_parts):
+        raise _unproven(place, "its identity is not the hash of its parts")
+    if m.proof != _proof(m):
+        raise _unproven(place, "was damaged or edited")
+    for name in FILES:
+        try:
+            same = m.files.get(name) == _sha256(cell.path / name)
+        except OSError as err:
+            raise _unproven(cell.path / name, f"cannot be read ({err.strerror})") from err
+        if not same:
+            raise _unproven(cell.path / name, "was damaged or edited")
+    _prove_means(cell)
+
+
+def load_cells(roots: Iterable[Path]) -> list[Cell]:
+    """All cells below some run folders, proven, in the order of the folders, then by path.
+
+    Raises InputError when a folder is missing, has no cell, or holds one that cannot be read or believed.
+    """
+    cells: list[Cell] = []
+    for root in roots:
+        if not root.is_dir():
+            raise InputError(f"{root}: no such folder; give the output folder of `rerankbench run`")
+        found = sorted(root.glob("cells/**/manifest.json"))
+        if not found:
+            raise InputError(f"{root}: holds no finished cell (no cells/**/manifest.json); did the run finish?")
+        for path in found:
+            cells.append(Cell(path.parent, load_manifest(path)))
+            prove(cells[-1], root)
+    return cells
+
+
+def _prove_means(cell: Cell) -> None:
+    place, m = cell.path / "per_query.parquet", cell.manifest
+    try:
+        table = cell.per_query()
+        missing = [name for name in (*PER_QUERY_COLUMNS, *m.metrics) if name not in table.columns]
+        if missing or len(table) != m.counts.queries or table["query_id"].duplicated().any():
+            raise _unproven(place, "has not one row for every judged query, or lacks a column")
+        for name, value in m.metrics.items():
+            if not math.isclose(metrics.mean(table[name].to_numpy(dtype=float)), value, abs_tol=_ROUNDING):
+                raise _unproven(place, f"{name} in the manifest is not the mean of its values by query")
+    except InputError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError) as err:
+        raise _unproven(place, f"cannot be read ({' '.join(str(err).split())})") from err
+
+
+def recomputed(cell: Cell, qrels: Mapping[str, Mapping[str, int]]) -> bool:
+    """The metrics by query are those of the cell's run under these judgements."""
+    try:
+        table, run = cell.per_query().set_index("query_id"), cell.run()
+    except (OSError, ValueError, KeyError, EOFError):
+        return False
+    if list(table.index) != sorted(qrels):
+        return False
+    values = metrics.per_query(run, qrels, list(cell.manifest.metrics))
+    return all(
+        np.allclose(table[name].to_numpy(dtype=float), pd.Series(column)[table.index], rtol=0, atol=_ROUNDING)
+        for name, column in values.items()
+    )
+
+
+def _proof(manifest: Manifest) -> str:
+    return digest(manifest.model_dump(mode="json", exclude={"proof"}))
+
+
+def _unproven(path: Path, problem: str) -> InputError:
+    return InputError(f"{path}: {problem}; run the experiment again, which makes the cell anew from the stored scores")
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

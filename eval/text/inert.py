@@ -1,0 +1,73 @@
+"""Text that only says something: no control of terminals, no reordering, no commands to CI."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import Any, TextIO
+
+# controls, marks that reorder text, line ends that only some programs know, halves of surrogate pairs, no characters
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
+)
+_COMMAND = re.compile(r"^(\s*):(?=:)|##(?=\[)", re.MULTILINE)  # as GitHub reads them: `::set-env`, `##[error]`
+
+
+def clean(text: str) -> str:
+    r"""The text with unsafe characters written out: ESC becomes the four characters `\x1b`. Line ends and tabs stay."""
+    return _UNSAFE.sub(lambda match: ascii(match[0])[1:-1], text)
+
+
+def one_line(text: str) -> str:
+    """The same on one line."""
+    return clean(" ".join(text.split()))
+
+
+def without_commands(text: str) -> str:
+    """Lines that CI would take for commands get a blank inside: `: :set-env`."""
+    return _COMMAND.sub(lambda match: "## " if match[0] == "##" else f"{match[0]} ", text)
+
+
+class InertStream(io.TextIOBase):
+    """A stream that is written to as it is, but whose text is inert. `\\r` passes on terminals, for progress bars."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # of terminals that do not know a character
+
+    def write(self, text: str) -> int:
+        """See `io.TextIOBase.write`."""
+        safe = "\r".join(map(clean, text.split("\r"))) if self.stream.isatty() else clean(text)
+        self.stream.write(without_commands(safe))
+        return len(text)
+
+    def command(self, line: str) -> None:
+        """A line that is meant as a command to CI."""
+        self.stream.write(clean(line))
+
+    def flush(self) -> None:
+        """See `io.TextIOBase.flush`."""
+        self.stream.flush()
+
+    def isatty(self) -> bool:
+        """See `io.TextIOBase.isatty`."""
+        return self.stream.isatty()
+
+    def writable(self) -> bool:
+        """See `io.TextIOBase.writable`."""
+        return True
+
+    def fileno(self) -> int:
+        """See `io.TextIOBase.fileno`."""
+        return self.stream.fileno()
+
+    @property
+    def encoding(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """See `io.TextIOBase.encoding`."""
+        return self.stream.encoding or "utf-8"
+
+    @property
+    def buffer(self) -> Any:
+        """See `io.TextIOWrapper.buffer`."""
+        return self.stream.buffer
