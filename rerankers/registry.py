@@ -9,6 +9,7 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,13 @@ FAMILIES = {
     "bi-encoder": ".families.bi_encoder:BiEncoder",
     "sequence-classification": ".families.sequence_classification:SequenceClassification",
 }
+PLUGINS = "rerankbench.families"  # the entry-point group in which other packages register families
+
+
+@cache
+def families() -> dict[str, str]:
+    """Where the class of each family is, those of other packages first."""
+    return {**{point.name: point.value for point in entry_points(group=PLUGINS)}, **FAMILIES}
 
 
 def load(model: str | ModelSpec, options: LoadOptions | None = None) -> Reranker:
@@ -51,15 +59,15 @@ def load(model: str | ModelSpec, options: LoadOptions | None = None) -> Reranker
 
 def family_of(spec: ModelSpec) -> Family:
     """The family of a specification. Raises InputError for an unknown one."""
-    if spec.family not in FAMILIES:
-        raise InputError(f"model '{spec.name}': family '{spec.family}' is unknown{suggest(spec.family, FAMILIES)}")
+    if spec.family not in families():
+        raise InputError(f"model '{spec.name}': family '{spec.family}' is unknown{suggest(spec.family, families())}")
     return family_named(spec.family)
 
 
 @cache
 def family_named(name: str) -> Family:
-    """A family by its name in `FAMILIES`."""
-    module, _, attribute = FAMILIES[name].partition(":")
+    """A family by its name in `families()`."""
+    module, _, attribute = families()[name].partition(":")
     return getattr(importlib.import_module(module, __package__), attribute)()
 
 
@@ -103,7 +111,7 @@ def guess_family(raw: Mapping[str, Any], where: Path, saved: StFolder | None = N
     Raises InputError when none does.
     """
     saved = saved or StFolder()
-    for name in FAMILIES:
+    for name in families():
         if family_named(name).claims(raw, saved):
             return name
     architectures = " ".join(raw.get("architectures") or ())

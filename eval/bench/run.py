@@ -15,8 +15,9 @@ from ...configs import CONFIGS, read
 from ...rerankers import ModelSpec, Setting, load_spec
 from ...rerankers.errors import InputError, suggest
 from ...rerankers.flops import Shape
+from ...rerankers.hub import Resolved
 from ...rerankers.random_weights import write_random_weights
-from ...rerankers.registry import family_of, shape_of
+from ...rerankers.registry import family_of, find_spec, shape_of
 from .checkpoint import write_tokenizer
 from .options import BenchOptions, Hardware
 from .pairs import Workload, make_groups
@@ -29,9 +30,7 @@ _MAX_LENGTH = 1024  # longer than any generated pair, so that nobody truncates w
 def run_bench(options: BenchOptions, hardware: Hardware, say: Callable[[str], None]) -> dict[str, Any]:
     """Time the engines; see `rerankbench bench --help`. Raises InputError for names that are unknown."""
     known = read(CONFIGS / "bench.yaml")
-    shape = _named(known["shapes"], options.shape, "shape")
-    spec = load_spec(shape["model"])
-    config = {**spec.config, **shape.get("config", {})}
+    spec, config = _model(known["shapes"], options.shape)
     work = Workload(
         **{**_named(known["workloads"], options.workload, "workload"), "queries": options.queries, "seed": options.seed}
     )
@@ -64,6 +63,15 @@ def run_bench(options: BenchOptions, hardware: Hardware, say: Callable[[str], No
         "engines": summarise(engines, work.pairs),
         "command": options.command,
     }
+
+
+def _model(shapes: dict[str, Any], name: str) -> tuple[ModelSpec, dict[str, Any]]:
+    """The specification and the config.json of a shape of configs/bench.yaml, or of a model folder."""
+    if Path(name).is_dir():
+        return find_spec(name), Resolved(name, Path(name)).config
+    shape = _named(shapes, name, "shape")
+    spec = load_spec(shape["model"])
+    return spec, {**spec.config, **shape.get("config", {})}
 
 
 def _ours(options: BenchOptions, spec: ModelSpec, size: Shape, common: dict[str, Any]) -> list[Engine]:

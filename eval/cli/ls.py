@@ -13,6 +13,7 @@ from .output import emit
 # what is shown of each kind; the rest is in --json
 _COLUMNS: dict[str, tuple[str, ...]] = {
     "models": ("name", "family", "settings", "license", "note"),
+    "families": ("name", "score", "model_types", "models"),
     "datasets": ("name", "split", "n_queries", "n_docs", "download_bytes", "task", "license"),
     "experiments": ("name", "datasets", "variants", "models"),
     "published": ("name", "columns", "rows", "title"),
@@ -23,10 +24,10 @@ _NUMBERS = {"n_queries", "n_docs", "download_bytes", "columns", "rows", "variant
 
 
 def ls(
-    kind: Annotated[str, typer.Argument(help="models, datasets, experiments, published or prompts.")],
+    kind: Annotated[str, typer.Argument(help="models, families, datasets, experiments, published or prompts.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with everything that is known.")] = False,
 ) -> None:
-    """List the models, datasets, experiments, published tables or prompts that come with the package."""
+    """List the models, families, datasets, experiments, published tables or prompts that come with the package."""
     from ..inventory import shipped
 
     if kind not in _COLUMNS:

@@ -6,7 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from ...configs import CONFIGS, read
-from ...rerankers.registry import shape_of
+from ...rerankers.registry import families as known_families
+from ...rerankers.registry import family_named, shape_of
 from ...rerankers.spec import ModelSpec, list_models, load_spec
 
 
@@ -24,6 +25,22 @@ def settings_of(spec: ModelSpec) -> str:
     """The settings of a model in words: `full`, `L8 to L40`, `L8 to L42, rN@layers`."""
     shape = shape_of(spec)
     return shape.settings if shape else "full"
+
+
+def families() -> list[dict[str, Any]]:
+    """Families by name: what each scores by, the model types that it runs, whether it is prompted, and its models."""
+    specs = [load_spec(name) for name in list_models()]
+    return [
+        {
+            "name": name,
+            "score": family.score,
+            "model_types": list(family.architectures),
+            "prompted": family.template is not None,
+            "models": [spec.name for spec in specs if spec.family == name],
+        }
+        for name in known_families()
+        for family in [family_named(name)]
+    ]
 
 
 def datasets() -> list[dict[str, Any]]:

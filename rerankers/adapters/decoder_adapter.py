@@ -79,22 +79,14 @@ class DecoderAdapter:
         self.model = self._load(device, dtype)
 
     def _load(self, device: torch.device, dtype: torch.dtype) -> Decoder:
-        shapes = decoder_shapes(self.config)
-        tied = self.files.config.get("tie_word_embeddings", True)
-        if self.config.start_layer is None and not tied:
-            shapes["lm_head.weight"] = (self.config.vocab, self.config.hidden)
+        tied = self.config.tied
 
         def ignore(name: str) -> bool:
             # buffers that old checkpoints carry, and the second name of a tied matrix
             return name.endswith("rotary_emb.inv_freq") or (tied and name == "lm_head.weight")
 
-        weights = load_weights(self.files.folder, shapes, dtype, device, ignore=ignore)
-        model = Decoder(
-            self.config,
-            weights,
-            attention_softcap=self.family.applies_softcap(self.options),
-            vocabulary_head=weights.get("lm_head.weight"),
-        )
+        weights = load_weights(self.files.folder, decoder_shapes(self.config), dtype, device, ignore=ignore)
+        model = Decoder(self.config, weights, attention_softcap=self.family.applies_softcap(self.options))
         model.pack()
         return model
 

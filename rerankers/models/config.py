@@ -31,6 +31,7 @@ class DecoderConfig:
         rope_theta: base of the rotary embedding.
         start_layer: first layer with its own scalar head; None means one vocabulary head behind the last layer.
         layer_sep: distance between layers that have heads.
+        tied: the vocabulary head is the embedding.
     """
 
     layers: int
@@ -55,6 +56,7 @@ class DecoderConfig:
     sliding_window: int | None = None
     start_layer: int | None = None
     layer_sep: int = 1
+    tied: bool = True
 
     @property
     def head_layers(self) -> range:
@@ -153,6 +155,7 @@ def decoder_matrices(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
         "norm_eps": raw.get("rms_norm_eps", 1e-6),
         "rope_theta": read_rope_theta(raw, where),
         "max_positions": raw["max_position_embeddings"],
+        "tied": raw.get("tie_word_embeddings", True),
         "activation": read_activation(raw.get("hidden_activation") or raw.get("hidden_act", "silu"), where),
     }
 

@@ -77,6 +77,8 @@ def decoder_shapes(config: DecoderConfig) -> dict[str, tuple[int, ...]]:
         shapes |= {f"model.layers.{i}.{name}.weight": shape for name, shape in layer.items()}
     if config.start_layer is not None:
         shapes |= {f"lm_head.{j}.linear_head.weight": (1, hidden) for j in range(len(config.head_layers))}
+    elif not config.tied:
+        shapes["lm_head.weight"] = (config.vocab, hidden)
     return shapes
 
 
@@ -87,7 +89,6 @@ class Decoder:
         config: shapes and switches.
         weights: tensors by name; taken over as they are, never copied (but the norms, which are kept in float32).
         attention_softcap: apply the configured cap on attention scores.
-        vocabulary_head: the head matrix (vocab, hidden) where it is not the embedding.
         attention: how attention is computed; see `decoder_attention.py`.
     """
 
@@ -97,7 +98,6 @@ class Decoder:
         weights: dict[str, Tensor],
         *,
         attention_softcap: bool = True,
-        vocabulary_head: Tensor | None = None,
         attention: AttentionKind = "auto",
     ):
         self.config = config
@@ -113,7 +113,7 @@ class Decoder:
             if name.endswith("norm.weight")
         }
         if config.start_layer is None:
-            self._heads = self.embedding if vocabulary_head is None else vocabulary_head
+            self._heads = weights.get("lm_head.weight", self.embedding)
         else:
             rows = [weights[f"lm_head.{j}.linear_head.weight"] for j in range(len(config.head_layers))]
             self._heads = torch.cat(rows).float()

@@ -17,8 +17,8 @@ def test_fifteen_rows_of_beir():
     assert sum(policy.group == "cqadupstack" for policy in beir.values()) == 12
     assert {name for name, policy in beir.items() if policy.split != "test"} == {"beir/msmarco"}
     assert {name for name, policy in beir.items() if policy.remove_identical_ids} == {"beir/arguana", "beir/quora"}
-    assert {p.prompt for n, p in beir.items() if n not in ("beir/arguana", "beir/quora")} == {"answer"}
-    assert (POLICIES["beir/arguana"].prompt, POLICIES["beir/quora"].prompt) == ("contradiction", "same_question")
+    assert {p.task for n, p in beir.items() if n not in ("beir/arguana", "beir/quora")} == {"answer"}
+    assert (POLICIES["beir/arguana"].task, POLICIES["beir/quora"].task) == ("contradiction", "same_question")
 
 
 def test_eighteen_languages_of_miracl():
