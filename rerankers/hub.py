@@ -9,10 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from .cache import cache_folder
 from .config_checks import check_config
 from .errors import InputError
 from .files import one_line, read_json
 from .fingerprint import as_published, fingerprint
+from .lora import base_of, identity_of, merge
 from .st_folder import MODULES, StFolder, module_folders, read_st_folder, transformer_folder
 from .weight_files import weight_files
 
@@ -40,11 +42,13 @@ class Resolved:
         source: as it was asked for.
         root: the model folder. Everything that is read lies in it.
         revision: commit of the hub repository; None for folders and packages.
+        parts: of an adapter merged into its base, the identities of both.
     """
 
     source: str
     root: Path
     revision: str | None = None
+    parts: tuple[dict[str, str], ...] = ()
 
     @cached_property
     def folder(self) -> Path:
@@ -86,6 +90,8 @@ class Resolved:
 
         A commit stands for the files as long as the hub's cache holds them under the hashes that the commit names.
         """
+        if self.parts:
+            return {"weights": identity_of(*self.parts)}
         commit = self.revision is not None and _COMMIT.match(self.revision)
         if commit and as_published(self.root, weight_files(self.folder)):
             return {"source": self.source, "revision": str(self.revision)}
@@ -117,11 +123,20 @@ def resolve(source: str, revision: str | None = None, cache_dir: str | None = No
         found = Resolved(source, folder, folder.name if _COMMIT.match(folder.name) else revision)
     else:
         raise InputError(f"model source '{source}': no such folder, and not a hub id (owner/name)")
+    if (base := base_of(found.root)) is not None:
+        found = _merged(found, resolve(base, cache_dir=cache_dir))
     read_json(found.folder / "config.json")
     weight_files(found.folder)
     if not any((found.folder / name).is_file() for name in _TOKENIZERS):
         raise InputError(f"{found.folder}: no tokenizer; expected tokenizer.json")
     return found
+
+
+def _merged(adapter: Resolved, base: Resolved) -> Resolved:
+    """The folder in which an adapter is merged into its base."""
+    parts = ({"weights": fingerprint(adapter.root, [])}, base.identity)
+    kept = cache_folder() / "merged" / identity_of(*parts).removeprefix("sha256:")[:32]
+    return Resolved(adapter.source, merge(adapter.root, base.folder, kept), parts=parts)
 
 
 def _package_folder(module: str) -> Path:

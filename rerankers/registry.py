@@ -18,6 +18,7 @@ from .errors import InputError, suggest
 from .family import Family
 from .flops import Shape
 from .hub import Resolved, resolve
+from .lora import is_adapter
 from .models.config import model_type
 from .options import LoadOptions
 from .spec import ModelSpec, list_models, load_spec
@@ -93,14 +94,14 @@ def find_spec(model: str) -> ModelSpec:
         if model.count("/") == 1 and not model.endswith((".yaml", ".yml")):
             return _spec_of_hub_id(model)
         return load_spec(model)
-    if not (transformer_folder(folder) / "config.json").is_file():
+    if not (is_adapter(folder) or (transformer_folder(folder) / "config.json").is_file()):
         raise InputError(f"{folder}: holds no config.json, so it is no model folder; or name one of {list_models()}")
     return spec_of_folder(folder)
 
 
 def spec_of_folder(folder: Path) -> ModelSpec:
     """A specification for a local model folder, its family guessed from what the folder holds."""
-    files = Resolved(str(folder), folder)
+    files = resolve(str(folder)) if is_adapter(folder) else Resolved(str(folder), folder)
     family = guess_family(files.config, folder, files.saved)
     return ModelSpec(name=folder.resolve().name, family=family, source=str(folder))
 
