@@ -45,7 +45,10 @@ _SWITCHES = ("tie_word_embeddings", "attention_bias", "layer_wise", "head_multi"
 def check_config(raw: Mapping[str, Any], where: str) -> None:
     """Raise InputError for a value of a wrong type or out of range, naming the key."""
     for key, value in raw.items():
-        if key.endswith(("layers", "_layer", "n_layer")) and key not in _WIDTHS and isinstance(value, (int, float)):
+        layers = (
+            key.endswith(("layers", "_layer", "n_layer")) and key not in _WIDTHS and isinstance(value, (int, float))
+        )
+        if layers or key == "num_hidden_layers":
             _whole(key, value, where, MOST_LAYERS)
     for key in _WIDTHS:
         if key in raw and not (raw[key] is None and key in _NULLABLE):
@@ -99,3 +102,53 @@ def _whole(key: str, value: Any, where: str, most: int, least: int = 1) -> None:
 
 def _no_number(value: Any) -> bool:
     return isinstance(value, bool) or not isinstance(value, (int, float)) or value != value
+
+
+# read by the native architectures; where config.json leaves one out, transformers takes its class's default
+_DEFAULTED = {
+    "encoder": (
+        "num_hidden_layers", "hidden_size", "num_attention_heads", "intermediate_size", "vocab_size", "hidden_act",
+        "layer_norm_eps", "max_position_embeddings", "type_vocab_size", "pad_token_id",
+    ),
+    "decoder": (
+        "num_hidden_layers", "hidden_size", "num_attention_heads", "num_key_value_heads", "head_dim", "vocab_size",
+        "intermediate_size", "rms_norm_eps", "max_position_embeddings",
+    ),
+    "gemma2": (
+        "query_pre_attn_scalar", "attn_logit_softcapping", "final_logit_softcapping", "sliding_window",
+    ),
+}  # fmt: skip
+_DEFAULTS_OF = {
+    **dict.fromkeys(("bert", "roberta", "xlm-roberta"), ("encoder",)),
+    "gemma": ("decoder",),
+    **dict.fromkeys(("gemma2", "cost_wise_gemma"), ("decoder", "gemma2")),
+}
+
+
+def completed(raw: Mapping[str, Any], kind: str | None) -> Mapping[str, Any]:
+    """`raw` with the library's own defaults for the keys that it leaves out; model types of no library stay as is."""
+    keys = [key for group in _DEFAULTS_OF.get(kind or "", ()) for key in _DEFAULTED[group] if key not in raw]
+    if not keys:
+        return raw
+    from transformers import CONFIG_MAPPING
+
+    own = CONFIG_MAPPING["gemma2" if kind == "cost_wise_gemma" else str(kind)]()
+    return {**{key: getattr(own, key) for key in keys if hasattr(own, key)}, **raw}
+
+
+def check_native(raw: Mapping[str, Any], where: str) -> None:
+    """Raise InputError for what the native architectures would silently get wrong."""
+    for key in ("is_decoder", "add_cross_attention", "quantization_config", "pruned_heads"):
+        if raw.get(key):
+            raise InputError(f"{where}: key '{key}': {raw[key]!r:.60} is not implemented")
+    hidden, heads = raw["hidden_size"], raw["num_attention_heads"]
+    if not raw.get("head_dim") and hidden % heads:
+        raise InputError(f"{where}: hidden_size {hidden} is no multiple of num_attention_heads {heads}")
+    if (groups := raw.get("num_key_value_heads")) and heads % groups:
+        raise InputError(f"{where}: num_attention_heads {heads} is no multiple of num_key_value_heads {groups}")
+    kinds = raw.get("layer_types")
+    usual = ["full_attention" if layer % 2 else "sliding_attention" for layer in range(raw["num_hidden_layers"])]
+    if kinds is not None and kinds not in (usual, ["full_attention"] * len(usual)):
+        raise InputError(f"{where}: key 'layer_types': only every other layer can slide, the first one on")
+    if kinds is not None and kinds != usual and raw.get("sliding_window") and "query_pre_attn_scalar" in raw:
+        raise InputError(f"{where}: key 'layer_types': says that no layer slides, but sliding_window is stated")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from .config_checks import check_config, check_native, completed
 from .errors import InputError
 from .flops import Shape
 from .models.config import model_type
@@ -63,7 +64,10 @@ class Family:
         if kind not in self.architectures:
             known = ", ".join(self.architectures)
             raise InputError(f"{where}: model_type '{kind}' does not fit the family {self.name}, which runs {known}")
+        raw = completed(raw, kind)
+        check_config(raw, where)
         try:
+            check_native(raw, where)
             return self.architectures[str(kind)](raw, where)
         except KeyError as err:
             raise InputError(f"{where}: key {err} is missing") from err
@@ -79,10 +83,22 @@ class Family:
     def resolve(self, spec: ModelSpec, text: TextOptions) -> ResolvedText:
         """`text` with the model's defaults and wording where nothing was chosen.
 
-        Raises InputError when the model has no wording for the task.
+        Raises InputError when the model has no wording for the task, or no place for a prompt.
         """
+        self.refuse_prompt(spec, text)
         length = text.max_length or spec.max_length or DEFAULT_LENGTH
         return ResolvedText("", length, text.query_max_length or length * 3 // 4, text.truncation)
+
+    def refuse_prompt(self, spec: ModelSpec, text: TextOptions) -> None:
+        """Raise InputError for a prompt that the family has no place for."""
+        if self.template is None and text.prompt is not None:
+            raise InputError(
+                f"model '{spec.name}': the family {self.name} has no prompt; leave out {text.prompt!r:.60}"
+            )
+
+    def policies(self, options: LoadOptions) -> dict[str, str]:
+        """Choices of this family that can change a score."""
+        return {}
 
     def prompt_tokens(self, spec: ModelSpec, text: TextOptions) -> int:
         """Tokens that the template puts behind a pair, as `PromptTemplate.tail_tokens` estimates them."""

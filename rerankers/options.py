@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 Truncation = Literal["class", "snippet"]
 HeadPolicy = Literal["released", "by_layer"]
 SoftcapPolicy = Literal["released", "config"]
 Task = Literal["answer", "contradiction", "same_question", "same_meaning"]
+# the finite choices of LoadOptions, each with its default first
+POLICIES = {"head_policy": get_args(HeadPolicy), "attention_softcap": get_args(SoftcapPolicy)}
 
 
 @dataclass(frozen=True)

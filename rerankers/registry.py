@@ -20,7 +20,7 @@ from .flops import Shape
 from .hub import Resolved, resolve
 from .lora import is_adapter
 from .models.config import model_type
-from .options import LoadOptions
+from .options import POLICIES, LoadOptions
 from .spec import ModelSpec, list_models, load_spec
 from .st_folder import StFolder, transformer_folder
 
@@ -53,9 +53,21 @@ def load(model: str | ModelSpec, options: LoadOptions | None = None) -> Reranker
     Raises InputError for an unknown name or family, missing files, or a checkpoint that does not fit.
     """
     spec = model if isinstance(model, ModelSpec) else find_spec(model)
-    family = family_of(spec)
+    family, options = family_of(spec), options or LoadOptions()
+    _refuse_unused(family, spec, options)
     files = resolve(spec.source, spec.revision)
-    return family.load(replace(spec, revision=files.revision), files, options or LoadOptions())
+    return family.load(replace(spec, revision=files.revision), files, options)
+
+
+def _refuse_unused(family: Family, spec: ModelSpec, options: LoadOptions) -> None:
+    if spec.wording and family.template is None:
+        raise InputError(f"model '{spec.name}': the family {family.name} has no prompt; leave out `wording`")
+    for name, choices in POLICIES.items():
+        value = getattr(options, name)
+        if value not in choices:
+            raise InputError(f"{name} '{value}' is unknown; known: {', '.join(choices)}")
+        if value != choices[0] and name not in family.policies(options):
+            raise InputError(f"model '{spec.name}': the family {family.name} has no {name}; leave out '{value}'")
 
 
 def family_of(spec: ModelSpec) -> Family:

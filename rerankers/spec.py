@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, get_args
 
 from ..configs import find, names, read
+from .config_checks import check_config
 from .errors import InputError, suggest
+from .options import Task
 
 DEFAULT_LENGTH = 512  # tokens, where neither a specification nor a model says
 
@@ -66,4 +70,38 @@ def load_spec(name: str) -> ModelSpec:
     for key in ("family", "source"):
         if key not in raw:
             raise InputError(f"{path}: key '{key}' is missing")
+    _check(raw, str(path))
     return ModelSpec(**raw)
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_TEXTS = ("name", "family", "source", "revision", "license", "note")
+_NUMBERS = {"max_length": 8, "parameters": 1, "download_bytes": 1}  # the least of each
+_NEEDED = ("name", "family", "source", "note", "wording", "config", "trust_remote_code")  # not null
+
+
+def _check(raw: Mapping[str, Any], where: str) -> None:
+    """Raise InputError for a value of a wrong type or out of range."""
+    for key, value in raw.items():
+        if value is None and key not in _NEEDED:
+            continue
+        if key in _TEXTS and (not isinstance(value, str) or (not value and key in ("name", "family", "source"))):
+            raise InputError(f"{where}: key '{key}': expected text, found {value!r:.60}; put it in quotes")
+        if key in _NUMBERS and (isinstance(value, bool) or not isinstance(value, int) or value < _NUMBERS[key]):
+            raise InputError(
+                f"{where}: key '{key}': expected a number of at least {_NUMBERS[key]}, found {value!r:.60}"
+            )
+        if key == "trust_remote_code" and not isinstance(value, bool):
+            raise InputError(f"{where}: key '{key}': expected true or false, found {value!r:.60}")
+        if key in ("wording", "config") and not isinstance(value, dict):
+            raise InputError(f"{where}: key '{key}': expected keys and values, found {value!r:.60}")
+    if not _NAME.fullmatch(raw["name"]):
+        raise InputError(f"{where}: key 'name': expected a plain word such as my-model-v2, found {raw['name']!r:.60}")
+    for task, text in raw.get("wording", {}).items():
+        if task not in get_args(Task):
+            raise InputError(
+                f"{where}: key 'wording': task {task!r:.40} is unknown{suggest(str(task), get_args(Task))}"
+            )
+        if not isinstance(text, str) or not text:
+            raise InputError(f"{where}: key 'wording': task '{task}': expected text, found {text!r:.60}")
+    check_config(raw.get("config", {}), f"{where}: key 'config'")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -55,13 +56,18 @@ class TextEncoder:
             )
         device = resolve_device(options.device)
         self.family, self.config, self.files = family, config, files
-        self.shape = family.shape(files.config, where)
+        shape = family.shape(files.config, where)
+        assert shape is not None, "the shape of every text encoder is known"
         self.tokenizer = Tokenizer(files.folder, lower_case=self.saved.lower_case)
         self.template = self.tokenizer.single_template()
         self.spec = with_length(spec, self.saved, self.tokenizer, config.positions, self.template.special)
         check_types(self.tokenizer, self.template, config.token_types)
         self.head = read_head(self.saved.modules, config.hidden, device)
         self.width = min(self.saved.truncate_dim or self.head.width, self.head.width)
+        per_pair = 2 * self.width + 2 * sum(
+            2 * a * b for a, b in self.head.dense
+        )  # a dot product; each text's matrices
+        self.shape = replace(shape, head_per_pair=per_pair, head_needed=per_pair)
         self.encoder = Encoder.load(files.folder, config, resolve_dtype(options.dtype, device), device)
         self.encoder.pack()
         self.device, self.dtype = str(device), dtype_name(self.encoder.dtype)
@@ -171,6 +177,7 @@ class TextEncoder:
 
     def _limits(self, text: TextOptions) -> tuple[int, int]:
         """Most tokens of a query and of a passage, special ones included; a query is not shorter by default."""
+        self.family.refuse_prompt(self.spec, text)
         saved = self.saved
         passage = text.max_length or saved.document_length or self.spec.max_length
         query = text.query_max_length or text.max_length or saved.query_length or self.spec.max_length

@@ -16,7 +16,10 @@ def bert(raw: Mapping[str, Any], where: str) -> EncoderConfig:
 
 def roberta(raw: Mapping[str, Any], where: str) -> EncoderConfig:
     """RoBERTa and XLM-RoBERTa: positions from the padding id + 1, a head on the first state."""
-    return _encoder(raw, where, head="roberta", position_offset=raw.get("pad_token_id", 1) + 1)
+    padding = raw.get("pad_token_id")
+    if padding is None or padding < 0:
+        raise InputError(f"{where}: key 'pad_token_id': positions are counted from it, so it cannot be {padding}")
+    return _encoder(raw, where, head="roberta", position_offset=padding + 1)
 
 
 BODIES = {"bert": bert, "roberta": roberta, "xlm-roberta": roberta}

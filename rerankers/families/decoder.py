@@ -98,10 +98,6 @@ class DecoderFamily(Family):
         """Whether the configured attention soft-capping is applied."""
         return True
 
-    def policies(self, options: LoadOptions) -> dict[str, str]:
-        """Choices of this family that can change a score."""
-        return {}
-
     def warnings(self, setting: Setting, layers: int) -> list[str]:
         """What of a setting has no effect."""
         depth, found = setting.cutoff_layer or layers, []

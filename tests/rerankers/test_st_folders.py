@@ -297,3 +297,18 @@ def test_every_file_of_it_is_part_of_the_identity(tmp_path, body):
         path.write_bytes(path.read_bytes() + b" ")
         assert resolve(str(tmp_path / "b")).fingerprint != before, name
         shutil.rmtree(tmp_path / "b")
+
+
+@pytest.mark.parametrize("layout", ["mean", "dense", "dense twice, norm", "residual", "truncated"])
+def test_dense_layers_are_counted(tmp_path, body, layout):
+    from rerankbench.rerankers import LoadOptions, Setting, TextOptions, flops, load
+    from rerankbench.rerankers.api import Group
+
+    behind, options = BI[layout]
+    st.SentenceTransformer(modules=[base.Transformer(str(body)), *behind()], device="cpu", **options).save(
+        str(tmp_path)
+    )
+    reranker = load(str(tmp_path), LoadOptions("cpu", "float32"))
+    scored = reranker.score([Group(PAIRS[0][0], [PAIRS[0][1]])], [Setting()], TextOptions())
+    counts = (scored.query_tokens, scored.passage_tokens, scored.prompt_tokens)
+    assert int(flops.reference(reranker.shape, Setting(), *counts)[0]) == scored.executed.flops
