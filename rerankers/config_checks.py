@@ -146,9 +146,8 @@ def check_native(raw: Mapping[str, Any], where: str) -> None:
         raise InputError(f"{where}: hidden_size {hidden} is no multiple of num_attention_heads {heads}")
     if (groups := raw.get("num_key_value_heads")) and heads % groups:
         raise InputError(f"{where}: num_attention_heads {heads} is no multiple of num_key_value_heads {groups}")
-    kinds = raw.get("layer_types")
-    usual = ["full_attention" if layer % 2 else "sliding_attention" for layer in range(raw["num_hidden_layers"])]
-    if kinds is not None and kinds not in (usual, ["full_attention"] * len(usual)):
+    kinds = raw.get("layer_types") or []
+    slides = [kind == "sliding_attention" for kind in kinds][: raw["num_hidden_layers"]]
+    usual = [layer % 2 == 0 for layer in range(len(slides))]
+    if slides != usual and not (raw.get("sliding_window") is None and not any(slides)):
         raise InputError(f"{where}: key 'layer_types': only every other layer can slide, the first one on")
-    if kinds is not None and kinds != usual and raw.get("sliding_window") and "query_pre_attn_scalar" in raw:
-        raise InputError(f"{where}: key 'layer_types': says that no layer slides, but sliding_window is stated")
