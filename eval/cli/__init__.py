@@ -49,15 +49,15 @@ def _status() -> int:
         return _told("terminated; the same command continues where it stopped", _TERMINATED)
     except KeyboardInterrupt:
         return _interrupted()
-    except BrokenPipeError:
-        return _closed_pipe()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
     except BaseException as err:
-        if os.environ.get(_SHOW):
-            raise
+        if isinstance(err, BrokenPipeError) or type(err).__name__ == "ClosedPipe":
+            return _closed_pipe()
         if type(err).__name__ == "Abort":  # what click makes of Ctrl-C
             return _interrupted()
+        if os.environ.get(_SHOW):
+            raise
         return _told(f"error: {_said(err)}", _FAILED)
 
 

@@ -54,6 +54,6 @@ def _apply(raw: dict[str, Any], override: str) -> None:
 def _item(node: Any, part: str, key: str) -> Any:
     if not isinstance(node, list):
         raise InputError(f"--set {key}: there is nothing below '{part}' to set")
-    if not part.isdigit() or int(part) >= len(node):
+    if not (part.isascii() and part.isdecimal() and len(part) < 7) or int(part) >= len(node):
         raise InputError(f"--set {key}: '{part}' must be a number from 0 to {len(node) - 1}")
     return node[int(part)]

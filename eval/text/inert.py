@@ -28,6 +28,10 @@ def without_commands(text: str) -> str:
     return _COMMAND.sub(lambda match: "## " if match[0] == "##" else f"{match[0]} ", text)
 
 
+class ClosedPipe(BaseException):
+    """Nobody reads any more. Not an OSError, which libraries on the way would make something else of."""
+
+
 class InertStream(io.TextIOBase):
     """A stream that is written to as it is, but whose text is inert. `\\r` passes on terminals, for progress bars."""
 
@@ -39,7 +43,10 @@ class InertStream(io.TextIOBase):
     def write(self, text: str) -> int:
         """See `io.TextIOBase.write`."""
         safe = "\r".join(map(clean, text.split("\r"))) if self.stream.isatty() else clean(text)
-        self.stream.write(without_commands(safe))
+        try:
+            self.stream.write(without_commands(safe))
+        except BrokenPipeError as err:
+            raise ClosedPipe from err
         return len(text)
 
     def command(self, line: str) -> None:
@@ -48,7 +55,10 @@ class InertStream(io.TextIOBase):
 
     def flush(self) -> None:
         """See `io.TextIOBase.flush`."""
-        self.stream.flush()
+        try:
+            self.stream.flush()
+        except BrokenPipeError as err:
+            raise ClosedPipe from err
 
     def isatty(self) -> bool:
         """See `io.TextIOBase.isatty`."""

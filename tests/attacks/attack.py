@@ -32,6 +32,7 @@ class Outcome:
         assert len(told) == 1, self.err
         assert lines[-1] == told[0]
         assert "Traceback" not in self.err
+        assert "fault in rerankbench" not in self.err or "fault in rerankbench" in "".join(words), self.err
         assert told[0].isprintable()
         for word in words:
             assert word in told[0], told[0]
