@@ -24,9 +24,9 @@ ROOMS = (
     {"results"},
     {"export", "first_stage", "published"},
     {"board", "experiment", "gate"},
-    {"inventory", "plan"},
+    {"chart", "inventory", "plan"},
     {"schedule", "tables"},
-    {"pareto_plot", "report", "runner"},
+    {"report", "runner"},
     {"bench"},
     {"cli"},
 )

@@ -68,16 +68,21 @@ def names(board: Board) -> list[str]:
     return [*rows, MEAN] if len(rows) > 1 else rows
 
 
-def first_stages(cells: Sequence[Cell], metric: str, dataset: str) -> dict[str, float]:
-    """Score x 100 of each first stage: what reranking starts from, at no cost counted here."""
-    board = pivot(cells, metric)
-    scores = {v.model: _figure(board, dataset, v).score for v in board.variants if v.setting == FIRST_STAGE}
-    return {model: score for model, score in scores.items() if score is not None}
+def first_stages(board: Board, name: str) -> dict[Variant, float]:
+    """Score x 100 of each first stage on a row or the mean: what reranking starts from, at no cost counted here."""
+    scores = {v: _figure(board, name, v).score for v in board.variants if v.setting == FIRST_STAGE}
+    return {variant: score for variant, score in scores.items() if score is not None}
 
 
 def label(variant: Variant) -> str:
     """`model setting`, with its run where runs disagree."""
     return " ".join(filter(None, (variant.model, variant.setting, variant.origin)))
+
+
+def short_label(variant: Variant, among: Sequence[Variant]) -> str:
+    """Beside a mark whose look tells the model: the setting, or the model if it has one variant only."""
+    alone = [v.model for v in among].count(variant.model) == 1
+    return variant.model if alone else " ".join(filter(None, (variant.setting, variant.origin)))
 
 
 def _figure(board: Board, name: str, variant: Variant) -> Figure:

@@ -15,7 +15,7 @@ def pareto(
     dirs: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Output folders of `rerankbench run`.")],
     metric: Annotated[str, typer.Option(help="Metric to show, as in the experiment.")] = "nDCG@10",
     dataset: Annotated[str | None, typer.Option(help="Show one dataset or `mean` instead of all of them.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw a picture: FILE.svg, .png or .pdf.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw FILE.svg, or .png and .pdf (extra `plots`).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show what each variant scores per PFLOP, and mark those that another one beats at no more FLOPs.
@@ -35,7 +35,7 @@ def pareto(
             raise InputError(f"--dataset '{dataset}': no counted variant has it{suggest(dataset, known)}")
         found = [p for p in found if p.dataset == dataset]
     if plot is not None:
-        from ..pareto_plot import plot as draw
+        from ..chart.picture import draw
 
         draw(cells, plot, metric, dataset)
     emit(json.dumps(to_json(found), indent=2) + "\n" if as_json else to_text(found, metric))

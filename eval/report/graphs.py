@@ -7,22 +7,13 @@ from dataclasses import dataclass
 
 from ..board.costs import seconds_per_query
 from ..board.figures import Figure
-from ..board.frontier import MEAN, Point, label, names, points
+from ..board.frontier import MEAN, Point, first_stages, label, names, points, short_label
 from ..board.pivot import Variant
+from ..chart.layout import Dot, Legend, Level, Plot, legend, plot
 from ..results import FIRST_STAGE, Cell
 from ..text import units
-from .charts import COLOURS, SHAPES, Dot, Level, Plot, plot
 from .cost import NOT_MEASURED
 from .evidence import Evidence, Interval
-
-
-@dataclass(frozen=True)
-class Legend:
-    """One model's colour and shape."""
-
-    model: str
-    colour: int
-    shape: int
 
 
 @dataclass(frozen=True)
@@ -42,7 +33,7 @@ def graphs(evidence: Evidence, cells: Sequence[Cell]) -> Graphs:
     board = evidence.board
     index = {str(cell.path): i for i, cell in enumerate(cells)}
     models = list(dict.fromkeys(v.model for v in board.variants if v.setting != FIRST_STAGE and board.mean(v).have))
-    rerankers = [v.model for v in board.variants if v.setting != FIRST_STAGE]
+    rerankers = [v for v in board.variants if v.setting != FIRST_STAGE]
 
     found = points(cells, board.metric)
 
@@ -55,34 +46,32 @@ def graphs(evidence: Evidence, cells: Sequence[Cell]) -> Graphs:
         interval = evidence.interval(point.dataset, v) if intervals else None
         return Dot(
             series=models.index(v.model),
-            name=v.model if rerankers.count(v.model) == 1 else " ".join(filter(None, (v.setting, v.origin))),
+            name=short_label(v, rerankers),
             tip=_tip(evidence, v, figure, interval),
             x=point.flops,
             y=point.score,
             low=interval.low if interval else None,
             high=interval.high if interval else None,
             frontier=point.dominated_by is None,
+            partial=point.partial,
             cells=tuple(index[str(cell.path)] for cell in figure.cells),
         )
 
     def levels(row: str) -> list[Level]:
-        firsts = [(v, evidence.figure(row, v).score) for v in board.variants if v.setting == FIRST_STAGE]
-        return [Level(label(v), score) for v, score in firsts if score is not None]
+        return [Level(label(v), score) for v, score in first_stages(board, row).items()]
 
     overall = names(board)[-1]
     big = dots(overall, True)
     by_row = [(row.name, drawn, levels(row.name)) for row in board.rows if (drawn := dots(row.name, False))]
     small = by_row if len(by_row) > 1 else []
-    absent = {v for v in board.variants if v.setting != FIRST_STAGE} - {
-        p.variant for p in found if p.dataset == overall
-    }
+    absent = set(rerankers) - {p.variant for p in found if p.dataset == overall}
     title = f"mean of {len(board.rows)} datasets" if overall == MEAN else overall
     return Graphs(
         title,
         plot(big, levels(overall), 860, 440) if big else None,
         plot(big, levels(overall), 380, 400) if big else None,
         tuple((name, plot(drawn, lines, 260, 170, small=True)) for name, drawn, lines in small),
-        tuple(Legend(model, i % COLOURS, i % SHAPES) for i, model in enumerate(models)),
+        legend(models),
         tuple(label(v) for v in board.variants if v in absent),
     )
 

@@ -6,12 +6,12 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+
+from ..chart import drawing
 
 TEMPLATES = Path(__file__).parent / "templates"
 _ESCAPES = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"})
@@ -21,11 +21,11 @@ def write_page(context: Mapping[str, Any], data: Any) -> str:
     """The page. Every value of `context` is escaped; the content security policy allows its one script by hash."""
     script = (TEMPLATES / "script.js").read_text(encoding="utf-8")
     return (
-        _environment()
+        drawing.environment(TEMPLATES)
         .get_template("page.html.j2")
         .render(
             **context,
-            style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
+            style=Markup(drawing.style() + (TEMPLATES / "style.css").read_text(encoding="utf-8")),
             script=Markup(script),
             script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
             data=embedded(data),
@@ -36,14 +36,3 @@ def write_page(context: Mapping[str, Any], data: Any) -> str:
 def embedded(value: Any) -> Markup:
     """JSON for a `<script type="application/json">`: nothing in it can end the element."""
     return Markup(json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_ESCAPES))
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

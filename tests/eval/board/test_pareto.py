@@ -1,52 +1,19 @@
-"""Which variants are on the frontier, what a PFLOP buys, and that the picture shows it."""
+"""Which variants are on the frontier, and what a PFLOP buys."""
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pareto_cells import CELLS, cell
 from rerankbench.eval.board.frontier import Point, points
 from rerankbench.eval.cli import main
-from rerankbench.eval.pareto_plot import plot
-from rerankbench.eval.results import Cell, Counts, Flops, Manifest, cell_path, digest
+from rerankbench.eval.results import Cell
 from rerankbench.eval.tables.pareto import to_json, to_text
-from rerankbench.rerankers.errors import InputError
 from table_cells import write_cell
-
-QUERIES = 10
-
-
-def cell(dataset: str, setting: str, score: float, flops: int | None, model: str = "toy", **more: Any) -> Cell:
-    """A cell of ten queries; `flops` is per query."""
-    count = Flops(reference=flops * QUERIES, full=10**16, saved=0.0) if flops else None
-    manifest = Manifest(
-        experiment="synthetic",
-        dataset=dataset,
-        model=model,
-        setting=setting,
-        identity=digest({"setting": setting}),
-        identity_parts={"setting": setting},
-        metrics={"nDCG@10": score},
-        counts=Counts(queries=QUERIES, pairs=QUERIES),
-        flops=count,
-        **more,
-    )
-    return Cell(cell_path(Path("run"), dataset, model, setting), manifest)
-
-
-CELLS = [
-    cell("a", "first-stage", 0.30, None, model="bm25"),
-    cell("a", "full", 0.50, 4 * 10**14),
-    cell("a", "L8", 0.40, 10**14),
-    cell("a", "L12", 0.39, 2 * 10**14),
-    cell("b", "full", 0.60, 4 * 10**14),
-    cell("b", "L8", 0.60, 10**14),
-]
 
 
 def test_flags_per_dataset_and_for_the_mean() -> None:
@@ -100,69 +67,7 @@ def test_text_and_json_agree() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("suffix", [".svg", ".png", ".pdf"])
-def test_picture_is_written(tmp_path: Path, suffix: str) -> None:
-    pytest.importorskip("matplotlib")
-    target = tmp_path / f"pareto{suffix}"
-    plot(CELLS, target)
-    assert target.stat().st_size > 2000
-    assert list(tmp_path.iterdir()) == [target]
-
-
-def test_picture_names_its_axes_settings_and_frontier(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
-    first, second = tmp_path / "1.svg", tmp_path / "2.svg"
-    plot(CELLS, first, dataset="a")
-    plot(CELLS, second, dataset="a")
-    text = first.read_text()
-    for word in ("FLOPs per query", "nDCG@10 x 100", "L8", "L12", "full", "frontier", "bm25 (first stage)", "TFLOP"):
-        assert word in text
-    assert text == second.read_text()
-
-
-def test_labels_hide_no_mark_and_no_label(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    figures = pytest.importorskip("matplotlib.figure")
-    drawn: list[Any] = []
-    save = figures.Figure.savefig
-    monkeypatch.setattr(figures.Figure, "savefig", lambda self, *a, **k: (drawn.append(self), save(self, *a, **k)))
-    crowd = [cell("a", f"L{i}", 0.4 + 0.002 * (i % 5), 10**13 * (i + 20)) for i in range(1, 13)]
-    plot(crowd, tmp_path / "x.png")
-    axes = drawn[0].axes[0]
-    boxes = [text.get_window_extent() for text in axes.texts]
-    assert len(boxes) == 12
-    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
-
-
-@pytest.mark.parametrize(
-    ("name", "dataset", "message"),
-    [
-        ("x.gif", None, "must end in .svg, .png, .pdf"),
-        ("x.svg", "c", "nothing to draw for dataset 'c'"),
-    ],
-)
-def test_what_cannot_be_drawn(tmp_path: Path, name: str, dataset: str | None, message: str) -> None:
-    pytest.importorskip("matplotlib")
-    with pytest.raises(InputError, match=message):
-        plot(CELLS, tmp_path / name, dataset=dataset)
-    assert not list(tmp_path.iterdir())
-
-
-def test_nothing_counted_and_no_mean(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
-    with pytest.raises(InputError, match="nothing to draw"):
-        plot(CELLS[:1], tmp_path / "x.svg")
-    with pytest.raises(InputError, match="give --dataset"):
-        plot([cell("a", "L8", 0.4, 100), cell("b", "L12", 0.4, 100)], tmp_path / "x.svg")
-
-
-def test_without_matplotlib_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(InputError, match=r"rerankbench\[plots\]"):
-        plot(CELLS, tmp_path / "x.svg")
-
-
 def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("matplotlib")
     for one in CELLS:
         write_cell(Cell(tmp_path / one.path, one.manifest))
 

@@ -17,7 +17,6 @@ from rerankbench.eval.board.frontier import MEAN
 from rerankbench.eval.board.pivot import Variant, pivot
 from rerankbench.eval.cli import main
 from rerankbench.eval.report import render
-from rerankbench.eval.report.charts import Dot, Level, plot
 from rerankbench.eval.report.evidence import Evidence
 from rerankbench.eval.report.languages import heat_map
 from rerankbench.eval.report.page import embedded
@@ -131,28 +130,6 @@ def test_summary_of_partial_incomplete_and_single_runs(tmp_path: Path):
     assert "Partial: some figures do not stand for their dataset (first 30 queries)." in alone.limits
     gaps = summarise(evidence([one, write(tmp_path, coffee, "other")]))
     assert gaps.finding.startswith("Insufficient: no variant was run on all 2 datasets")
-
-
-@given(
-    st.lists(st.tuples(st.floats(1e3, 1e15), st.floats(0, 100)), min_size=1, max_size=40),
-    st.lists(st.floats(0, 100), max_size=2),
-    st.booleans(),
-)
-def test_everything_is_drawn_inside(points: list[tuple[float, float]], levels: list[float], small: bool):
-    dots = [
-        Dot(i % 3, f"name {i}", "tip", x, y, max(0, y - 5), y + 5, frontier=i % 2 == 0)
-        for i, (x, y) in enumerate(points)
-    ]
-    drawn = plot(dots, [Level("first", y) for y in levels], 400, 300, small=small)
-    assert len(drawn.marks) == len(dots)
-    for mark in drawn.marks:
-        assert drawn.left <= mark.x <= drawn.right
-        for y in (mark.y, mark.lo, mark.hi):
-            assert y is None or drawn.top <= y <= drawn.bottom
-    assert all(drawn.top <= level.y <= drawn.bottom for level in drawn.levels)
-    assert drawn.x_ticks
-    assert len(drawn.y_ticks) >= 2
-    assert all(0 <= tick.x <= 400 for tick in drawn.x_ticks)
 
 
 @given(st.recursive(st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))

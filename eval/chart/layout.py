@@ -1,4 +1,4 @@
-"""Scatter plots of quality against cost, laid out in Python and drawn as SVG by the template: no chart library."""
+"""Scatter plots of quality against cost, laid out in Python and drawn as SVG by a template: no chart library."""
 
 from __future__ import annotations
 
@@ -10,12 +10,30 @@ from typing import Literal
 
 LabelAt = Literal["start", "end", "middle"]
 Box = tuple[float, float, float, float]  # left, top, right, bottom
-COLOURS, SHAPES = 7, 6  # --c0… in style.css, shapes of the `mark` macro; together 42 models before any two look alike
+COLOURS, SHAPES = (
+    7,
+    6,
+)  # --c0… in colours.css, and the `shape` macro; 42 models before any two look alike
+
+# where a name may stand from its mark, best first
+_PLACES: tuple[tuple[float, float, LabelAt], ...] = (
+    (7, -9, "start"),
+    (-7, -9, "end"),
+    (9, 4, "start"),
+    (-9, 4, "end"),
+    (7, 16, "start"),
+    (-7, 16, "end"),
+    (0, -12, "middle"),
+    (0, 20, "middle"),
+)
 
 
 @dataclass(frozen=True)
 class Dot:
-    """A point of a chart in data units: `x` is FLOPs per query, `y` the score, `low` and `high` its interval."""
+    """A point of a chart in data units: `x` is FLOPs per query, `y` the score, `low` and `high` its interval.
+
+    Points are on a frontier together only when they are `partial` in the same way.
+    """
 
     series: int
     name: str
@@ -25,6 +43,7 @@ class Dot:
     low: float | None = None
     high: float | None = None
     frontier: bool = False
+    partial: tuple[str, ...] = ()
     cells: tuple[int, ...] = ()
 
 
@@ -60,6 +79,20 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Legend:
+    """One model's colour and shape."""
+
+    model: str
+    colour: int
+    shape: int
+
+
+def legend(models: Sequence[str]) -> tuple[Legend, ...]:
+    """How the models look; `Dot.series` counts in the same order."""
+    return tuple(Legend(model, i % COLOURS, i % SHAPES) for i, model in enumerate(models))
+
+
+@dataclass(frozen=True)
 class Plot:
     """Everything that is drawn, in SVG units; lines are `points` of a polyline."""
 
@@ -73,9 +106,10 @@ class Plot:
     y_ticks: tuple[Text, ...]
     levels: tuple[Text, ...]
     series: tuple[tuple[int, str], ...]
-    frontier: str
+    frontiers: tuple[str, ...]
     marks: tuple[Mark, ...]
     labels: tuple[Text, ...]
+    unlabelled: tuple[Dot, ...]
 
 
 def plot(dots: Sequence[Dot], levels: Sequence[Level], width: int, height: int, *, small: bool = False) -> Plot:
@@ -109,6 +143,7 @@ def plot(dots: Sequence[Dot], levels: Sequence[Level], width: int, height: int, 
     )
     levels_at = tuple(Text(level.name, right, at_y(level.y), "end") for level in levels)
     series = [(s % COLOURS, _line([m for m in marks if m.dot.series == s])) for s in sorted({d.series for d in dots})]
+    labels = {} if small else _labels(marks, levels_at, (left, top, right, bottom))
     rungs = range(round((highest - lowest) / step) + 1)
     y_ticks = [Text(f"{lowest + i * step:g}", left - 6, at_y(lowest + i * step), "end") for i in rungs]
     ticks = _x_ticks(first, last, 5 if small else max(3, int((right - left) / 70)))
@@ -123,14 +158,21 @@ def plot(dots: Sequence[Dot], levels: Sequence[Level], width: int, height: int, 
         tuple(y_ticks),
         levels_at,
         tuple(series),
-        _steps([m for m in marks if m.dot.frontier]),
+        tuple(line for front in _fronts(marks) if (line := _steps(front))),
         marks,
-        () if small else tuple(_labels(marks, levels_at, (left, top, right, bottom))),
+        tuple(labels.values()),
+        tuple(m.dot for m in marks if m not in labels),
     )
 
 
 def _line(marks: Sequence[Mark]) -> str:
     return " ".join(f"{m.x:g},{m.y:g}" for m in marks) if len(marks) > 1 else ""
+
+
+def _fronts(marks: Sequence[Mark]) -> list[list[Mark]]:
+    """The marks of each frontier: whole results and each kind of partial ones."""
+    kinds = dict.fromkeys(m.dot.partial for m in marks)
+    return [[m for m in marks if m.dot.frontier and m.dot.partial == kind] for kind in kinds]
 
 
 def _steps(marks: Sequence[Mark]) -> str:
@@ -169,38 +211,30 @@ def _flops(value: float, small: bool) -> str:
     return f"{value / 1000**power:.3g} {('', *'kMGTPEZ')[power]}{'' if small else 'FLOP'}"
 
 
-def _labels(marks: Sequence[Mark], levels: Sequence[Text], inside: Box) -> list[Text]:
-    """Names beside the marks, frontier first, where they hide nothing; the others are left to the hover."""
+def _labels(marks: Sequence[Mark], levels: Sequence[Text], inside: Box) -> dict[Mark, Text]:
+    """Names beside the marks, frontier first, where they hide nothing; the others are left to the tip."""
     left, top, right, bottom = inside
     taken: list[Box] = [(m.x - 6, m.y - 6, m.x + 6, m.y + 6) for m in marks]
     taken += [(m.x - 2, m.hi, m.x + 2, m.lo) for m in marks if m.lo is not None and m.hi is not None]
-    taken += [(right - _wide(level.text), level.y - 17, right, level.y + 2) for level in levels]
-    front = [m for m in marks if m.dot.frontier]
-    for a, b in pairwise(front):
+    taken += [(right - text_width(level.text), level.y - 17, right, level.y + 2) for level in levels]
+    for a, b in (pair for front in _fronts(marks) for pair in pairwise(front)):
         taken += [(a.x, a.y - 1, b.x, a.y + 1), (b.x - 1, b.y, b.x + 1, a.y)]
-    placed = []
+    placed = {}
     for mark in sorted(marks, key=lambda m: not m.dot.frontier):
-        wide = _wide(mark.dot.name)
-        places: list[tuple[float, float, LabelAt]] = [
-            (mark.x + 7, mark.y - 9, "start"),
-            (mark.x - 7, mark.y - 9, "end"),
-            (mark.x + 9, mark.y + 4, "start"),
-            (mark.x - 9, mark.y + 4, "end"),
-            (mark.x + 7, mark.y + 16, "start"),
-            (mark.x - 7, mark.y + 16, "end"),
-        ]
-        for x, y, anchor in places:
-            start = x if anchor == "start" else x - wide
-            box = (start, y - 10, start + wide, y + 3)
+        width = text_width(mark.dot.name)
+        for dx, dy, anchor in _PLACES:
+            x, y = mark.x + dx, mark.y + dy
+            start = x if anchor == "start" else x - width if anchor == "end" else x - width / 2
+            box = (start, y - 10, start + width, y + 3)
             fits = box[0] >= left and box[2] <= right and box[1] >= top and box[3] <= bottom
             if fits and not any(_overlap(box, other) for other in taken):
                 taken.append(box)
-                placed.append(Text(mark.dot.name, x, y, anchor))
+                placed[mark] = Text(mark.dot.name, round(x, 1), round(y, 1), anchor)
                 break
     return placed
 
 
-def _wide(text: str) -> float:
+def text_width(text: str) -> float:
     """About how wide a name is in SVG units."""
     return 6.6 * len(text)
 
