@@ -8,9 +8,7 @@ import typer
 
 
 def bench(
-    shape: str = typer.Argument(
-        "encoder-base", help="A shape of configs/bench.yaml (gemma-small, ...), or a model folder."
-    ),
+    shape: str = typer.Argument("encoder-base", help="A shape of configs/bench.yaml, or a model folder."),
     setting: str = typer.Option("full", help="Setting of the timed variant: full, L10, L10-r2@3."),
     sweep: bool = typer.Option(False, help="Add a run that reads every cutoff layer on the way."),
     against: str = typer.Option("", help="Other settings of this engine to time beside it, comma-separated."),
