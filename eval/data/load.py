@@ -7,6 +7,7 @@ from pathlib import Path
 from ...rerankers.cache import cache_folder
 from ...rerankers.errors import InputError, suggest
 from ...rerankers.names import check_name
+from ..locks import name_lock
 from .archive import fetch_archive
 from .catalog import Entry, builtin_folders, entries, folder_policy
 from .dataset import Dataset, DatasetInfo, Policy
@@ -57,7 +58,9 @@ def open_entry(entry: Entry, cache: Path) -> Dataset:
             return IrDataset(entry.name, entry.ir_datasets, entry.policy)
         except SourceError as first:
             try:
-                fetch_archive(entry.mirrors, entry.md5, archive)
+                with name_lock(str(archive)):
+                    if not archive.is_dir():  # another process may have fetched it meanwhile
+                        fetch_archive(entry.mirrors, entry.md5, archive)
             except InputError as second:
                 raise InputError(f"{first}; then {second}") from second
     return FolderDataset(entry.name, archive / entry.folder, entry.policy, cache)

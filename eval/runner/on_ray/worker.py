@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import os
 import platform
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -21,6 +16,7 @@ from ....rerankers.errors import InputError, ScoreError
 from ....rerankers.options import LoadOptions, TextOptions
 from ....rerankers.settings import Setting
 from ...data import Dataset
+from ...locks import name_lock
 from ..engine import Face
 from ..peak import device_name, peak_memory, peak_tflops
 
@@ -110,7 +106,7 @@ class Worker:
     def _dataset(self, order: Order) -> Dataset:
         if order.source not in self._datasets:
             try:
-                with _alone(order.source):
+                with name_lock(order.source):  # the first process fetches and indexes, the others find it there
                     dataset = self._recipe.open_dataset(order.source)
             except InputError as err:
                 raise InputError(f"on {platform.node()}: {err} (all nodes need the data; share its folder)") from err
@@ -120,13 +116,3 @@ class Worker:
                 )
             self._datasets[order.source] = dataset
         return self._datasets[order.source]
-
-
-@contextmanager
-def _alone(name: str) -> Iterator[None]:
-    """One process of this machine at a time: the first one fetches and indexes a dataset, the others find it there."""
-    digest = hashlib.sha256(name.encode()).hexdigest()[:16]
-    path = Path(tempfile.gettempdir()) / f"rerankbench-{os.getuid()}-{digest}.lock"
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
