@@ -5,15 +5,22 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from time import perf_counter
+from typing import TextIO
 
 
 def main() -> None:
     """Arguments: FAMILY CHECKPOINT PAIRS.json DTYPE THREADS OPTIONS.json."""
-    family, checkpoint, pairs_file, dtype, threads, options_file = sys.argv[1:]
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     sys.stdout = sys.stderr
+    serve(sys.argv[1:], sys.stdin, answers)
+
+
+def serve(arguments: Sequence[str], lines: Iterable[str], answers: TextIO) -> None:
+    """Score all pairs once for each line, which names the file for the scores."""
+    family, checkpoint, pairs_file, dtype, threads, options_file = arguments
     import torch
 
     from ...rerankers import LoadOptions, ModelSpec, Setting, TextOptions, load
@@ -29,7 +36,7 @@ def main() -> None:
     text = TextOptions(max_length=options["max_length"])
     versions = {"torch": torch.__version__}
     answers.write(json.dumps({"ready": "rerankbench", "versions": versions}) + "\n")
-    for line in sys.stdin:
+    for line in lines:
         peak = peak_tflops(model.device, dtype)
         start = perf_counter()
         found = model.score(groups, settings, text)
