@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+
+pytest.importorskip("pydantic", reason="plans and experiments need more than rerankers/ does")
 from rerankbench.eval.bench.checkpoint import write_tokenizer
 from rerankbench.eval.experiment.file import parse_experiment
 from rerankbench.eval.plan.plan import make_plan
