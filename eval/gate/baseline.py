@@ -28,7 +28,7 @@ class Stated(Record):
     model_config = ConfigDict(allow_inf_nan=False)
 
 
-class Policy(Stated):
+class GatePolicy(Stated):
     """When the gate fails; docs/regression-gate.md explains each line.
 
     Tolerances of metrics are absolute (0.001 is a tenth of a point of nDCG), `flops_tolerance` and
@@ -88,7 +88,7 @@ class Baseline(Stated):
     """Cells by `dataset/model/setting`, and the history of accepts, oldest first."""
 
     schema_version: int = BASELINE_VERSION
-    policy: Policy = Policy()
+    policy: GatePolicy = GatePolicy()
     cells: dict[str, Accepted] = Field(default_factory=dict)
     history: tuple[Entry, ...] = ()
 
@@ -131,7 +131,7 @@ def accept(
     *,
     reason: str,
     today: date,
-    policy: Policy | None = None,
+    policy: GatePolicy | None = None,
     means_only: bool = False,
     allow_partial: bool = False,
     prune: bool = False,
@@ -174,17 +174,17 @@ def with_tolerances(baseline: Baseline, tolerances: Mapping[str, float]) -> Base
     return baseline.model_copy(update={"cells": cells})
 
 
-def edit_policy(policy: Policy, assignments: Sequence[str]) -> Policy:
+def edit_policy(policy: GatePolicy, assignments: Sequence[str]) -> GatePolicy:
     """A copy with `KEY=VALUE` lines applied (`metrics` takes a comma list). Raises InputError naming the key."""
     changes: dict[str, Any] = {}
     for text in assignments:
         key, sign, value = text.partition("=")
         if not sign:
             raise InputError(f"--policy '{text}': expected KEY=VALUE, for example judge=exact")
-        if key not in Policy.model_fields:
-            raise InputError(f"--policy: unknown key '{key}'{suggest(key, Policy.model_fields)}")
+        if key not in GatePolicy.model_fields:
+            raise InputError(f"--policy: unknown key '{key}'{suggest(key, GatePolicy.model_fields)}")
         changes[key] = tuple(v.strip() for v in value.split(",")) if key == "metrics" else value
-    return validated(Policy, {**policy.model_dump(), **changes}, "--policy")
+    return validated(GatePolicy, {**policy.model_dump(), **changes}, "--policy")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

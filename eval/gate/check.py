@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ...rerankers.errors import InputError
-from .baseline import Accepted, Baseline, Policy
+from .baseline import Accepted, Baseline, GatePolicy
 from .counts import count_findings, speed_findings
 from .findings import Finding, worst
 from .means import means
@@ -39,7 +39,7 @@ class Report:
     """All cells in the order of their keys, means over datasets behind them, and the policy they were judged by."""
 
     cells: tuple[CellCheck, ...]
-    policy: Policy
+    policy: GatePolicy
 
     @property
     def passed(self) -> bool:
@@ -47,7 +47,7 @@ class Report:
         return not any(cell.failed for cell in self.cells)
 
 
-def check(baseline: Baseline, run: Mapping[str, Snapshot], policy: Policy | None = None, seed: int = 0) -> Report:
+def check(baseline: Baseline, run: Mapping[str, Snapshot], policy: GatePolicy | None = None, seed: int = 0) -> Report:
     """Judge every cell of the baseline and of the run by `policy` (default: the baseline's own).
 
     Raises InputError when the baseline holds no cell, or not a metric that the policy asks for.
@@ -84,7 +84,7 @@ def _corrected(measured: Mapping[str, list[MetricCheck]], alpha: float) -> dict[
 def _judge(
     key: str,
     metrics: list[MetricCheck],
-    policy: Policy,
+    policy: GatePolicy,
     known: Accepted | None = None,
     now: Snapshot | None = None,
 ) -> CellCheck:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 
-from .baseline import Policy
+from .baseline import GatePolicy
 from .findings import Finding
 from .snapshot import Snapshot, Speed, changed_parts
 
 _NAMED = 5
 
 
-def count_findings(known: Snapshot, now: Snapshot, policy: Policy) -> list[Finding]:
+def count_findings(known: Snapshot, now: Snapshot, policy: GatePolicy) -> list[Finding]:
     """Everything that is counted."""
     return [
         *_queries(known, now),
@@ -23,7 +23,7 @@ def count_findings(known: Snapshot, now: Snapshot, policy: Policy) -> list[Findi
     ]
 
 
-def speed_findings(known: Speed, now: Speed, policy: Policy) -> list[Finding]:
+def speed_findings(known: Speed, now: Speed, policy: GatePolicy) -> list[Finding]:
     """The share of the device's measured peak, as a ratio, when device and versions are the same."""
     if known.share_of_peak is None or now.share_of_peak is None or known.share_of_peak <= 0:
         return []
@@ -81,7 +81,7 @@ def _nan(known: Snapshot, now: Snapshot) -> list[Finding]:
     return found
 
 
-def _flops(known: Snapshot, now: Snapshot, policy: Policy) -> list[Finding]:
+def _flops(known: Snapshot, now: Snapshot, policy: GatePolicy) -> list[Finding]:
     if known.flops is None:
         return []
     if now.flops is None:

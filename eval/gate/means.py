@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from .. import statistics
-from .baseline import Accepted, Policy
+from .baseline import Accepted, GatePolicy
 from .quality import MetricCheck, differences
 from .snapshot import Snapshot
 
 
-def means(cells: Sequence[tuple[Accepted, Snapshot]], policy: Policy, seed: int) -> dict[str, list[MetricCheck]]:
+def means(cells: Sequence[tuple[Accepted, Snapshot]], policy: GatePolicy, seed: int) -> dict[str, list[MetricCheck]]:
     """`mean of N datasets/model/setting` -> its metrics, for variants with two datasets or more.
 
     Every dataset weighs the same: the difference of a query counts 1 / (datasets x queries of its dataset).
@@ -28,7 +28,9 @@ def means(cells: Sequence[tuple[Accepted, Snapshot]], policy: Policy, seed: int)
     }
 
 
-def _mean(members: Sequence[tuple[Accepted, Snapshot]], metric: str, policy: Policy, seed: int) -> MetricCheck | None:
+def _mean(
+    members: Sequence[tuple[Accepted, Snapshot]], metric: str, policy: GatePolicy, seed: int
+) -> MetricCheck | None:
     parts = [np.array(list(differences(known, now, metric).values())) for known, now in members]
     if not all(part.size for part in parts):
         return None

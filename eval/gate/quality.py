@@ -10,7 +10,7 @@ import numpy as np
 
 from ...rerankers.errors import InputError
 from .. import statistics
-from .baseline import Accepted, Policy
+from .baseline import Accepted, GatePolicy
 from .findings import Finding, Level
 from .snapshot import DECIMALS, Snapshot
 
@@ -53,7 +53,7 @@ class MetricCheck:
         return self.paired is not None and self.p_holm is not None and self.p_holm <= alpha and self.paired.high < 0
 
 
-def measure(known: Accepted, now: Snapshot, metric: str, policy: Policy, seed: int) -> MetricCheck:
+def measure(known: Accepted, now: Snapshot, metric: str, policy: GatePolicy, seed: int) -> MetricCheck:
     """Compare one metric; `p_holm` is still open. Raises InputError when the baseline does not hold the metric."""
     tolerance = policy.tolerance if known.tolerance is None else known.tolerance
     for name, snap in (("the baseline", known), ("the run", now)):
@@ -98,7 +98,7 @@ def correct(checks: Sequence[MetricCheck], alpha: float) -> list[MetricCheck]:
     return [replace(c, p_holm=next(adjusted)) if can else c for c, can in zip(checks, able)]
 
 
-def metric_findings(m: MetricCheck, policy: Policy) -> list[Finding]:
+def metric_findings(m: MetricCheck, policy: GatePolicy) -> list[Finding]:
     """What one metric has to say: nothing when it did not move."""
     if not math.isfinite(m.after):
         return [Finding("FAIL", "nan", f"{m.metric} is {m.after}")]
@@ -111,7 +111,7 @@ def metric_findings(m: MetricCheck, policy: Policy) -> list[Finding]:
     return found
 
 
-def _mean_level(m: MetricCheck, policy: Policy) -> Level:
+def _mean_level(m: MetricCheck, policy: GatePolicy) -> Level:
     if m.delta > 0:
         return "DRIFT"
     if m.paired is None or policy.judge == "exact" or m.significant(policy.alpha):
@@ -119,7 +119,7 @@ def _mean_level(m: MetricCheck, policy: Policy) -> Level:
     return "DRIFT"
 
 
-def _mean_text(m: MetricCheck, policy: Policy) -> str:
+def _mean_text(m: MetricCheck, policy: GatePolicy) -> str:
     moved = "fell" if m.delta < 0 else "rose"
     text = f"{m.metric} {moved} by {abs(m.delta):.4f} ({m.before:.4f} -> {m.after:.4f}), tolerance {m.tolerance:g}"
     if m.paired is None:
@@ -135,7 +135,7 @@ def _mean_text(m: MetricCheck, policy: Policy) -> str:
     )
 
 
-def _drops_text(m: MetricCheck, policy: Policy) -> str:
+def _drops_text(m: MetricCheck, policy: GatePolicy) -> str:
     named = ", ".join(f"{d.query} {d.before:.4f} -> {d.after:.4f}" for d in m.drops[:_NAMED])
     more = f" and {len(m.drops) - _NAMED} more" if len(m.drops) > _NAMED else ""
     queries = "1 query" if len(m.drops) == 1 else f"{len(m.drops)} queries"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from gate_cells import FakeCell, some_scores
 from rerankbench.eval.gate import baseline as baselines
-from rerankbench.eval.gate.baseline import Baseline, Policy, accept, edit_policy, with_tolerances
+from rerankbench.eval.gate.baseline import Baseline, GatePolicy, accept, edit_policy, with_tolerances
 from rerankbench.eval.gate.snapshot import changed_parts, flatten, snapshots
 from rerankbench.rerankers.errors import InputError
 
@@ -95,12 +95,12 @@ def test_tolerance_of_an_unknown_cell(tmp_path: Path, cell: FakeCell) -> None:
 )
 def test_bad_policy(line: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        edit_policy(Policy(), [line])
+        edit_policy(GatePolicy(), [line])
 
 
 def test_edit_policy() -> None:
-    edited = edit_policy(Policy(), ["judge=exact", "tolerance=0.002", "metrics=nDCG@10, RR@10"])
-    assert edited == Policy(judge="exact", tolerance=0.002, metrics=("nDCG@10", "RR@10"))
+    edited = edit_policy(GatePolicy(), ["judge=exact", "tolerance=0.002", "metrics=nDCG@10, RR@10"])
+    assert edited == GatePolicy(judge="exact", tolerance=0.002, metrics=("nDCG@10", "RR@10"))
 
 
 @pytest.mark.parametrize(

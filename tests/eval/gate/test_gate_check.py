@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from gate_cells import FakeCell, some_scores
 from rerankbench.eval.gate import baseline as baselines
-from rerankbench.eval.gate.baseline import Baseline, Policy
+from rerankbench.eval.gate.baseline import Baseline, GatePolicy
 from rerankbench.eval.gate.check import CellCheck, Report, check
 from rerankbench.eval.gate.snapshot import snapshots
 from rerankbench.rerankers.errors import InputError
 
-EXACT = Policy(judge="exact")
+EXACT = GatePolicy(judge="exact")
 
 
 class Gate:
@@ -23,7 +23,7 @@ class Gate:
     def __init__(self, root: Path, *cells: FakeCell, tolerances: dict | None = None, **accept: object) -> None:
         self.root, self.runs = root, 0
         new = baselines.accept(
-            None, snapshots(self.write(*cells), Policy().metrics), reason="start", today=date(2026, 1, 2), **accept
+            None, snapshots(self.write(*cells), GatePolicy().metrics), reason="start", today=date(2026, 1, 2), **accept
         )
         self.baseline: Baseline = baselines.with_tolerances(new, tolerances or {})
 
@@ -34,10 +34,10 @@ class Gate:
             cell.write(root, order)
         return root
 
-    def check(self, *cells: FakeCell, policy: Policy | None = None, order: np.ndarray | None = None) -> Report:
-        return check(self.baseline, snapshots(self.write(*cells, order=order), Policy().metrics), policy)
+    def check(self, *cells: FakeCell, policy: GatePolicy | None = None, order: np.ndarray | None = None) -> Report:
+        return check(self.baseline, snapshots(self.write(*cells, order=order), GatePolicy().metrics), policy)
 
-    def one(self, cell: FakeCell, policy: Policy | None = None) -> CellCheck:
+    def one(self, cell: FakeCell, policy: GatePolicy | None = None) -> CellCheck:
         (verdict,) = self.check(cell, policy=policy).cells
         return verdict
 
@@ -177,7 +177,7 @@ def test_more_flops_fail_fewer_drift(gate: Gate, cell: FakeCell) -> None:
     assert "+1.000%" in told(more)
     assert gate.one(cell.but(flops=cell.flops + 1)).status == "FAIL"
     assert gate.one(cell.but(flops=cell.flops - 1)).status == "DRIFT"
-    assert gate.one(cell.but(flops=cell.flops * 101 // 100), Policy(flops_tolerance=0.02)).status == "OK"
+    assert gate.one(cell.but(flops=cell.flops * 101 // 100), GatePolicy(flops_tolerance=0.02)).status == "OK"
 
 
 def test_nan_fails(gate: Gate, cell: FakeCell) -> None:
@@ -187,7 +187,7 @@ def test_nan_fails(gate: Gate, cell: FakeCell) -> None:
 
 
 def test_nan_metric_fails(gate: Gate, cell: FakeCell) -> None:
-    run = snapshots(gate.write(cell), Policy().metrics)
+    run = snapshots(gate.write(cell), GatePolicy().metrics)
     (key, snap), *_ = run.items()
     values = {**(snap.per_query or {})["nDCG@10"], "q001": float("nan")}
     run[key] = snap.model_copy(
@@ -202,7 +202,7 @@ def test_nan_metric_fails(gate: Gate, cell: FakeCell) -> None:
 def test_truncation_and_ties(gate: Gate, cell: FakeCell) -> None:
     assert gate.one(cell.but(truncated=4)).status == "FAIL"
     assert gate.one(cell.but(truncated=2)).status == "DRIFT"
-    assert gate.one(cell.but(truncated=4), Policy(truncation_tolerance=0.001)).status == "OK"
+    assert gate.one(cell.but(truncated=4), GatePolicy(truncation_tolerance=0.001)).status == "OK"
     assert "tied pairs 0 ->" in told(gate.one(cell.but(scores=cell.scores.round(1))))
 
 
@@ -240,7 +240,7 @@ def test_a_gain_is_shown_and_passes(gate: Gate, cell: FakeCell) -> None:
 
 def test_drop_within_the_cells_tolerance_passes(tmp_path: Path, cell: FakeCell, pushed_out: FakeCell) -> None:
     gate = Gate(tmp_path, cell, tolerances={"toy/small/L4": 0.1})
-    verdict = gate.one(pushed_out, Policy(query_tolerance=1.0))
+    verdict = gate.one(pushed_out, GatePolicy(query_tolerance=1.0))
     assert verdict.status == "OK"
     assert verdict.metrics[0].delta < -0.01
 
@@ -312,7 +312,7 @@ def test_a_mean_weighs_datasets_alike(tmp_path: Path, cell: FakeCell) -> None:
 def test_speed_is_compared_only_on_the_same_device_and_versions(tmp_path: Path, cell: FakeCell) -> None:
     here = {"device_name": "GPU 1", "versions": {"torch": "2.9", "rerankbench": "0.1"}}
     fast = cell.but(share_of_peak=0.5, provenance=here)
-    gate, fail = Gate(tmp_path, fast), Policy(speed="fail")
+    gate, fail = Gate(tmp_path, fast), GatePolicy(speed="fail")
     slow = fast.but(share_of_peak=0.4)
     assert (gate.one(slow).status, told(gate.one(slow)).partition(":")[0]) == ("OK", "slower by more than 10%")
     assert gate.one(slow, fail).status == "FAIL"
@@ -327,9 +327,9 @@ def test_speed_is_compared_only_on_the_same_device_and_versions(tmp_path: Path, 
 def test_unknown_metric_and_empty_baseline_are_bad_input(gate: Gate, cell: FakeCell) -> None:
     run = snapshots(gate.write(cell), ["nDCG@10", "RR@10"])
     with pytest.raises(InputError, match="holds no RR@10 by query"):
-        check(gate.baseline, run, Policy(metrics=("RR@10",)))
+        check(gate.baseline, run, GatePolicy(metrics=("RR@10",)))
     with pytest.raises(InputError, match="holds no AP"):
-        check(gate.baseline, run, Policy(metrics=("AP",)))
+        check(gate.baseline, run, GatePolicy(metrics=("AP",)))
     with pytest.raises(InputError, match="did you mean 'nDCG@10'"):
         snapshots(gate.write(cell), ["nDCG@1"])
     with pytest.raises(InputError, match="holds no cell"):
