@@ -16,7 +16,7 @@ from .lines import encodable
 
 
 @dataclass(frozen=True)
-class Entry:
+class NamedDataset:
     """Where a named dataset comes from.
 
     Attributes:
@@ -40,9 +40,9 @@ _SOURCE_KEYS = {"ir_datasets", "md5", "folder"}
 
 
 @cache
-def entries() -> dict[str, Entry]:
+def entries() -> dict[str, NamedDataset]:
     """All published datasets by name."""
-    found: dict[str, Entry] = {}
+    found: dict[str, NamedDataset] = {}
     for file in sorted((CONFIGS / "datasets").glob("*.yaml")):
         raw = read(file)
         for key, row in raw["datasets"].items():
@@ -53,7 +53,7 @@ def entries() -> dict[str, Entry]:
                 source["mirrors"] = tuple(m.format(archive=policy.archive) for m in raw.get("mirrors", ()))
                 source.setdefault("folder", policy.archive)
             name = f"{file.stem}/{key}"
-            found[name] = Entry(name=name, policy=policy, **source)
+            found[name] = NamedDataset(name=name, policy=policy, **source)
     return found
 
 

@@ -9,7 +9,7 @@ from ...rerankers.errors import InputError, suggest
 from ...rerankers.names import check_name
 from ..locks import name_lock
 from .archive import fetch_archive
-from .catalog import Entry, builtin_folders, entries, folder_policy
+from .catalog import NamedDataset, builtin_folders, entries, folder_policy
 from .dataset import Dataset, DatasetInfo, Policy
 from .folder import FolderDataset
 from .irds import IrDataset, SourceError
@@ -26,7 +26,7 @@ def load_dataset(name: str, *, cache: Path | None = None) -> Dataset:
     """
     cache = cache or cache_folder()
     found = _find(name)
-    if isinstance(found, Entry):
+    if isinstance(found, NamedDataset):
         return open_entry(found, cache)
     short = name if name in builtin_folders() else _name_of(found)
     return FolderDataset(short, found, folder_policy(found), cache)
@@ -35,7 +35,7 @@ def load_dataset(name: str, *, cache: Path | None = None) -> Dataset:
 def load_policy(name: str) -> Policy:
     """The policy of a dataset, without reading or fetching the dataset. Raises InputError for an unknown name."""
     found = _find(name)
-    return found.policy if isinstance(found, Entry) else folder_policy(found)
+    return found.policy if isinstance(found, NamedDataset) else folder_policy(found)
 
 
 def list_datasets() -> list[DatasetInfo]:
@@ -45,7 +45,7 @@ def list_datasets() -> list[DatasetInfo]:
     return sorted(published + builtin, key=lambda info: info.name)
 
 
-def open_entry(entry: Entry, cache: Path) -> Dataset:
+def open_entry(entry: NamedDataset, cache: Path) -> Dataset:
     """A published dataset from the first source that delivers; an archive fetched before stays the source."""
     if not entry.mirrors:
         try:
@@ -73,7 +73,7 @@ def _name_of(folder: Path) -> str:
         raise InputError(f"{folder}: {err}, by renaming the folder") from err
 
 
-def _find(name: str) -> Entry | Path:
+def _find(name: str) -> NamedDataset | Path:
     if name in entries():
         return entries()[name]
     if name in builtin_folders():

@@ -75,7 +75,7 @@ class Accepted(Snapshot):
         return self
 
 
-class Entry(Stated):
+class Acceptance(Stated):
     """One call of `accept`: when, why, and the keys of the cells it wrote or took out."""
 
     date: str
@@ -90,7 +90,7 @@ class Baseline(Stated):
     schema_version: int = BASELINE_VERSION
     policy: GatePolicy = GatePolicy()
     cells: dict[str, Accepted] = Field(default_factory=dict)
-    history: tuple[Entry, ...] = ()
+    history: tuple[Acceptance, ...] = ()
 
     @model_validator(mode="after")
     def _keys(self) -> Baseline:
@@ -153,7 +153,7 @@ def accept(
         cells[key] = Accepted(
             **fields, tolerance=before.tolerance if before else None, date=today.isoformat(), reason=reason.strip()
         )
-    entry = Entry(
+    entry = Acceptance(
         date=today.isoformat(),
         reason=reason.strip(),
         cells=tuple(sorted(run)),

@@ -16,7 +16,7 @@ from .evidence import Evidence, Test
 
 
 @dataclass(frozen=True)
-class Entry:
+class TableCell:
     """One place of the table.
 
     Attributes:
@@ -57,7 +57,7 @@ class Table:
     """Heads, one line of entries for each variant, and the reasons that the entries' `notes` count."""
 
     columns: tuple[Column, ...]
-    lines: tuple[tuple[Variant, tuple[Entry, ...]], ...]
+    lines: tuple[tuple[Variant, tuple[TableCell, ...]], ...]
     reasons: tuple[str, ...]
     verdicts: Mapping[str, int]
 
@@ -74,7 +74,7 @@ class Builder:
     def build(self) -> Table:
         """The whole table."""
         board = self.board
-        columns: list[tuple[Column, Sequence[Entry]]] = []
+        columns: list[tuple[Column, Sequence[TableCell]]] = []
         if len(board.rows) > 1:
             columns.append((Column(f"Mean of {len(board.rows)}"), self._scores(MEAN)))
         columns += self._costs()
@@ -86,7 +86,7 @@ class Builder:
         lines = [(v, tuple(entries[i] for _, entries in columns)) for i, v in enumerate(board.variants)]
         return Table(tuple(c for c, _ in columns), tuple(lines), tuple(self.reasons), self.verdicts)
 
-    def _scores(self, row: str) -> list[Entry]:
+    def _scores(self, row: str) -> list[TableCell]:
         variants = self.board.variants
         figures = [self.evidence.figure(row, v) for v in variants]
         best = best_of(figures)
@@ -95,18 +95,18 @@ class Builder:
 
     def _score(
         self, row: str, variant: Variant, figure: Figure, best: bool, first: Test | None, top: Test | None
-    ) -> Entry:
+    ) -> TableCell:
         published, verdict = self._published(row, variant, figure)
         cells = tuple(self.index[str(cell.path)] for cell in figure.cells)
         if figure.score is None:
             text = f"– ({figure.have} of {figure.of})" if figure.have else "not run"
-            return Entry(text, published=published, verdict=verdict, cells=cells)
+            return TableCell(text, published=published, verdict=verdict, cells=cells)
         near = top is not None and not top.sign and not best
         words = {1: "significantly above its first stage", -1: "significantly below its first stage", 0: ""}
         spoken = [f"{label(variant)}, {row}: {figure.score:.2f}", "best" if best else ""]
         spoken += [words[first.sign] if first else "", "not distinguishable from the best" if near else ""]
         spoken += [f"partial: {reason}" for reason in figure.partial]
-        return Entry(
+        return TableCell(
             text=f"{figure.score:.2f}",
             value=figure.score,
             best=best,
@@ -140,14 +140,14 @@ class Builder:
             text += f": {found.difference:+.2f}".replace("-", "\N{MINUS SIGN}")
         return text, found.verdict
 
-    def _costs(self) -> list[tuple[Column, list[Entry]]]:
+    def _costs(self) -> list[tuple[Column, list[TableCell]]]:
         means = [self.board.mean(v) for v in self.board.variants]
         if not any(mean.flops for mean in means):
             return []
-        columns: list[tuple[Column, list[Entry]]] = []
+        columns: list[tuple[Column, list[TableCell]]] = []
         for column in OF_MEAN:
             values = [column.value(mean) for mean in means]
-            entries = [Entry(column.write(value) if value is not None else "–", value) for value in values]
+            entries = [TableCell(column.write(value) if value is not None else "–", value) for value in values]
             columns.append((Column(column.head, score=False), entries))
         return columns
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from .layout import Entry, Grid
+from .layout import Grid, GridCell
 
 _STYLE = """
 body { font: 15px/1.4 system-ui, sans-serif; margin: 2em; }
@@ -30,14 +30,14 @@ def write(grid: Grid) -> str:
     )
 
 
-def _row(row: tuple[Entry, ...], rule: bool) -> str:
+def _row(row: tuple[GridCell, ...], rule: bool) -> str:
     label, *entries = row
     cells = "".join(f"<td>{_cell(entry)}</td>" for entry in entries)
     kind = ' class="rule"' if rule else ""
     return f"<tr{kind}><th>{escape(label.text)}</th>{cells}</tr>"
 
 
-def _cell(entry: Entry) -> str:
+def _cell(entry: GridCell) -> str:
     text = escape(entry.text)
     text = f"<b>{text}</b>" if entry.best else text
     detail = f"<br><small>{escape(entry.detail)}</small>" if entry.detail else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .layout import Entry, Grid
+from .layout import Grid, GridCell
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -50,7 +50,7 @@ def _row(cells: Iterable[str]) -> str:
     return " & ".join(cells) + r" \\"
 
 
-def _cell(entry: Entry) -> str:
+def _cell(entry: GridCell) -> str:
     text = _escape(entry.text)
     text = rf"\textbf{{{text}}}" if entry.best else text
     detail = rf" {{\scriptsize {_escape(entry.detail)}}}" if entry.detail else ""

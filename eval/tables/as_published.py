@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from ..published import PublishedTable
-from .layout import Entry, Grid, head
+from .layout import Grid, GridCell, head
 
 
 def grid_of(table: PublishedTable) -> Grid:
     """Rows as in the source, then the mean and the printed share of FLOPs saved; errata below."""
     corrected = {(e.row, e.model, e.setting) for e in table.errata}
 
-    def row(name: str, values: tuple[float, ...]) -> tuple[Entry, ...]:
+    def row(name: str, values: tuple[float, ...]) -> tuple[GridCell, ...]:
         entries = [
-            Entry(f"{value:.{table.decimals}f}", "*" if (name, *column.key) in corrected else "")
+            GridCell(f"{value:.{table.decimals}f}", "*" if (name, *column.key) in corrected else "")
             for column, value in zip(table.columns, values)
         ]
-        return (Entry(name), *entries)
+        return (GridCell(name), *entries)
 
     rows = [row(name, values) for name, values in table.rows.items()]
     rule = len(rows)
     rows.append(row("mean", table.mean))
     if any(column.flops_saved is not None for column in table.columns):
         saved = ["–" if c.flops_saved is None else f"{c.flops_saved:g} %" for c in table.columns]
-        rows.append((Entry("FLOPs saved"), *map(Entry, saved)))
+        rows.append((GridCell("FLOPs saved"), *map(GridCell, saved)))
     heads = [head(column.model, column.setting) for column in table.columns]
     return Grid(((f"{table.metric} x 100",), *heads), tuple(rows), (rule,), _notes(table))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..text.aligned import pad, terminal_width, width
-from .layout import Entry, Grid
+from .layout import Grid, GridCell
 
 _GAP = "  "
 _HEAD = 16
@@ -22,7 +22,7 @@ def write(grid: Grid) -> str:
     return "\n".join([*blocks, "".join(f"{note}\n" for note in notes)] if notes else blocks)
 
 
-def _column(entries: list[Entry], *, first: bool) -> list[str]:
+def _column(entries: list[GridCell], *, first: bool) -> list[str]:
     """Figures aligned at their right, details at their left."""
     if first:
         return [entry.text for entry in entries]

@@ -16,7 +16,7 @@ _NONE = "–"
 
 
 @dataclass(frozen=True)
-class Entry:
+class GridCell:
     """What stands in one place: `text`, footnote `marks`, a `detail` behind it (difference and verdict)."""
 
     text: str
@@ -30,7 +30,7 @@ class Line:
     """A dataset's or a summary's entries, one per variant. A `summary` is set off by a rule."""
 
     label: str
-    entries: tuple[Entry, ...]
+    entries: tuple[GridCell, ...]
     summary: bool = False
 
 
@@ -42,7 +42,7 @@ class Grid:
     """
 
     head: tuple[tuple[str, ...], ...]
-    rows: tuple[tuple[Entry, ...], ...]
+    rows: tuple[tuple[GridCell, ...], ...]
     rules: tuple[int, ...]
     notes: tuple[str, ...]
 
@@ -69,10 +69,12 @@ def layout(
     corner = f"{board.metric} x 100"
     heads = [head(v.model, v.setting, v.origin) for v in board.variants]
     if not transposed:
-        rows = [(Entry(line.label), *line.entries) for line in [*lines, *summary]]
+        rows = [(GridCell(line.label), *line.entries) for line in [*lines, *summary]]
         return Grid(((corner,), *heads), tuple(rows), (len(lines),), notes.lines(published))
     ordered = [*summary, *lines]
-    rows = [(Entry(" ".join(parts)), *(line.entries[column] for line in ordered)) for column, parts in enumerate(heads)]
+    rows = [
+        (GridCell(" ".join(parts)), *(line.entries[column] for line in ordered)) for column, parts in enumerate(heads)
+    ]
     labels = [(_short(line.label),) for line in ordered]
     return Grid(((corner,), *labels), tuple(rows), (), notes.lines(published))
 
@@ -105,7 +107,7 @@ def _line(
     entries = []
     for variant, figure, is_best in zip(board.variants, figures, best):
         marks = notes.marks(figure) if figure.score is not None else ""
-        entries.append(Entry(_text(figure), marks, _detail(row, variant, figure, published, notes), is_best))
+        entries.append(GridCell(_text(figure), marks, _detail(row, variant, figure, published, notes), is_best))
     return Line(label, tuple(entries))
 
 
@@ -149,11 +151,11 @@ def _cost_lines(board: Board, notes: _Notes, frontier: Mapping[Variant, bool] | 
         values = [column.value(mean) for mean in means]
         texts = [_cost(mean, value, column.write) for mean, value in zip(means, values)]
         marks = [notes.marks(mean) if value is not None else "" for mean, value in zip(means, values)]
-        lines.append(Line(column.head, tuple(map(Entry, texts, marks)), summary=True))
+        lines.append(Line(column.head, tuple(map(GridCell, texts, marks)), summary=True))
     if len(frontier) < 2:
         return lines
     words = {True: "frontier", False: "dominated", None: _NONE}
-    places = tuple(Entry(words[frontier.get(variant)]) for variant in board.variants)
+    places = tuple(GridCell(words[frontier.get(variant)]) for variant in board.variants)
     return [*lines, Line("Pareto", places, summary=True)]
 
 

@@ -15,7 +15,7 @@ import pytest
 from beir_folder import write_beir
 from rerankbench.eval.data import Policy, load
 from rerankbench.eval.data.archive import fetch_archive
-from rerankbench.eval.data.catalog import Entry
+from rerankbench.eval.data.catalog import NamedDataset
 from rerankbench.eval.data.irds import SourceError
 from rerankbench.rerankers.errors import InputError
 
@@ -77,9 +77,9 @@ def md5(data: bytes) -> str:
     return hashlib.md5(data).hexdigest()
 
 
-def entry(server: Server, data: bytes, *paths: str) -> Entry:
+def entry(server: Server, data: bytes, *paths: str) -> NamedDataset:
     mirrors = tuple(server.url + path for path in paths)
-    return Entry("beir/toy", Policy(archive="toy"), "beir/toy", mirrors, md5(data), "toy")
+    return NamedDataset("beir/toy", Policy(archive="toy"), "beir/toy", mirrors, md5(data), "toy")
 
 
 @pytest.fixture
