@@ -34,7 +34,7 @@ class Files:
 
 
 @dataclass
-class Engine:
+class Contender:
     """One engine of the comparison.
 
     Attributes:
@@ -96,7 +96,7 @@ class Engine:
 
 
 def run_rounds(
-    engines: Sequence[Engine], files: Files, hardware: Hardware, rounds: int, say: Callable[[str], None]
+    engines: Sequence[Contender], files: Files, hardware: Hardware, rounds: int, say: Callable[[str], None]
 ) -> None:
     """Fill `rounds`, `scores` and `versions` of every engine; one round before them is not counted."""
     try:

@@ -21,7 +21,7 @@ from ...rerankers.registry import family_of, find_spec, shape_of
 from .checkpoint import write_tokenizer
 from .options import BenchOptions, Hardware
 from .pairs import Workload, make_groups
-from .rounds import OURS, Engine, Files, run_rounds
+from .rounds import OURS, Contender, Files, run_rounds
 from .summary import summarise
 
 _MAX_LENGTH = 1024  # longer than any generated pair, so that nobody truncates who need not
@@ -74,7 +74,7 @@ def _model(shapes: dict[str, Any], name: str) -> tuple[ModelSpec, dict[str, Any]
     return spec, {**spec.config, **shape.get("config", {})}
 
 
-def _ours(options: BenchOptions, spec: ModelSpec, size: Shape, common: dict[str, Any]) -> list[Engine]:
+def _ours(options: BenchOptions, spec: ModelSpec, size: Shape, common: dict[str, Any]) -> list[Contender]:
     """Our engine under the setting, under the others beside it, and the sweep."""
     ours = {**common, "wording": spec.wording, "token_budget": options.token_budget or None}
     runs = {OURS: [options.setting], **{f"{OURS} {Setting.parse(name).name}": [name] for name in options.against}}
@@ -82,10 +82,10 @@ def _ours(options: BenchOptions, spec: ModelSpec, size: Shape, common: dict[str,
         deepest = Setting.parse(options.setting).cutoff_layer or size.layers
         every = [f"L{layer}" for layer in size.cutoffs if layer <= deepest]
         runs[f"{OURS} sweep of {len(every)}"] = every
-    return [Engine(name, OURS, sys.executable, {**ours, "settings": settings}) for name, settings in runs.items()]
+    return [Contender(name, OURS, sys.executable, {**ours, "settings": settings}) for name, settings in runs.items()]
 
 
-def _peers(options: BenchOptions, spec: ModelSpec, size: Shape, common: dict[str, Any]) -> list[Engine]:
+def _peers(options: BenchOptions, spec: ModelSpec, size: Shape, common: dict[str, Any]) -> list[Contender]:
     """The peers, each under the same setting and in its own interpreter."""
     setting = Setting.parse(options.setting)
     told = {
@@ -102,7 +102,7 @@ def _peers(options: BenchOptions, spec: ModelSpec, size: Shape, common: dict[str
             raise InputError(f"peer '{kind}' is unknown{suggest(kind, known)}")
         if spec.family not in known[kind]:
             raise InputError(f"peer '{kind}': runs no {spec.family} reranker; see `peers` in configs/bench.yaml")
-        engines.append(Engine(kind, kind, python or sys.executable, {**told, "runs": known[kind][spec.family]}))
+        engines.append(Contender(kind, kind, python or sys.executable, {**told, "runs": known[kind][spec.family]}))
     return engines
 
 

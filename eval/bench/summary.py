@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from .rounds import OURS, Engine
+from .rounds import OURS, Contender
 
 
-def summarise(engines: Sequence[Engine], pairs: int) -> list[dict[str, Any]]:
+def summarise(engines: Sequence[Contender], pairs: int) -> list[dict[str, Any]]:
     """One record per engine. What an engine cannot tell is None, never 0.
 
     Keys: `pairs_per_second` and `tokens_per_second` (tokens of the pairs, unpadded and unshared, the same for all),
