@@ -23,7 +23,7 @@ from .engine import Engine, Job, Task
 from .engines import MakeEngine
 from .progress import Progress
 from .provenance import now, threads
-from .store import Block, Group, plan_blocks, plan_groups
+from .store import Block, PassScores, plan_blocks, plan_groups
 
 log = logging.getLogger("rerankbench")
 
@@ -34,7 +34,7 @@ class _Pass:
 
     inputs: Inputs
     task: Task
-    group: Group
+    group: PassScores
     blocks: list[Block]
     missing: list[Block]
     targets: dict[Setting, Target]

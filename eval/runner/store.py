@@ -70,7 +70,7 @@ def plan_blocks(candidates: Candidates, queries_per_block: int) -> list[Block]:
 
 
 @dataclass(frozen=True)
-class Group:
+class PassScores:
     """Settings that share a forward pass, and the folder that holds their scores.
 
     `base` is everything that identifies the scores, except the setting.
@@ -82,14 +82,14 @@ class Group:
     block_queries: int
 
     @classmethod
-    def make(cls, root: Path, base: dict[str, Any], settings: Sequence[Setting], block_queries: int) -> Group:
+    def make(cls, root: Path, base: dict[str, Any], settings: Sequence[Setting], block_queries: int) -> PassScores:
         """A new group below `root`; its folder is named by its content and appears with the first block."""
         names = [setting.name for setting in settings]
         content = {"base": base, "settings": names, "block_queries": block_queries}
         return cls(root / digest(content)[:16], base, tuple(settings), block_queries)
 
     @classmethod
-    def read(cls, folder: Path) -> Group | None:
+    def read(cls, folder: Path) -> PassScores | None:
         """The group in a folder; None when its description is absent, unreadable, or not the one that names it."""
         try:
             raw = json.loads((folder / "group.json").read_text(encoding="utf-8"))
@@ -184,22 +184,22 @@ def _ids(block: Block) -> tuple[list[str], list[str]]:
     return [query for query, docs in candidates for _ in docs], [doc for _, docs in candidates for doc in docs]
 
 
-def plan_groups(root: Path, base: dict[str, Any], wanted: Sequence[Setting], block_queries: int) -> list[Group]:
+def plan_groups(root: Path, base: dict[str, Any], wanted: Sequence[Setting], block_queries: int) -> list[PassScores]:
     """Groups that cover the wanted settings: those on disk with the same `base`, then new ones, one per pass.
 
     A group on disk comes with all of its settings, wanted or not, so that completing it gives the same bytes.
     """
     missing = list(wanted)
-    groups: list[Group] = []
+    groups: list[PassScores] = []
     for folder in sorted(root.iterdir()) if root.is_dir() else ():
-        group = Group.read(folder)
+        group = PassScores.read(folder)
         if group is not None and digest(dict(group.base)) == digest(base) and set(group.settings) & set(missing):
             groups.append(group)
             missing = [setting for setting in missing if setting not in group.settings]
     passes: dict[Any, list[Setting]] = {}
     for setting in missing:
         passes.setdefault(setting.compression, []).append(setting)
-    return groups + [Group.make(root, base, sorted(s, key=_depth), block_queries) for s in passes.values()]
+    return groups + [PassScores.make(root, base, sorted(s, key=_depth), block_queries) for s in passes.values()]
 
 
 def _depth(setting: Setting) -> float:

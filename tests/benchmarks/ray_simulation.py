@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from rerankbench.configs import CONFIGS
 from rerankbench.eval.data.catalog import entries
-from rerankbench.eval.runner.store import Block, Group
+from rerankbench.eval.runner.store import Block, PassScores
 from rerankbench.eval.schedule.virtual_pool import predict
 from rerankbench.rerankers import Setting, flops, load_spec
 from rerankbench.rerankers.api import Executed, Scored
@@ -74,7 +74,7 @@ def store_seconds(size: int, repeats: int = 15) -> float:
     scores = np.random.default_rng(0).normal(size=(1, pairs)).astype(np.float32)
     times: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
-        group = Group.make(Path(folder), {}, [Setting()], size)
+        group = PassScores.make(Path(folder), {}, [Setting()], size)
         group.open()
         for index in range(repeats):
             scored = Scored(scores, tokens, tokens, tokens, np.zeros(pairs, dtype=bool), Executed())

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rerankbench.eval.locks import folder_lock
-from rerankbench.eval.runner.store import Block, Group, plan_blocks, plan_groups
+from rerankbench.eval.runner.store import Block, PassScores, plan_blocks, plan_groups
 from rerankbench.rerankers.api import Executed, Scored
 from rerankbench.rerankers.errors import InputError, ScoreError
 from rerankbench.rerankers.settings import Setting
@@ -27,7 +27,7 @@ def cost() -> dict:
     return {"flops": 5, "seconds": {"forward": 1.0}}
 
 
-def stored_group(root: Path, settings: list[Setting]) -> Group:
+def stored_group(root: Path, settings: list[Setting]) -> PassScores:
     (group,) = plan_groups(root, BASE, settings, 4)
     group.open()
     for block in plan_blocks(CANDIDATES, 4):
@@ -119,7 +119,7 @@ def test_block_of_other_pairs_counts_as_absent(tmp_path: Path):
 def test_damaged_description_is_never_reused(tmp_path: Path):
     group = stored_group(tmp_path, [L1])
     (group.folder / "group.json").write_text('{"settings": ["L1"]')
-    assert Group.read(group.folder) is None
+    assert PassScores.read(group.folder) is None
 
 
 def test_half_written_files_are_removed(tmp_path: Path):
