@@ -12,7 +12,7 @@ from ...rerankers import flops
 from ...rerankers.api import Scored
 from ...rerankers.settings import Setting
 from ..results import Cost, Flops, Tokens
-from .engine import Engine, Face
+from .engine import Engine, LoadedModel
 
 PHASES = ("tokenise", "forward", "store")
 
@@ -56,11 +56,11 @@ class PassCost:
         executed = self.total("flops")
         scoring = sum(seconds or 0.0 for seconds in (tokenise, forward, store))
         tflops = executed / forward / 1e12 if executed and forward else None
-        here = engine.face.device_name
+        here = engine.loaded.device_name
         measurable = tflops is not None and all(block["device"] == here for block in self.blocks)
         peak = engine.peak_tflops() if measurable else None
         return Cost(
-            load_seconds=engine.face.load_seconds,
+            load_seconds=engine.loaded.load_seconds,
             tokenise_seconds=tokenise,
             forward_seconds=forward,
             store_seconds=store,
@@ -76,8 +76,8 @@ class PassCost:
 class Tally:
     """FLOPs and tokens of one setting's pairs, summed exactly."""
 
-    def __init__(self, face: Face, setting: Setting) -> None:
-        self._face, self._setting = face, setting
+    def __init__(self, loaded: LoadedModel, setting: Setting) -> None:
+        self._loaded, self._setting = loaded, setting
         self.pairs = self._reference = self._useful = self._full = 0
         self._tokens = [0, 0, 0]
 
@@ -86,7 +86,7 @@ class Tally:
         lengths = [pairs[name].to_numpy() for name in ("query_tokens", "passage_tokens", "prompt_tokens")]
         self.pairs += len(pairs)
         self._tokens = [total + int(some.sum(dtype=np.int64)) for total, some in zip(self._tokens, lengths)]
-        shape = self._face.shape
+        shape = self._loaded.shape
         if shape is None:
             return None
         reference = flops.reference(shape, self._setting, *lengths)
@@ -97,7 +97,7 @@ class Tally:
 
     def flops(self, executed: int | None) -> Flops | None:
         """All named counts; `executed` is that of the whole pass."""
-        shape = self._face.shape
+        shape = self._loaded.shape
         if shape is None or not self.pairs:
             return None
         return Flops(

@@ -21,7 +21,7 @@ from .store import Block
 
 
 @dataclass(frozen=True)
-class Face:
+class LoadedModel:
     """What a loaded model says of itself, wherever it is loaded.
 
     Attributes:
@@ -42,7 +42,7 @@ class Face:
     @classmethod
     def of(
         cls, reranker: Reranker, texts: Iterable[TextOptions], settings: Iterable[Setting], load_seconds: float
-    ) -> Face:
+    ) -> LoadedModel:
         """Raises InputError when the model cannot run one of the settings."""
         return cls(
             spec=reranker.spec,
@@ -97,7 +97,7 @@ class Engine(Protocol):
     """A loaded model that executes blocks in any order; the scores of a block do not depend on that order."""
 
     @property
-    def face(self) -> Face:
+    def loaded(self) -> LoadedModel:
         """What was loaded."""
         ...
 
@@ -138,7 +138,7 @@ class LocalEngine:
     ) -> None:
         start = perf_counter()
         self._reranker: Reranker | None = load(model, options)
-        self.face = Face.of(self._loaded, texts, settings, perf_counter() - start)
+        self.loaded = LoadedModel.of(self._loaded, texts, settings, perf_counter() - start)
 
     @property
     def _loaded(self) -> Reranker:
@@ -155,15 +155,15 @@ class LocalEngine:
 
         for job, (groups, prepared) in one_ahead(prepare, jobs):
             scored = self._loaded.score(groups, job.task.settings, job.task.text, prepared)
-            yield job, scored, self.face.device_name
+            yield job, scored, self.loaded.device_name
 
     def peak_tflops(self) -> float:
         """See `Engine.peak_tflops`."""
-        return peak_tflops(self.face.device, self.face.dtype)
+        return peak_tflops(self.loaded.device, self.loaded.dtype)
 
     def peak_memory(self) -> int:
         """See `Engine.peak_memory`."""
-        return peak_memory(self.face.device)
+        return peak_memory(self.loaded.device)
 
     def usage(self) -> None:
         """One worker, whose times are in the cost of every cell."""

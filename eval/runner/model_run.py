@@ -60,9 +60,9 @@ class ModelRun:
         self.options = experiment.load_options(entry)
         texts = dict.fromkeys(entry.text_options(one.dataset.policy.task) for one in inputs)
         self.engine: Engine = make_engine(entry.model, self.options, list(texts), settings)
-        self.face = self.engine.face
-        log.info("%s: loaded on %s as %s", entry.label, self.face.device, self.face.dtype)
-        for warning in dict.fromkeys(w for warnings in self.face.warnings.values() for w in warnings):
+        self.loaded = self.engine.loaded
+        log.info("%s: loaded on %s as %s", entry.label, self.loaded.device, self.loaded.dtype)
+        for warning in dict.fromkeys(w for warnings in self.loaded.warnings.values() for w in warnings):
             log.warning("%s: %s", entry.label, warning)
 
     def run(self) -> dict[str, list[Cell]]:
@@ -87,7 +87,7 @@ class ModelRun:
     def _passes(self, inputs: Inputs) -> list[_Pass]:
         dataset = inputs.dataset
         text = self.entry.text_options(dataset.policy.task)
-        base = {"schema": SCHEMA_VERSION, "reranker": self.face.identities[text], **inputs.identity()}
+        base = {"schema": SCHEMA_VERSION, "reranker": self.loaded.identities[text], **inputs.identity()}
         label, metrics = self.entry.label, self.experiment.metrics
         targets = {
             s: Target(self.out, self.experiment.name, label, s.name, {**base, "setting": s.name}, metrics)
@@ -132,7 +132,7 @@ class ModelRun:
             return cells
         with ExitStack() as opened:
             writers = {s: opened.enter_context(CellWriter(target, one.inputs)) for s, target in targets.items()}
-            tallies = {setting: Tally(self.face, setting) for setting in writers}
+            tallies = {setting: Tally(self.loaded, setting) for setting in writers}
             for block in one.blocks:
                 table = one.group.stored(block)
                 if table is None:
@@ -152,20 +152,20 @@ class ModelRun:
             flops=tally.flops(cost.total("flops")),
             tokens=tally.tokens(cost),
             cost=cost.summary(tally.pairs, self.engine),
-            warnings=self.face.warnings[setting],
+            warnings=self.loaded.warnings[setting],
         )
 
     def _provenance(self, inputs: Inputs) -> dict[str, Any]:
-        face, spec, usage = self.face, self.face.spec, self.engine.usage()
+        loaded, spec, usage = self.loaded, self.loaded.spec, self.engine.usage()
         return {
             **self.shared,
             **data_provenance(self.out, inputs),
             "model": {"name": spec.name, "family": spec.family, "source": spec.source, "revision": spec.revision},
             "options": vars(self.options),
-            "device": face.device,
-            "device_name": face.device_name,
+            "device": loaded.device,
+            "device_name": loaded.device_name,
             "threads": threads(),
-            "dtype": face.dtype,
+            "dtype": loaded.dtype,
             **({"engine": usage} if usage else {}),
             "started": self.started,
             "finished": now(),

@@ -21,7 +21,7 @@ from ...data.catalog import builtin_folders, entries
 from ...experiment.schema import EngineOptions
 from ...schedule.patience import Patience
 from ...schedule.schedule import Schedule
-from ..engine import BlocksFailed, Face, Job
+from ..engine import BlocksFailed, Job, LoadedModel
 from .estimate import job_costs
 from .worker import Answer, Introduction, OpenDataset, Order, Recipe, Worker
 
@@ -154,18 +154,18 @@ class RayEngine:
         try:
             self._schedule = Schedule(self._pool, Patience(options.block_timeout), retries=options.retries)
             self._first: Introduction = self._schedule.start()
-            self.face: Face = self._first.face
+            self.loaded: LoadedModel = self._first.loaded
         except BaseException:
             self._pool.close()
             raise
-        if self.face.shape is not None:
-            self._schedule.patience.assume(_SLOWEST["cuda" if self.face.device.startswith("cuda") else "cpu"])
+        if self.loaded.shape is not None:
+            self._schedule.patience.assume(_SLOWEST["cuda" if self.loaded.device.startswith("cuda") else "cpu"])
 
     def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Scored, str]]:
         """Each block with its scores, as it is done. Raises BlocksFailed at the end if some were given up."""
         self._pool.order = lambda index: _order(jobs[index])
         before, start = self._wall, perf_counter()
-        for worker, index, answer in self._schedule.run(job_costs(jobs, self.face)):
+        for worker, index, answer in self._schedule.run(job_costs(jobs, self.loaded)):
             self._wall = before + perf_counter() - start
             self._count(worker, answer)
             yield jobs[index], answer.scored, answer.device_name
@@ -188,8 +188,8 @@ class RayEngine:
         for worker, introduction in self._pool.introductions.items():
             assert isinstance(introduction, Introduction)
             tally = self._tallies[worker]
-            tally.node, tally.device = introduction.node, introduction.face.device_name
-            tally.load_seconds = introduction.face.load_seconds
+            tally.node, tally.device = introduction.node, introduction.loaded.device_name
+            tally.load_seconds = introduction.loaded.load_seconds
             tally.restarts = self._schedule.workers[worker].restarts
         forward = sum(tally.forward_seconds for tally in self._tallies)
         return {

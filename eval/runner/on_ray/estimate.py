@@ -10,24 +10,24 @@ from ....rerankers import flops
 from ....rerankers.registry import family_of
 from ....rerankers.template import TOKENS_PER_WORD
 from ...plan.plan import WITHOUT_BLANKS
-from ..engine import Face, Job, Task
+from ..engine import Job, LoadedModel, Task
 
 _SAMPLE = 100  # passages per dataset whose words are counted
 
 
-def job_costs(jobs: Sequence[Job], face: Face) -> list[float]:
+def job_costs(jobs: Sequence[Job], loaded: LoadedModel) -> list[float]:
     """Reference FLOPs of each block by estimated lengths; tokens where the model's shape is unknown."""
     together: dict[int, list[int]] = {}
     for index, job in enumerate(jobs):
         together.setdefault(id(job.task), []).append(index)
     costs = [0.0] * len(jobs)
     for indices in together.values():
-        for index, cost in zip(indices, _task_costs([jobs[i] for i in indices], face)):
+        for index, cost in zip(indices, _task_costs([jobs[i] for i in indices], loaded)):
             costs[index] = cost
     return costs
 
 
-def _task_costs(jobs: Sequence[Job], face: Face) -> list[float]:
+def _task_costs(jobs: Sequence[Job], loaded: LoadedModel) -> list[float]:
     task = jobs[0].task
     passage = _passage_tokens(jobs)
     costs: list[float] = []
@@ -35,19 +35,19 @@ def _task_costs(jobs: Sequence[Job], face: Face) -> list[float]:
         language = task.dataset.policy.language
         query = np.array([_tokens(task.dataset.queries[q], language) for q, _ in job.block.candidates], np.int64)
         docs = np.array([len(docs) for _, docs in job.block.candidates], np.int64)
-        costs.append(float(np.sum(docs * _pair(task, face, query, passage))))
+        costs.append(float(np.sum(docs * _pair(task, loaded, query, passage))))
     return costs
 
 
-def _pair(task: Task, face: Face, query: np.ndarray, passage: int) -> np.ndarray:
+def _pair(task: Task, loaded: LoadedModel, query: np.ndarray, passage: int) -> np.ndarray:
     """Cost of a pair, per query."""
-    family, shape = family_of(face.spec), face.shape
-    text = family.resolve(face.spec, task.text)
+    family, shape = family_of(loaded.spec), loaded.shape
+    text = family.resolve(loaded.spec, task.text)
     query = np.minimum(query, text.query_max_length)
     rest = np.minimum(passage, text.max_length - (0 if shape and shape.apart else query))
     if shape is None:
         return query + rest
-    prompt = np.full_like(query, family.prompt_tokens(face.spec, task.text))
+    prompt = np.full_like(query, family.prompt_tokens(loaded.spec, task.text))
     passages = np.broadcast_to(rest, query.shape).astype(np.int64)
     each = [flops.reference(shape, setting, query, passages, prompt) for setting in task.settings]
     return np.max(np.stack([np.asarray(one, dtype=np.float64) for one in each]), axis=0)

@@ -17,7 +17,7 @@ from ....rerankers.options import LoadOptions, TextOptions
 from ....rerankers.settings import Setting
 from ...data import Dataset
 from ...locks import name_lock
-from ..engine import Face
+from ..engine import LoadedModel
 from ..peak import device_name, peak_memory, peak_tflops
 
 OpenDataset = Callable[[str], Dataset]
@@ -61,7 +61,7 @@ class Answer:
 class Introduction:
     """A worker that has loaded the model, where it runs, and what its device can do (0 where no FLOPs are counted)."""
 
-    face: Face
+    loaded: LoadedModel
     node: str
     pid: int
     peak_tflops: float
@@ -70,7 +70,7 @@ class Introduction:
     @property
     def identity(self) -> Mapping[TextOptions, dict[str, Any]]:
         """Which model; see `Introduced`."""
-        return self.face.identities
+        return self.loaded.identities
 
 
 class Worker:
@@ -87,9 +87,9 @@ class Worker:
         recipe = self._recipe
         start = perf_counter()
         self._reranker = recipe.load(recipe.model, recipe.options)
-        face = Face.of(self._reranker, recipe.texts, recipe.settings, perf_counter() - start)
-        peak = peak_tflops(face.device, face.dtype) if face.shape is not None else 0.0
-        return Introduction(face, platform.node(), os.getpid(), peak, peak_memory(face.device))
+        loaded = LoadedModel.of(self._reranker, recipe.texts, recipe.settings, perf_counter() - start)
+        peak = peak_tflops(loaded.device, loaded.dtype) if loaded.shape is not None else 0.0
+        return Introduction(loaded, platform.node(), os.getpid(), peak, peak_memory(loaded.device))
 
     def score(self, order: Order) -> Answer:
         """Scores of one block."""
