@@ -17,7 +17,7 @@ from ...first_stage.encode import Encoder, SentenceEncoder
 from ...first_stage.retriever import RetrieverSpec
 from ...schedule.patience import Patience
 from ...schedule.schedule import Schedule
-from .engine import Shape, cluster, worker_environment
+from .engine import Fleet, cluster, worker_environment
 
 MakeEncoder = Callable[[RetrieverSpec, str], Encoder]
 
@@ -77,14 +77,14 @@ class RayEncoder:
     """
 
     def __init__(
-        self, options: EngineOptions, shape: Shape, make: MakeEncoder, spec: RetrieverSpec, device: str
+        self, options: EngineOptions, fleet: Fleet, make: MakeEncoder, spec: RetrieverSpec, device: str
     ) -> None:
         """Starts the workers and waits for the first; raises its error when none can load the model."""
         from .pool import RayPool
 
-        self.workers, self._name = shape.workers, spec.name
-        recipe = EncoderRecipe(make, spec, device, worker_environment(shape))
-        self._pool = RayPool(shape.workers, EncodeWorker, recipe, cpus=shape.cpus, gpus=shape.gpus)
+        self.workers, self._name = fleet.workers, spec.name
+        recipe = EncoderRecipe(make, spec, device, worker_environment(fleet))
+        self._pool = RayPool(fleet.workers, EncodeWorker, recipe, cpus=fleet.cpus, gpus=fleet.gpus)
         self._schedule = Schedule(self._pool, Patience(options.block_timeout), retries=options.retries)
         try:
             self.dimensions: int = self._schedule.start().identity
@@ -112,15 +112,15 @@ class RayEncoder:
 def ray_encoders(options: EngineOptions, make: MakeEncoder = SentenceEncoder) -> Iterator[MakeEncoder]:
     """Makes encoders and keeps the last one; the cluster is reached when the first one is wanted."""
     with ExitStack() as stack:
-        shapes: list[Shape] = []
+        fleets: list[Fleet] = []
         kept: list[tuple[RetrieverSpec, str, RayEncoder]] = []
 
         def encoder(spec: RetrieverSpec, device: str) -> Encoder:
             if not kept or kept[0][:2] != (spec, device):
-                if not shapes:
-                    shapes.append(stack.enter_context(cluster(options)))
+                if not fleets:
+                    fleets.append(stack.enter_context(cluster(options)))
                 drop()
-                kept.append((spec, device, RayEncoder(options, shapes[0], make, spec, device)))
+                kept.append((spec, device, RayEncoder(options, fleets[0], make, spec, device)))
             return kept[0][2]
 
         def drop() -> None:

@@ -35,7 +35,7 @@ _SLOWEST = {"cuda": 1 / 2e12, "cpu": 1 / 2e9}
 
 
 @dataclass(frozen=True)
-class Shape:
+class Fleet:
     """How many workers, and what each is given."""
 
     workers: int
@@ -48,15 +48,15 @@ class Shape:
         return 1 if self.gpus else self.threads
 
 
-def worker_environment(shape: Shape) -> dict[str, str]:
+def worker_environment(fleet: Fleet) -> dict[str, str]:
     """Variables of a worker's process: the driver's for data and models, and numbers of threads."""
     handed_on = {k: v for k, v in os.environ.items() if k.startswith(_HANDED_ON)}
     threads = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
-    return {**handed_on, **dict.fromkeys(threads, str(shape.threads))}
+    return {**handed_on, **dict.fromkeys(threads, str(fleet.threads))}
 
 
 @contextmanager
-def cluster(options: EngineOptions) -> Iterator[Shape]:
+def cluster(options: EngineOptions) -> Iterator[Fleet]:
     """A Ray cluster: the one at `options.address`, or one that lives here for as long as the context."""
     try:
         import ray
@@ -67,7 +67,7 @@ def cluster(options: EngineOptions) -> Iterator[Shape]:
         try:
             if not found:
                 _connect(ray, options)
-            yield _shape(options, [node["Resources"] for node in ray.nodes() if node["Alive"]])
+            yield _fleet(options, [node["Resources"] for node in ray.nodes() if node["Alive"]])
         finally:
             if not found:
                 ray.shutdown()
@@ -86,7 +86,7 @@ def _connect(ray: Any, options: EngineOptions) -> None:
     ray.init(address="local", num_cpus=cpus, include_dashboard=False, object_store_memory=_OBJECT_STORE, **quiet)
 
 
-def _shape(options: EngineOptions, nodes: Sequence[dict[str, float]]) -> Shape:
+def _fleet(options: EngineOptions, nodes: Sequence[dict[str, float]]) -> Fleet:
     """What is not given is taken from what the nodes have: a worker per GPU, and the cores shared among workers."""
     here = sum(node.get("GPU", 0.0) for node in nodes)
     gpus = options.gpus_per_worker
@@ -101,7 +101,7 @@ def _shape(options: EngineOptions, nodes: Sequence[dict[str, float]]) -> Shape:
         raise InputError("engine.gpus_per_worker: the cluster has no GPU; set it to 0 to score on CPUs")
     cores = [node.get("CPU", 0.0) for node in nodes]
     fitting = (n for n in range(int(sum(cores)) // workers, 0, -1) if sum(int(c / n) for c in cores) >= workers)
-    return Shape(workers, gpus, options.threads_per_worker or (_GPU_THREADS if gpus else next(fitting, 1)))
+    return Fleet(workers, gpus, options.threads_per_worker or (_GPU_THREADS if gpus else next(fitting, 1)))
 
 
 @dataclass
@@ -124,7 +124,7 @@ class RayEngine:
     def __init__(
         self,
         options: EngineOptions,
-        shape: Shape,
+        fleet: Fleet,
         load: Callable[[str, LoadOptions], Reranker],
         model: str,
         load_options: LoadOptions,
@@ -136,7 +136,7 @@ class RayEngine:
         """Starts the workers and waits for the first; raises its error when none can load the model."""
         from .pool import RayPool
 
-        if not shape.gpus and load_options.device == "auto":
+        if not fleet.gpus and load_options.device == "auto":
             load_options = replace(load_options, device="cpu")
         recipe = Recipe(
             load=load,
@@ -145,12 +145,12 @@ class RayEngine:
             texts=tuple(texts),
             settings=tuple(settings),
             open_dataset=open_dataset,
-            environment=worker_environment(shape),
+            environment=worker_environment(fleet),
         )
-        self.shape, self._label = shape, model
-        self._pool = RayPool(shape.workers, Worker, recipe, cpus=shape.cpus, gpus=shape.gpus)
+        self.fleet, self._label = fleet, model
+        self._pool = RayPool(fleet.workers, Worker, recipe, cpus=fleet.cpus, gpus=fleet.gpus)
         self._wall, self._peak_memory = 0.0, 0
-        self._tallies = [_Tally(worker) for worker in range(shape.workers)]
+        self._tallies = [_Tally(worker) for worker in range(fleet.workers)]
         try:
             self._schedule = Schedule(self._pool, Patience(options.block_timeout), retries=options.retries)
             self._first: Introduction = self._schedule.start()
@@ -194,9 +194,9 @@ class RayEngine:
         forward = sum(tally.forward_seconds for tally in self._tallies)
         return {
             "name": "ray",
-            **asdict(self.shape),
+            **asdict(self.fleet),
             "wall_seconds": self._wall,
-            "efficiency": forward / (self.shape.workers * self._wall) if self._wall else None,
+            "efficiency": forward / (self.fleet.workers * self._wall) if self._wall else None,
             "per_worker": [asdict(tally) for tally in self._tallies],
         }
 
@@ -216,7 +216,7 @@ class RayEngine:
             restarts = sum(one["restarts"] for one in usage["per_worker"])
             log.info(
                 "%s: %d workers, scaling efficiency %.2f (forward time over workers x %.1f s), %d restarts",
-                self._label, self.shape.workers, usage["efficiency"], self._wall, restarts,
+                self._label, self.fleet.workers, usage["efficiency"], self._wall, restarts,
             )  # fmt: skip
 
 
