@@ -21,7 +21,7 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Shape(_Record):
+class EncoderSize(_Record):
     """What a text costs: layers, width (that of the vectors too), and weights in the matrices of one layer."""
 
     layers: int
@@ -65,7 +65,7 @@ class RetrieverSpec(_Record):
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
     stored_as: Literal["float16", "float32"] = "float16"
     batch_size: int = Field(default=32, ge=1)
-    shape: Shape | None = None
+    shape: EncoderSize | None = None
     download_bytes: int | None = None
     license: str | None = None
     note: str = ""
