@@ -87,7 +87,7 @@ class DecoderAdapter:
 
         weights = load_weights(self.files.folder, decoder_shapes(self.config), dtype, device, ignore=ignore)
         model = Decoder(self.config, weights, attention_softcap=self.family.applies_softcap(self.options))
-        model.pack()
+        model.block()
         return model
 
     def head(self, layer: int) -> Head:
@@ -152,7 +152,7 @@ class DecoderAdapter:
 
         def forward(batch: list[int]) -> None:
             nonlocal executed
-            ids, layout = _pack(pairs, batch, group_of, prefixes)
+            ids, layout = _join(pairs, batch, group_of, prefixes)
             work, row = Work(), 0
             device = self.model.embedding.device
             for one in passes:
@@ -222,7 +222,7 @@ def plan_groups(
     return batches
 
 
-def _pack(
+def _join(
     pairs: Sequence[PairTokens], batch: Sequence[int], group_of: np.ndarray, prefixes: np.ndarray
 ) -> tuple[np.ndarray, Layout]:
     """Ids (rows,) and layout of a batch whose pairs are sorted by group."""

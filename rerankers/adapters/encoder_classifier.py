@@ -39,7 +39,7 @@ class EncoderClassifier(PairAdapter):
         self.hold(config.positions, config.vocab)
         check_types(self.tokenizer, self.tokenizer.pair_template(), config.token_types)
         self.encoder = Encoder.load(files.folder, config, dtype, device)
-        self.encoder.pack()
+        self.encoder.block()
 
     def check(self, setting: Setting) -> list[str]:
         """See `api.Reranker.check`."""

@@ -69,7 +69,7 @@ class TextEncoder:
         )  # a dot product; each text's matrices
         self.shape = replace(shape, head_per_pair=per_pair, head_needed=per_pair)
         self.encoder = Encoder.load(files.folder, config, resolve_dtype(options.dtype, device), device)
-        self.encoder.pack()
+        self.encoder.block()
         self.device, self.dtype = str(device), dtype_name(self.encoder.dtype)
         self.token_budget = options.token_budget or BUDGET.get(device.type, BUDGET["cpu"])
         self.kept = KeptVectors(KEPT_BYTES) if device.type == "cpu" else None

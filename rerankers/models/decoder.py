@@ -16,9 +16,9 @@ from torch import Tensor
 
 from .compression import compress
 from .config import DecoderConfig
-from .decoder_attention import AttentionKind, Masks, attend
+from .decoder_attention import AttentionKind, How, Masks, attend_causal
 from .layout import Layout, as_index
-from .packing import pack
+from .onednn import blocked
 from .pointwise import add_block, norm, rms_norm
 from .rope import rope_tables, rotate
 from .work import Work
@@ -118,10 +118,10 @@ class Decoder:
             rows = [weights[f"lm_head.{j}.linear_head.weight"] for j in range(len(config.head_layers))]
             self._heads = torch.cat(rows).float()
 
-    def pack(self) -> None:
+    def block(self) -> None:
         """Bring the layers' matrices into the layout that is fastest on their device, one at a time."""
         for name in [name for name in self._weights if ".layers." in name and name.endswith("proj.weight")]:
-            self._weights[name] = pack(self._weights.pop(name))
+            self._weights[name] = blocked(self._weights.pop(name))
 
     @torch.inference_mode()
     def forward(
@@ -212,19 +212,14 @@ class Decoder:
         if last is not None:
             x, normed, cos, sin = x[last], normed[last], cos[last], sin[last]
         q = rotate(heads(linear(normed, "self_attn.q_proj")), cos, sin)
-        attended = attend(
-            q,
-            k,
-            v,
-            layout,
+        how = How(
             scale=config.query_scale,
             softcap=self.softcap,
             window=config.sliding_window if index % 2 == 0 else None,  # Gemma-2: even layers slide
             last_only=last is not None,
-            masks=masks,
-            work=work,
             kind=self.attention,
         )
+        attended = attend_causal(q, k, v, layout, how, masks, work)
         block = linear(attended.flatten(1), "self_attn.o_proj")
         eps, scale = config.norm_eps, config.residual_scale
         if config.sandwich_norms:

@@ -6,6 +6,7 @@ suffixes, `flex` one kernel for the whole batch, and `plain` the blocks by the f
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -70,82 +71,84 @@ def plain(
     return work.matmul(torch.softmax(scores, dim=-1, dtype=torch.float32).to(q.dtype), v)
 
 
-def attend(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    layout: Layout,
-    *,
-    scale: float,
-    softcap: float | None,
-    window: int | None,
-    last_only: bool,
-    masks: Masks,
-    work: Work,
-    kind: AttentionKind = "auto",
-) -> Tensor:
-    """Attention of every row, or of each sequence's last one.
+@dataclass(frozen=True)
+class How:
+    """What a layer's attention is.
 
-    Args:
-        q: shape (rows, heads, head_dim), or (sequences, heads, head_dim) when `last_only`.
-        k: shape (rows, kv_heads, head_dim).
-        v: the same.
-        layout: where the rows lie.
+    Attributes:
         scale: factor on q.k.
         softcap: c in c * tanh(score / c), or None.
         window: a token sees itself and the `window` - 1 tokens before it, or all when None.
-        last_only: queries are the last tokens.
-        masks: masks in the dtype and on the device of q.
-        work: counts the FLOPs.
+        last_only: queries are the last tokens of the sequences.
         kind: `auto` is `flex` where `flex.serves` says so, else `blocks`; where scores are capped, blocks run the
             formula.
+    """
+
+    scale: float
+    softcap: float | None = None
+    window: int | None = None
+    last_only: bool = False
+    kind: AttentionKind = "auto"
+
+
+def attend_causal(q: Tensor, k: Tensor, v: Tensor, layout: Layout, how: How, masks: Masks, work: Work) -> Tensor:
+    """Attention of every row to those before it in its sequence, or of each sequence's last one.
+
+    Args:
+        q: shape (rows, heads, head_dim), or (sequences, heads, head_dim) when `how.last_only`.
+        k: shape (rows, kv_heads, head_dim).
+        v: the same.
+        layout: where the rows lie.
+        how: scale, cap, window and kernel.
+        masks: masks in the dtype and on the device of q.
+        work: counts the FLOPs.
 
     Returns:
         The shape of q.
     """
-    heads, head_dim = q.shape[1:]
-    if kind == "flex" or (kind == "auto" and flex.serves(q)):
-        work.attention(heads, head_dim, _products(layout, last_only))
-        return flex.flex_attend(q, k, v, masks.whole(layout, window, last_only), scale, softcap)
+    if how.kind == "flex" or (how.kind == "auto" and flex.serves(q)):
+        work.attention(q.shape[1], q.shape[2], _products(layout, how.last_only))
+        return flex.flex_attend(q, k, v, masks.whole(layout, how.window, how.last_only), how.scale, how.softcap)
     out = torch.empty_like(q)
-
-    share = heads // k.shape[1]  # query heads to a key head
-
-    def dense(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Shapes: q (count, heads, queries, head_dim), k and v (count, kv_heads, keys, head_dim) -> that of q."""
-        count, queries, keys = q.shape[0], q.shape[2], k.shape[2]
-        # key heads become batch entries, so that the query heads of each see them without a copy
-        q = q.reshape(-1, share, queries, head_dim)
-        k, v = (x.reshape(-1, 1, keys, head_dim).expand(-1, share, -1, -1) for x in (k, v))
-        if kind == "plain" or softcap is not None:
-            found = plain(q, k, v, masks.get(queries, keys, window), scale, softcap, work)
-        else:
-            work.attention(heads, head_dim, count * queries * keys)
-            causal = queries == keys and (window is None or window >= keys)
-            mask = None if causal else masks.get(queries, keys, window)
-            found = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal, scale=scale)
-        return found.reshape(count, heads, queries, head_dim)
-
-    if not last_only:
+    if not how.last_only:
         for start, length in zip(layout.prefix_starts.tolist(), layout.prefixes.tolist()):
             if length:
                 part = slice(start, start + length)
-                one = (x[part].transpose(0, 1)[None] for x in (q, k, v))
-                out[part] = dense(*one)[0].transpose(0, 1)
+                own_q, own_k, own_v = (x[part].transpose(0, 1)[None] for x in (q, k, v))
+                out[part] = _dense(own_q, own_k, own_v, how, masks, work)[0].transpose(0, 1)
     for block in layout.blocks:
         own = slice(block.start, block.start + block.count * block.length)
-        asked = slice(block.first, block.first + block.count) if last_only else own
-
-        def keys(x: Tensor, block: Block = block, own: slice = own) -> Tensor:
-            suffixes = x[own].unflatten(0, (block.count, -1)).transpose(1, 2)
-            if not block.prefix:
-                return suffixes
-            prefix = x[block.prefix_start : block.prefix_start + block.prefix].transpose(0, 1)
-            return torch.cat((prefix.expand(block.count, -1, -1, -1), suffixes), dim=2)
-
-        result = dense(q[asked].unflatten(0, (block.count, -1)).transpose(1, 2), keys(k), keys(v))
+        asked = slice(block.first, block.first + block.count) if how.last_only else own
+        queries = q[asked].unflatten(0, (block.count, -1)).transpose(1, 2)
+        result = _dense(queries, _keys(k, block, own), _keys(v, block, own), how, masks, work)
         out[asked] = result.transpose(1, 2).flatten(0, 1)
     return out
+
+
+def _dense(q: Tensor, k: Tensor, v: Tensor, how: How, masks: Masks, work: Work) -> Tensor:
+    """Shapes: q (count, heads, queries, head_dim), k and v (count, kv_heads, keys, head_dim) -> that of q."""
+    count, heads, queries, head_dim = q.shape
+    share, keys = heads // k.shape[1], k.shape[2]  # query heads to a key head
+    # key heads become batch entries, so that the query heads of each see them without a copy
+    q = q.reshape(-1, share, queries, head_dim)
+    k, v = (x.reshape(-1, 1, keys, head_dim).expand(-1, share, -1, -1) for x in (k, v))
+    if how.kind == "plain" or how.softcap is not None:
+        attended = plain(q, k, v, masks.get(queries, keys, how.window), how.scale, how.softcap, work)
+    else:
+        work.attention(heads, head_dim, count * queries * keys)
+        causal = queries == keys and (how.window is None or how.window >= keys)
+        mask = None if causal else masks.get(queries, keys, how.window)
+        attended = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal, scale=how.scale)
+    return attended.reshape(count, heads, queries, head_dim)
+
+
+def _keys(x: Tensor, block: Block, own: slice) -> Tensor:
+    """Keys or values of a block's sequences (count, kv_heads, keys, head_dim): the shared prefix, then their own."""
+    suffixes = x[own].unflatten(0, (block.count, -1)).transpose(1, 2)
+    if not block.prefix:
+        return suffixes
+    prefix = x[block.prefix_start : block.prefix_start + block.prefix].transpose(0, 1)
+    return torch.cat((prefix.expand(block.count, -1, -1, -1), suffixes), dim=2)
 
 
 def _products(layout: Layout, last_only: bool) -> int:

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from ..weights import Checkpoint
 from .config import EncoderConfig
-from .packed import AttentionKind, Packed, attend
-from .packing import pack
+from .onednn import blocked
+from .packed import AttentionKind, Packed, attend_all
 from .pointwise import add_layer_norm
 from .work import Work
 
@@ -64,7 +64,7 @@ class Layer:
 class Encoder:
     """Weights on a device, and the forward pass over packed sequences.
 
-    `attention` chooses the kernel (see `packed.attend`); it does not change a score beyond rounding.
+    `attention` chooses the kernel (see `packed.attend_all`); it does not change a score beyond rounding.
     """
 
     def __init__(self, config: EncoderConfig, dtype: torch.dtype, device: torch.device) -> None:
@@ -157,12 +157,12 @@ class Encoder:
             named |= dict(zip((f"{first}.weight", f"{first}.bias", f"{last}.weight", f"{last}.bias"), self.head))
         return named
 
-    def pack(self) -> None:
+    def block(self) -> None:
         """Bring the matrices into the layout that is fastest on their device, one at a time; names are lost."""
         for number, layer in enumerate(self.layers, start=1):
             if number < len(self.layers) or not self.head:  # a head asks parts of the last one
-                layer.qkv = pack(layer.qkv)
-            layer.out, layer.up, layer.down = pack(layer.out), pack(layer.up), pack(layer.down)
+                layer.qkv = blocked(layer.qkv)
+            layer.out, layer.up, layer.down = blocked(layer.out), blocked(layer.up), blocked(layer.down)
 
     def scores(self, batch: Packed, work: Work) -> Tensor:
         """(n, labels) float32 logits of the classification head on each sequence's first token."""
@@ -207,7 +207,7 @@ class Encoder:
         else:
             qkv = work.linear(x, layer.qkv, layer.qkv_bias)
             q, k, v = qkv.unflatten(-1, (3, config.heads, config.head_dim)).unbind(1)  # (T, H, h) each, views
-        seen = attend(q, k, v, batch, work, self.attention, first_only)  # (T or n, d)
+        seen = attend_all(q, k, v, batch, work, self.attention, first_only)  # (T or n, d)
         block, eps = work.linear(seen, layer.out, layer.out_bias), config.norm_eps
         x = add_layer_norm(x, block, layer.norm1, layer.norm1_bias, eps)
         inner = work.linear(x, layer.up, layer.up_bias, config.activation)  # (T or n, f)

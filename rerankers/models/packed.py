@@ -20,7 +20,7 @@ AttentionKind = Literal["auto", "grouped", "varlen", "nested", "plain"]
 
 
 @dataclass(frozen=True)
-class Run:
+class SameLength:
     """`count` neighbouring sequences of `length` tokens each; `first` is their place among the sequences."""
 
     first: int
@@ -55,12 +55,12 @@ class Packed:
         return cls(flat(sequences), None if types is None else flat(types), [len(s) for s in sequences])
 
     @cached_property
-    def runs(self) -> list[Run]:
+    def neighbours(self) -> list[SameLength]:
         """Neighbours of equal length."""
         found, first, start = [], 0, 0
         for length, same in itertools.groupby(self.lengths):
             count = len(list(same))
-            found.append(Run(first, count, start, length))
+            found.append(SameLength(first, count, start, length))
             first, start = first + count, start + count * length
         return found
 
@@ -103,11 +103,11 @@ class Packed:
     def pooled(self, x: Tensor, pool: Callable[[Tensor], Tensor]) -> Tensor:
         """(n, out): `pool`, (count, length, width) to (count, out), over each sequence's rows of x (T, width)."""
         return torch.cat(
-            [pool(x[r.start : r.start + r.count * r.length].view(r.count, r.length, -1)) for r in self.runs]
+            [pool(x[r.start : r.start + r.count * r.length].view(r.count, r.length, -1)) for r in self.neighbours]
         )
 
 
-def attend(
+def attend_all(
     q: Tensor, k: Tensor, v: Tensor, batch: Packed, work: Work, kind: AttentionKind = "auto", first_only: bool = False
 ) -> Tensor:
     """Softmax attention within each sequence; every token sees all tokens of its sequence.
@@ -130,7 +130,7 @@ def attend(
         kind = "grouped"
         if q.is_cuda and q.dtype != torch.float32 and dim % 8 == 0 and _varlen() is not None:
             kind = "varlen"
-        elif q.is_cuda and len(batch.runs) > 1 and hasattr(torch.nested, "nested_tensor_from_jagged"):
+        elif q.is_cuda and len(batch.neighbours) > 1 and hasattr(torch.nested, "nested_tensor_from_jagged"):
             kind = "nested"
     if kind != "plain":
         work.attention(heads, dim, sum(n if first_only else n * n for n in batch.lengths))
@@ -141,19 +141,19 @@ def attend(
     if kind == "nested":
         return _nested(q, k, v, batch, first_only)
     out = torch.empty(q.shape[0], heads * dim, dtype=q.dtype, device=q.device)
-    for run in batch.runs:
-        asks = 1 if first_only else run.length
-        rows = slice(run.first, run.first + run.count) if first_only else _tokens(run)
+    for same in batch.neighbours:
+        asks = 1 if first_only else same.length
+        rows = slice(same.first, same.first + same.count) if first_only else _tokens(same)
         # (rows, heads, dim) -> (count, heads, length, dim), views
-        part_q = q[rows].unflatten(0, (run.count, asks)).transpose(1, 2)
-        part_k, part_v = (x[_tokens(run)].unflatten(0, (run.count, run.length)).transpose(1, 2) for x in (k, v))
+        part_q = q[rows].unflatten(0, (same.count, asks)).transpose(1, 2)
+        part_k, part_v = (x[_tokens(same)].unflatten(0, (same.count, same.length)).transpose(1, 2) for x in (k, v))
         found = _plain(part_q, part_k, part_v, work) if kind == "plain" else _fused(part_q, part_k, part_v)
         out[rows] = found.transpose(1, 2).reshape(-1, heads * dim)
     return out
 
 
-def _tokens(run: Run) -> slice:
-    return slice(run.start, run.start + run.count * run.length)
+def _tokens(same: SameLength) -> slice:
+    return slice(same.start, same.start + same.count * same.length)
 
 
 def _fused(q: Tensor, k: Tensor, v: Tensor) -> Tensor:

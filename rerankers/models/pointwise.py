@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .compiled import compiled
-from .packing import activate
+from .onednn import activate
 
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:

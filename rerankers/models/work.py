@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .packing import activate, packed_linear
+from .onednn import activate, blocked_linear
 from .pointwise import gated
 
 
@@ -19,10 +19,10 @@ class Work:
     flops: int = 0
 
     def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None, activation: str | None = None) -> Tensor:
-        """`activation(x @ weight.T + bias)` for x (..., in) and weight (out, in), plain or packed."""
+        """`activation(x @ weight.T + bias)` for x (..., in) and weight (out, in), plain or blocked."""
         self.flops += 2 * x.numel() * weight.shape[0]
         if weight.is_mkldnn:
-            return packed_linear(x, weight, bias, activation)
+            return blocked_linear(x, weight, bias, activation)
         return activate(activation, F.linear(x, weight, bias))
 
     def gated(self, x: Tensor, gate: Tensor, up: Tensor, activation: str) -> Tensor:

@@ -26,7 +26,7 @@ from rerankbench.eval.experiment.schema import EngineOptions
 from rerankbench.eval.first_stage import retrieve
 from rerankbench.eval.runner.cost import block_cost
 from rerankbench.eval.runner.engine import Engine, Job, LocalEngine, Task
-from rerankbench.eval.runner.store import Group, plan_blocks
+from rerankbench.eval.runner.store import PassScores, plan_blocks
 from rerankbench.rerankers import LoadOptions, Setting, TextOptions, load
 
 MODEL, SETTINGS, TEXT = "all-minilm-l6-v2", (Setting(),), TextOptions()
@@ -77,7 +77,7 @@ def cpu_seconds() -> float:
 
 def score(engine: Engine, some: Sequence[Job], folder: Path) -> tuple[float, float]:
     """Wall and CPU seconds to score and store some blocks."""
-    group = Group.make(folder / "scores", {}, SETTINGS, BLOCK_QUERIES)
+    group = PassScores.make(folder / "scores", {}, SETTINGS, BLOCK_QUERIES)
     group.open()
     start, cpu = time.perf_counter(), cpu_seconds()
     for job, scored, device in engine.run(some):

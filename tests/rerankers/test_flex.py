@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rerankbench.rerankers.models import flex
-from rerankbench.rerankers.models.decoder_attention import Masks, attend
+from rerankbench.rerankers.models.decoder_attention import How, Masks, attend_causal
 from rerankbench.rerankers.models.layout import Layout
 from rerankbench.rerankers.models.work import Work
 
@@ -82,17 +82,8 @@ def test_kernel_equals_the_formula_on_cuda(last_only, window, softcap, heads, kv
         for kind in ("auto", "flex", "plain"):
             dtype = torch.float32 if kind == "plain" else torch.bfloat16
             work, masks = Work(), Masks(layout.longest, dtype, q.device)
-            found[kind] = attend(
-                *(x.to(dtype) for x in (q, k, v)),
-                layout,
-                scale=head_dim**-0.5,
-                softcap=softcap,
-                window=window,
-                last_only=last_only,
-                masks=masks,
-                work=work,
-                kind=kind,
-            ).float()
+            how = How(head_dim**-0.5, softcap, window, last_only, kind)
+            found[kind] = attend_causal(*(x.to(dtype) for x in (q, k, v)), layout, how, masks, work).float()
             assert work.flops > 0
         assert torch.equal(found["auto"], found["flex"])
         torch.testing.assert_close(found["flex"], found["plain"], rtol=2e-2, atol=2e-2)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rerankbench.rerankers.models.packed import Packed, attend
+from rerankbench.rerankers.models.packed import Packed, attend_all
 from rerankbench.rerankers.models.work import Work
 
 LENGTHS = st.lists(st.integers(1, 12), min_size=1, max_size=8)
@@ -47,8 +47,8 @@ def test_kernels_equal_the_formula(kind, lengths, first_only):
     q, k, v = torch.randn(sum(lengths), 3, heads, dim, generator=generator).unbind(1)  # views, as the encoder has them
     q = q[batch.firsts] if first_only else q
     plain_work, work = Work(), Work()
-    expected = attend(q, k, v, batch, plain_work, "plain", first_only)
-    found = attend(q, k, v, batch, work, kind, first_only)
+    expected = attend_all(q, k, v, batch, plain_work, "plain", first_only)
+    found = attend_all(q, k, v, batch, work, kind, first_only)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
     assert work.flops == plain_work.flops > 0
 
@@ -63,7 +63,7 @@ def test_kernels_equal_the_formula_on_cuda(dtype, first_only, kind):
     batch = Packed.of([[1] * n for n in lengths], None, torch.device("cuda"))
     q, k, v = torch.randn(sum(lengths), 3, 4, 32, device="cuda", dtype=dtype).unbind(1)
     q = q[batch.firsts] if first_only else q
-    expected = attend(q.float(), k.float(), v.float(), batch, Work(), "plain", first_only)
-    found = attend(q, k, v, batch, Work(), kind, first_only).float()
+    expected = attend_all(q.float(), k.float(), v.float(), batch, Work(), "plain", first_only)
+    found = attend_all(q, k, v, batch, Work(), kind, first_only).float()
     tolerance = 1e-5 if dtype == torch.float32 else 2e-2
     torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance)

@@ -22,7 +22,7 @@ from rerankbench.eval.first_stage.embeddings import EmbeddingStore
 from rerankbench.eval.first_stage.retriever import RetrieverSpec
 from rerankbench.eval.runner import run as runner
 from rerankbench.eval.runner.on_ray import encoder as ray_encoder
-from rerankbench.eval.runner.store import Group
+from rerankbench.eval.runner.store import PassScores
 from rerankbench.rerankers.errors import InputError, ScoreError
 
 pytest.importorskip("ray", reason="the extra 'ray' is not installed")
@@ -102,13 +102,13 @@ def test_workers_killed_ten_times_within_a_run(
     tmp_path: Path, expected: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ):
     written: Counter[Path] = Counter()
-    write = Group.write
+    write = PassScores.write
 
-    def counted(self: Group, block: Any, *rest: Any) -> None:
+    def counted(self: PassScores, block: Any, *rest: Any) -> None:
         written[self.path(block)] += 1
         write(self, block, *rest)
 
-    monkeypatch.setattr(Group, "write", counted)
+    monkeypatch.setattr(PassScores, "write", counted)
     moments, killed, over = random.Random(11), [], threading.Event()
 
     def kill() -> None:

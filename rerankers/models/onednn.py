@@ -1,6 +1,6 @@
 """Weights in the blocked layout of oneDNN, which multiplies faster on CPUs than the plain one.
 
-A packed matrix serves `Work.linear` only. Its products are those of the plain layout up to rounding, and do not depend
+A blocked matrix serves `Work.linear` only. Its products are those of the plain layout up to rounding, and do not depend
 on the number of rows or threads. PyTorch's Inductor uses the same operators when it freezes a model for CPUs.
 """
 
@@ -14,7 +14,7 @@ ROWS = 2048  # the row count that the layout is chosen for; any other works
 _FUSED = {None: ("none", ""), "gelu": ("gelu", "none"), "gelu_tanh": ("gelu", "tanh"), "silu": ("swish", "")}
 
 
-def pack(weight: Tensor) -> Tensor:
+def blocked(weight: Tensor) -> Tensor:
     """The matrix in oneDNN's layout, or itself where that is not to be had (other devices, dtypes or builds)."""
     known = weight.device.type == "cpu" and weight.ndim == 2 and weight.dtype in (torch.float32, torch.bfloat16)
     if not known or not torch.backends.mkldnn.is_available() or not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
@@ -24,10 +24,10 @@ def pack(weight: Tensor) -> Tensor:
     return torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), ROWS)
 
 
-def packed_linear(x: Tensor, weight: Tensor, bias: Tensor | None, activation: str | None) -> Tensor:
-    """`activation(x @ weight.T + bias)` for a packed weight."""
+def blocked_linear(x: Tensor, weight: Tensor, bias: Tensor | None, activation: str | None) -> Tensor:
+    """`activation(x @ weight.T + bias)` for a blocked weight."""
     if activation not in _FUSED:
-        return activate(activation, packed_linear(x, weight, bias, None))
+        return activate(activation, blocked_linear(x, weight, bias, None))
     kind, algorithm = _FUSED[activation]
     return torch.ops.mkldnn._linear_pointwise(x, weight, bias, kind, [], algorithm)
 
