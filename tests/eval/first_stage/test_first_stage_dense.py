@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rerankbench.eval.data import load_dataset
 from rerankbench.eval.first_stage import dense_candidates, load_retriever, retrieve
 from rerankbench.eval.first_stage.embeddings import EmbeddingStore
-from rerankbench.eval.first_stage.retriever import RetrieverSpec, Shape, list_retrievers
+from rerankbench.eval.first_stage.retriever import RetrieverSpec, EncoderSize, list_retrievers
 from rerankbench.eval.first_stage.runs import trec_order
 from rerankbench.eval.first_stage.search import search
 from rerankbench.rerankers.errors import InputError
@@ -177,7 +177,7 @@ def test_every_retriever_is_well_formed_and_has_a_task_for_every_dataset():
 
 def test_shape_counts_what_a_bert_layer_does():
     # 12 h^2 weights per layer: 24 h^2 s for the matrices, 4 s^2 h for scores and weighted sums
-    assert Shape(layers=2, hidden=8, weights_per_layer=12 * 64).flops(10) == 2 * (24 * 64 * 10 + 4 * 100 * 8)
+    assert EncoderSize(layers=2, hidden=8, weights_per_layer=12 * 64).flops(10) == 2 * (24 * 64 * 10 + 4 * 100 * 8)
 
 
 @pytest.mark.parametrize(
