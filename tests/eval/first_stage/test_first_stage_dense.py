@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rerankbench.eval.data import load_dataset
 from rerankbench.eval.first_stage import dense_candidates, load_retriever, retrieve
 from rerankbench.eval.first_stage.embeddings import EmbeddingStore
-from rerankbench.eval.first_stage.retriever import RetrieverSpec, EncoderSize, list_retrievers
+from rerankbench.eval.first_stage.retriever import EncoderSize, RetrieverSpec, list_retrievers
 from rerankbench.eval.first_stage.runs import trec_order
 from rerankbench.eval.first_stage.search import search
 from rerankbench.rerankers.errors import InputError
