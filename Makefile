@@ -58,7 +58,8 @@ architectures: $(STAMP) ## scores of every sequence classifier of transformers b
 bench-load: $(STAMP) ## peak memory of loading a checkpoint, as a multiple of its size
 	$(BIN)/python tests/benchmarks/load_memory.py
 
-lint: $(STAMP) ## ruff and basedpyright
+lint: $(STAMP) ## ruff, spelling and basedpyright
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 	$(BIN)/basedpyright

@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rerankbench.rerankers.registry import FAMILIES
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("eval", "rerankers")
 MOST_LINES = 400
 MOST_LINES_OF_A_FUNCTION = 60
+SHARED_LINES = 12
 MOST_PARAMETERS = 8  # a command's are its options, which stand in its help
 
 # The rooms of eval/, bottom up: a room imports from lines above its own only. docs/architecture.md has the picture.
@@ -157,6 +159,35 @@ def test_functions_are_short_and_take_few_parameters(package: str) -> None:
                 if parameters > MOST_PARAMETERS and path.parent != ROOT / "eval" / "cli":
                     wide[name] = parameters
     assert (long, wide) == ({}, {})
+
+
+def test_no_family_is_named_outside_its_family() -> None:
+    """What is special about a family is asked of it; `sequence-classification` is sentence-transformers' word, too."""
+    theirs = {("st_folder.py", "sequence-classification"), ("encoder_classifier.py", "sequence-classification")}
+    allowed = {ROOT / "rerankers/registry.py", *(ROOT / "rerankers/families").glob("*.py")}
+    named = {
+        (path.name, node.value)
+        for path in (path for package in PACKAGES for path in sources(package) if path not in allowed)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and node.value in FAMILIES
+    }
+    assert named == theirs
+
+
+def test_no_two_places_share_twelve_lines() -> None:
+    """Lines of code, imports and lone brackets left out."""
+    places: dict[tuple[str, ...], str] = {}
+    twice = set()
+    for path in (path for package in PACKAGES for path in sources(package)):
+        stripped = [(n, line.strip()) for n, line in enumerate(path.read_text("utf-8").splitlines(), 1)]
+        code = [(n, x) for n, x in stripped if len(x) > 2 and not x.startswith(("#", "from ", "import "))]
+        for start in range(len(code) - SHARED_LINES + 1):
+            key = tuple(line for _, line in code[start : start + SHARED_LINES])
+            place = f"{path.relative_to(ROOT)}:{code[start][0]}"
+            if key in places:
+                twice.add((places[key], place))
+            places.setdefault(key, place)
+    assert twice == set()
 
 
 @pytest.mark.parametrize(
