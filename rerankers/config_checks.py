@@ -54,7 +54,7 @@ def check_config(raw: Mapping[str, Any], where: str) -> None:
         if key in raw and not (raw[key] is None and key in _NULLABLE):
             unbounded = key == "max_position_embeddings" and raw[key] == -1  # XLNet
             if not unbounded:
-                _whole(key, raw[key], where, MOST, least=0 if key == "type_vocab_size" else 1)
+                _whole(key, raw[key], where, MOST, least=0 if key in ("type_vocab_size", "sliding_window") else 1)
     for key in _SCALES:
         value = raw.get(key)
         if value is not None and (_no_number(value) or not 0 < value < math.inf):
@@ -146,6 +146,8 @@ def check_native(raw: Mapping[str, Any], where: str) -> None:
         raise InputError(f"{where}: hidden_size {hidden} is no multiple of num_attention_heads {heads}")
     if (groups := raw.get("num_key_value_heads")) and heads % groups:
         raise InputError(f"{where}: num_attention_heads {heads} is no multiple of num_key_value_heads {groups}")
+    if raw.get("sliding_window") == 0:
+        raise InputError(f"{where}: key 'sliding_window': a window of no token is not implemented")
     kinds = raw.get("layer_types") or []
     slides = [kind == "sliding_attention" for kind in kinds][: raw["num_hidden_layers"]]
     usual = [layer % 2 == 0 for layer in range(len(slides))]
