@@ -48,14 +48,20 @@ def make(folder: Path, kind: str, *, head: bool = True, seed: int = 0, **shape: 
     import transformers as t
 
     bert = kind == "bert"
-    sizes = {"hidden_size": 24, "num_hidden_layers": 3, "num_attention_heads": 3, "intermediate_size": 40} | shape
+    sizes: dict[str, Any] = {
+        "hidden_size": 24,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 3,
+        "intermediate_size": 40,
+    }
+    sizes |= {"num_labels": 1, **shape}
     config: Any
     if bert:
-        config = t.BertConfig(vocab_size=90, max_position_embeddings=128, num_labels=1, pad_token_id=0, **sizes)
+        config = t.BertConfig(vocab_size=90, max_position_embeddings=128, pad_token_id=0, **sizes)
         cls = t.BertForSequenceClassification if head else t.BertModel
     else:
         sizes = {"max_position_embeddings": 130, "type_vocab_size": 1, "layer_norm_eps": 1e-5, **sizes}
-        config = t.XLMRobertaConfig(vocab_size=1000, num_labels=1, pad_token_id=1, **sizes)
+        config = t.XLMRobertaConfig(vocab_size=1000, pad_token_id=1, **sizes)
         cls = t.XLMRobertaForSequenceClassification if head else t.XLMRobertaModel
     torch.manual_seed(seed)
     model = cls(config).eval()

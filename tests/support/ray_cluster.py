@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,7 @@ def two_cpus() -> Iterator[None]:
         patch.delenv("RAY_ADDRESS", raising=False)
         ray.init(
             address="local", num_cpus=2, include_dashboard=False, object_store_memory=100 * 2**20,
-            log_to_driver=False, logging_level="ERROR",
+            log_to_driver=False, logging_level=logging.ERROR,
         )  # fmt: skip
         yield
         ray.shutdown()

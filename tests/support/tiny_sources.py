@@ -50,7 +50,7 @@ def put_beir(home: Path) -> list[str]:
     infos = [info for info in list_datasets() if info.name.startswith("beir/")]
     for seed, info in enumerate(infos):
         short = info.name.removeprefix("beir/")
-        place = {"webis-touche2020": "webis-touche2020/v2"}.get(short, short.split("/")[0])
+        place = "webis-touche2020/v2" if short == "webis-touche2020" else short.split("/")[0]
         documents, queries = ids(info.policy)
         archive = home / "beir" / place / "source.zip"
         archive.parent.mkdir(parents=True, exist_ok=True)
