@@ -114,7 +114,7 @@ def test_ties_and_truncation_are_counted(tmp_path: Path):
 
 def test_unknown_shape_is_not_measured(tmp_path: Path):
     model = FakeReranker()
-    model.config = None
+    model.shape = None
     cell = by_name(run(tmp_path, model))["one", "full"]
     assert cell.manifest.flops is None
     assert cell.per_query()["flops_reference"].isna().all()
