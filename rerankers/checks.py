@@ -14,7 +14,7 @@ def check_finite(scores: np.ndarray, layers: Sequence[int | str], pairs: Sequenc
 
     Args:
         scores: (settings, pairs).
-        layers: the layer that each row was read behind, or a setting's name.
+        layers: the layer that each row was read after, or a setting's name.
         pairs: query and passage of each column.
         dtype: in which the model ran, for the advice.
     """

@@ -101,7 +101,7 @@ class Family:
         return {}
 
     def prompt_tokens(self, spec: ModelSpec, text: TextOptions) -> int:
-        """Tokens that the template puts behind a pair, as `PromptTemplate.tail_tokens` estimates them."""
+        """Tokens that the template puts after a pair, as `PromptTemplate.tail_tokens` estimates them."""
         return self.template.tail_tokens(self.resolve(spec, text).instruction) if self.template else 0
 
     def load(self, spec: ModelSpec, files: Resolved, options: LoadOptions) -> Reranker:

@@ -36,7 +36,7 @@ _OUTPUTS = ("last_hidden_state", "logits", ["last_hidden_state"], ["logits"])
 
 @dataclass(frozen=True)
 class Module:
-    """One module behind the transformer.
+    """One module after the transformer.
 
     Attributes:
         kind: its class, `Pooling`, `Dense` and so on.
@@ -60,7 +60,7 @@ class StFolder:
 
     Attributes:
         kind: `SentenceTransformer`, `CrossEncoder` or None.
-        modules: those behind the transformer, in order.
+        modules: those after the transformer, in order.
         task: what the transformer is loaded for: `feature-extraction`, `sequence-classification`, `text-generation`.
         max_length, query_length, document_length: limits in tokens, None where none is stated.
         lower_case: texts are lower-cased before anything else.

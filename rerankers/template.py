@@ -15,7 +15,7 @@ class PromptTemplate:
     Attributes:
         query, passage: hold `{query}` and `{passage}`; cut to their limits.
         between: stands between them; what is cut off the passage may take it along.
-        after: stand behind the pair and are never cut; `{instruction}` is the wording of the task.
+        after: stand after the pair and are never cut; `{instruction}` is the wording of the task.
     """
 
     query: str = "A: {query}"
@@ -32,10 +32,10 @@ class PromptTemplate:
         return self.passage.replace("{passage}", text)
 
     def tail(self, instruction: str) -> tuple[str, ...]:
-        """The pieces behind the pair, filled in."""
+        """The pieces after the pair, filled in."""
         return tuple(piece.replace("{instruction}", instruction) for piece in self.after)
 
     def tail_tokens(self, instruction: str) -> int:
-        """How many tokens stand behind the pair, estimated from words: for plans, where no tokenizer is at hand."""
+        """How many tokens stand after the pair, estimated from words: for plans, where no tokenizer is at hand."""
         words = [len(piece.split()) for piece in self.tail(instruction)]
         return sum(round(count * TOKENS_PER_WORD) if count else 1 for count in words)

@@ -26,7 +26,7 @@ class Template:
     """What stands around the texts of a single text or a pair, as the post-processor puts it.
 
     Attributes:
-        parts: ids before, between and behind the texts; two lists for a single text, three for a pair.
+        parts: ids before, between and after the texts; two lists for a single text, three for a pair.
         part_types: token types of these ids.
         text_types: token type of each text.
     """

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def flops(
     model: Annotated[str, typer.Argument(help="Model name, YAML specification, or folder with a config.json.")],
     query_tokens: Annotated[
-        int, typer.Option(min=1, help="Query tokens, with BOS and the separator behind the query.")
+        int, typer.Option(min=1, help="Query tokens, with BOS and the separator after the query.")
     ] = 20,
     passage_tokens: Annotated[int, typer.Option(min=0, help="Passage tokens; in encoders with its specials.")] = 150,
     prompt_tokens: Annotated[

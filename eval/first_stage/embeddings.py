@@ -152,7 +152,7 @@ def _writing(folder: Path) -> Iterator[None]:
 
 
 def _at(path: Path, size: int) -> BinaryIO:
-    """A file opened for writing behind its first `size` bytes; the rest is cut off."""
+    """A file opened for writing after its first `size` bytes; the rest is cut off."""
     file = path.open("r+b" if path.is_file() else "w+b")
     file.truncate(size)
     file.seek(size)

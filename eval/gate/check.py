@@ -36,7 +36,7 @@ class CellCheck:
 
 @dataclass(frozen=True)
 class Report:
-    """All cells in the order of their keys, means over datasets behind them, and the policy they were judged by."""
+    """All cells in the order of their keys, means over datasets after them, and the policy they were judged by."""
 
     cells: tuple[CellCheck, ...]
     policy: GatePolicy

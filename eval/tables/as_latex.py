@@ -19,7 +19,7 @@ _SPECIAL = {
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
     "–": "--",
-    "[": "{[}",  # a bracket behind \\ would be read as an option
+    "[": "{[}",  # a bracket after \\ would be read as an option
     **{char: f"\\{char}" for char in "&%$#_{}"},
 }
 

@@ -34,7 +34,7 @@ def _column(entries: list[GridCell], *, first: bool) -> list[str]:
 
 
 def _wrap_head(parts: tuple[str, ...]) -> list[str]:
-    """Each part on lines of its own, long names broken behind hyphens."""
+    """Each part on lines of its own, long names broken after hyphens."""
     lines: list[str] = []
     for part in parts:
         line = ""

@@ -17,7 +17,7 @@ _NONE = "–"
 
 @dataclass(frozen=True)
 class GridCell:
-    """What stands in one place: `text`, footnote `marks`, a `detail` behind it (difference and verdict)."""
+    """What stands in one place: `text`, footnote `marks`, a `detail` after it (difference and verdict)."""
 
     text: str
     marks: str = ""

@@ -45,7 +45,7 @@ def load_theirs(spec: ModelSpec, files: Resolved, dtype: torch.dtype, device: to
 
 
 def positions(model: Any) -> int | None:
-    """Most tokens of a sequence, from the configuration; tables that begin behind a padding id hold fewer."""
+    """Most tokens of a sequence, from the configuration; tables that begin after a padding id hold fewer."""
     stated = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     if not isinstance(stated, int) or isinstance(stated, bool) or stated < 1:
         return None
@@ -107,7 +107,7 @@ def _modular(files: Resolved, model: Any, device: torch.device) -> Read:
 
 
 def _logit_score(files: Resolved, model: Any) -> Read:
-    """The logit of a token behind the last position, or the difference of two."""
+    """The logit of a token after the last position, or the difference of two."""
     module = files.saved.modules[-1]
     refuse_others(module.config, ("true_token_id", "false_token_id", "module_input_name"), module.where)
     vocabulary = model.get_output_embeddings().weight.shape[0]
@@ -119,7 +119,7 @@ def _logit_score(files: Resolved, model: Any) -> Read:
 
     def read(output: Any, mask: Tensor) -> Tensor:
         if not mask[:, -1].all():
-            raise ValueError("padding stands behind the last token")
+            raise ValueError("padding stands after the last token")
         last = output.logits[:, -1].float()
         return last[:, ids[0]] - (last[:, ids[1]] if ids[1] is not None else 0)
 

@@ -21,7 +21,7 @@ class DecoderConfig:
         activation: `gelu_tanh` (tanh approximation), `gelu` (exact) or `silu`, on the gate.
         norm_eps: epsilon of RMSNorm.
         norm_plus_one: the norm scales by 1 + w (Gemma) instead of w.
-        sandwich_norms: extra norms behind attention and MLP (Gemma-2).
+        sandwich_norms: extra norms after attention and MLP (Gemma-2).
         embedding_scale: factor on the embeddings, rounded to the model's dtype.
         residual_scale: factor on each block's output before it is added (MiniCPM's depth scale).
         logit_scale: factor on the last hidden state before a vocabulary head (MiniCPM's dim_model_base rule).
@@ -29,7 +29,7 @@ class DecoderConfig:
         attention_softcap, final_softcap: c in c * tanh(x / c), or None.
         sliding_window: tokens that a sliding layer sees, or None; even layers slide (Gemma-2).
         rope_theta: base of the rotary embedding.
-        start_layer: first layer with its own scalar head; None means one vocabulary head behind the last layer.
+        start_layer: first layer with its own scalar head; None means one vocabulary head after the last layer.
         layer_sep: distance between layers that have heads.
         tied: the vocabulary head is the embedding.
     """

@@ -1,4 +1,4 @@
-"""What stands behind the transformer of a sentence-transformers model: pooling, dense layers, norms.
+"""What stands after the transformer of a sentence-transformers model: pooling, dense layers, norms.
 
 Formulas are those of its modules (sentence-transformers 6.2); everything is computed in float32.
 """
@@ -55,7 +55,7 @@ class Head:
 
     Attributes:
         modes: the poolings whose vectors are joined.
-        steps: the modules behind it.
+        steps: the modules after it.
         width: of the vector in the end.
         dense: (in, out) of every matrix, for FLOPs.
     """
@@ -97,7 +97,7 @@ def read_head(modules: Sequence[Module], hidden: int, device: torch.device, want
     widths, steps, dense = {VECTOR: hidden * len(modes)}, [], []
     for module in rest:
         if module.kind not in ("Dense", "LayerNorm", "Normalize", "Dropout"):
-            raise InputError(f"{module.where}: module {module.kind} behind Pooling is not supported")
+            raise InputError(f"{module.where}: module {module.kind} after Pooling is not supported")
         if module.kind == "Dropout":  # does nothing outside training
             continue
         source, target = _names(module, widths)

@@ -30,7 +30,7 @@ def add_block(
         x: states, shape (rows, hidden).
         block: the output of attention or MLP, the same shape.
         scale: factor on it.
-        after: weight of the norm behind the block, or None.
+        after: weight of the norm after the block, or None.
         before: weight of the norm before the next block, or None.
         eps: epsilon of the norms.
 
@@ -51,5 +51,5 @@ def gated(gate: Tensor, up: Tensor, activation: str) -> Tensor:
 
 @compiled
 def add_layer_norm(x: Tensor, block: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
-    """LayerNorm of x + block, as the encoders have it behind every block; shapes (rows, hidden)."""
+    """LayerNorm of x + block, as the encoders have it after every block; shapes (rows, hidden)."""
     return F.layer_norm(x + block, (x.shape[-1],), weight, bias, eps)
