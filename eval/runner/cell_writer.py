@@ -46,15 +46,17 @@ class CellWriter:
 
     def __enter__(self) -> CellWriter:
         shutil.rmtree(self._folder, ignore_errors=True)
-        self._folder.mkdir(parents=True)
-        self._open = ExitStack()
         tag = f"{self.target.model}.{self.target.setting}"
-        self._write = self._open.enter_context(run_writer(self._folder / "run.trec.gz", tag))
+        with ExitStack() as stack:  # a signal may come before the block begins
+            stack.callback(shutil.rmtree, self._folder, ignore_errors=True)
+            self._folder.mkdir(parents=True)
+            self._open = stack.enter_context(ExitStack())
+            self._write = self._open.enter_context(run_writer(self._folder / "run.trec.gz", tag))
+            self._all = stack.pop_all()
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self._open.__exit__(*error)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._all.__exit__(*error)
 
     def add(self, pairs: pd.DataFrame) -> None:
         """All pairs of some queries, one row each.
