@@ -71,17 +71,6 @@ def left_behind(folder: Path, name: str = "") -> Iterator[Path]:
             yield path
 
 
-def real_folder(root: Path, *parts: str) -> Path:
-    """The folder `root/parts`, made if need be. Raises InputError where a link stands below `root` on the way."""
-    root.mkdir(parents=True, exist_ok=True)
-    for part in parts:
-        root /= part
-        if root.is_symlink():
-            raise InputError(f"{root}: is a link, and nothing is written through links; put a folder there")
-        root.mkdir(exist_ok=True)
-    return root
-
-
 @cache
 def _host() -> str:
     return hashlib.sha256(platform.node().encode(errors="replace")).hexdigest()[:8]

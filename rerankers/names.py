@@ -34,13 +34,6 @@ def check_name(name: str) -> str:
     return name
 
 
-def check_path_name(name: str) -> str:
-    """The same for names of several parts, such as `beir/scifact`."""
-    for part in name.split("/"):
-        check_name(part)
-    return name
-
-
 def _called(char: str) -> str:
     if char == " ":
         return "a blank"
