@@ -31,7 +31,12 @@ class ModelSpec:
         config: the parts of the model's config.json that fix its shape, so that FLOPs need no download.
         parameters: number of parameters and `download_bytes`: size of the weights, for plans; None if unknown.
         license: as the publisher states it.
+        trained_on: names of the datasets that its training is said to have used, or the text "not disclosed" where the
+            publisher names none; None where nobody looked.
+        sources: where the facts of this file stand: addresses or citations.
         note: one line for `rerankbench ls models`.
+
+    What describes a model (`parameters` to `note`) is no part of a result's identity: it cannot change a score.
     """
 
     name: str
@@ -45,6 +50,8 @@ class ModelSpec:
     parameters: int | None = None
     download_bytes: int | None = None
     license: str | None = None
+    trained_on: list[str] | str | None = None
+    sources: list[str] = field(default_factory=list)
     note: str = ""
 
 
@@ -77,7 +84,8 @@ def load_spec(name: str) -> ModelSpec:
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _TEXTS = ("name", "family", "source", "revision", "license", "note")
 _NUMBERS = {"max_length": 8, "parameters": 1, "download_bytes": 1}  # the least of each
-_NEEDED = ("name", "family", "source", "note", "wording", "config", "trust_remote_code")  # not null
+_NEEDED = ("name", "family", "source", "sources", "note", "wording", "config", "trust_remote_code")  # not null
+NOT_DISCLOSED = "not disclosed"  # of training sets
 
 
 def _check(raw: Mapping[str, Any], where: str) -> None:
@@ -95,6 +103,7 @@ def _check(raw: Mapping[str, Any], where: str) -> None:
             raise InputError(f"{where}: key '{key}': expected true or false, found {value!r:.60}")
         if key in ("wording", "config") and not isinstance(value, dict):
             raise InputError(f"{where}: key '{key}': expected keys and values, found {value!r:.60}")
+    _check_lists(raw, where)
     if not _NAME.fullmatch(raw["name"]):
         raise InputError(f"{where}: key 'name': expected a plain word such as my-model-v2, found {raw['name']!r:.60}")
     for task, text in raw.get("wording", {}).items():
@@ -105,3 +114,18 @@ def _check(raw: Mapping[str, Any], where: str) -> None:
         if not isinstance(text, str) or not text:
             raise InputError(f"{where}: key 'wording': task '{task}': expected text, found {text!r:.60}")
     check_config(raw.get("config", {}), f"{where}: key 'config'")
+
+
+def _check_lists(raw: Mapping[str, Any], where: str) -> None:
+    for key, what in (("trained_on", f"names of datasets or '{NOT_DISCLOSED}'"), ("sources", "addresses or citations")):
+        value = raw.get(key, [])
+        if key == "trained_on" and value in (None, NOT_DISCLOSED):
+            continue
+        if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):
+            raise InputError(f"{where}: key '{key}': expected a list of {what}, found {value!r:.60}")
+        if key == "trained_on" and key in raw and not value:
+            raise InputError(
+                f"{where}: key '{key}': an empty list says nothing; leave it out, or write '{NOT_DISCLOSED}'"
+            )
+        if twice := next((item for item in value if value.count(item) > 1), None):
+            raise InputError(f"{where}: key '{key}': {twice!r:.60} stands twice")

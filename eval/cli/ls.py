@@ -12,15 +12,21 @@ from .output import emit
 
 # what is shown of each kind; the rest is in --json
 _COLUMNS: dict[str, tuple[str, ...]] = {
-    "models": ("name", "family", "settings", "license", "note"),
+    "models": ("name", "max_length", "parameters", "settings"),
     "families": ("name", "score", "model_types", "models"),
     "datasets": ("name", "split", "n_queries", "n_docs", "download_bytes", "task", "license"),
     "experiments": ("name", "datasets", "variants", "models"),
     "published": ("name", "columns", "rows", "title"),
     "prompts": ("name", "text"),
 }
-_HEADS: dict[str, str] = {"n_queries": "QUERIES", "n_docs": "PASSAGES", "download_bytes": "DOWNLOAD"}
-_NUMBERS = {"n_queries", "n_docs", "download_bytes", "columns", "rows", "variants"}
+_HEADS: dict[str, str] = {
+    "n_queries": "QUERIES",
+    "n_docs": "PASSAGES",
+    "download_bytes": "DOWNLOAD",
+    "max_length": "LENGTH",
+    "parameters": "SIZE",
+}
+_NUMBERS = {"n_queries", "n_docs", "download_bytes", "columns", "rows", "variants", "max_length", "parameters"}
 
 
 def ls(
@@ -42,15 +48,31 @@ def ls(
 def _text(kind: str, items: list[dict[str, Any]]) -> str:
     from ..text.aligned import listing
 
-    keys = _COLUMNS[kind]
-    below = ("license", "note") if kind == "models" else ()  # too long for columns
-    shown = [key for key in keys if key not in below]
+    shown, notes, groups = _COLUMNS[kind], None, None
+    if kind == "models":
+        items, groups = _by_family(items)
+        notes = ["; ".join(filter(None, (item["license"], _pin(item), item["note"]))) for item in items]
     head = [_HEADS[key] if key in _HEADS else key.upper() for key in shown]
     rows = [[_write(key, item[key]) for key in shown] for item in items]
     if kind == "datasets":
         _mark_shared(rows, items, shown.index("download_bytes"))
-    notes = ["; ".join(filter(None, (item[key] for key in below))) for item in items]
-    return listing(head, rows, right={i for i, key in enumerate(shown) if key in _NUMBERS}, notes=notes)
+    right = {i for i, key in enumerate(shown) if key in _NUMBERS}
+    return listing(head, rows, right=right, notes=notes, groups=groups)
+
+
+def _by_family(items: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Models in the order of their families, and above each what its family scores by."""
+    from ..inventory import shipped
+
+    families = {family["name"]: family["score"] for family in shipped.families()}
+    order = list(families)
+    items = sorted(items, key=lambda item: order.index(item["family"]))
+    return items, [f"{item['family']}: {families[item['family']]}" for item in items]
+
+
+def _pin(item: dict[str, Any]) -> str:
+    """Says so where the newest revision of a hub repository is taken."""
+    return "unpinned" if item["revision"] is None and ":" not in item["source"] else ""
 
 
 def _mark_shared(rows: list[list[str]], items: list[dict[str, Any]], column: int) -> None:
@@ -70,6 +92,8 @@ def _write(key: str, value: Any) -> str:
         return "-"
     if key == "download_bytes":
         return size(value)
+    if key == "parameters":
+        return size(value).removesuffix("B").replace("G", "B")
     if key == "datasets":
         return str(len(value))
     if isinstance(value, int):

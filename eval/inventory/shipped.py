@@ -17,8 +17,13 @@ def models() -> list[dict[str, Any]]:
 
 
 def _model(spec: ModelSpec) -> dict[str, Any]:
-    keys = ("name", "family", "source", "revision", "max_length", "wording", "parameters", "download_bytes", "license")
-    return {**{key: getattr(spec, key) for key in keys}, "settings": settings_of(spec), "note": spec.note}
+    keys = ("name", "family", "source", "revision", "max_length", "wording", "parameters", "download_bytes")
+    about = ("license", "trained_on", "sources", "note")
+    return {
+        **{key: getattr(spec, key) for key in keys},
+        "settings": settings_of(spec),
+        **{key: getattr(spec, key) for key in about},
+    }
 
 
 def settings_of(spec: ModelSpec) -> str:

@@ -35,10 +35,12 @@ def listing(
     *,
     right: Collection[int] = (),
     notes: Sequence[str] | None = None,
+    groups: Sequence[str] | None = None,
 ) -> str:
     """Rows below a head, two blanks between columns; the last column wraps at the width of the terminal.
 
-    `right` are the columns that are aligned to the right; `notes` has a line for each row, written below it.
+    `right` are the columns that are aligned to the right; `notes` has a line for each row, written below it; `groups`
+    has the name of each row's group, written above the first of neighbours that share it.
     """
     everything = [head, *rows] if any(head) else list(rows)
     if not rows:
@@ -51,6 +53,8 @@ def listing(
         front = [pad(cell, widths[i], right=i in right) for i, cell in enumerate(row[:-1])]
         last = pad(row[-1], widths[-1], right=True) if len(head) - 1 in right else row[-1]
         first, *more = wrap(last, room)
+        if groups and index >= 0 and (index == 0 or groups[index] != groups[index - 1]):
+            lines += ["", *wrap(groups[index], terminal_width())]
         lines.append("  ".join([*front, first]).rstrip())
         lines.extend(" " * indent + line for line in more)
         if notes and index >= 0 and notes[index]:

@@ -46,6 +46,13 @@ def written(folder: Path, **changes: Any) -> str:
         ({"wording": {"answer": 7}}, "task 'answer': expected text"),
         ({"parameters": -5}, "key 'parameters'"),
         ({"license": 2.0}, "key 'license': expected text"),
+        ({"trained_on": "MSMARCO"}, "key 'trained_on': expected a list of names of datasets or 'not disclosed'"),
+        ({"trained_on": []}, "key 'trained_on': an empty list says nothing"),
+        ({"trained_on": ["NQ", 7]}, "key 'trained_on': expected a list"),
+        ({"trained_on": ["NQ", "FEVER", "NQ"]}, "key 'trained_on': 'NQ' stands twice"),
+        ({"sources": "https://x"}, "key 'sources': expected a list of addresses"),
+        ({"sources": [""]}, "key 'sources': expected a list"),
+        ({"sources": None}, "key 'sources': expected a list"),
         ({"unheard": 1}, "unknown key 'unheard'"),
     ],
     ids=lambda value: str(value)[:40],
@@ -61,6 +68,27 @@ def test_what_is_right_passes(tmp_path):
     spec = load_spec(written(tmp_path, max_length=64, trust_remote_code=True, revision=None, note="x"))
     assert (spec.name, spec.max_length, spec.trust_remote_code) == ("mine", 64, True)
     assert [load_spec(name).name for name in list_models()] == list_models()
+
+
+def test_what_describes_a_model_is_no_part_of_its_identity(tmp_path):
+    make(tmp_path / "m", "bert")
+    about = {"license": "mit", "trained_on": ["NQ"], "sources": ["a paper"], "parameters": 5, "note": "x"}
+    plain, described = (
+        load(load_spec(written(tmp_path, source=str(tmp_path / "m"), **more)), LoadOptions("cpu", "float32"))
+        for more in ({}, about)
+    )
+    assert described.spec.trained_on == ["NQ"]
+    assert described.identity(TextOptions()) == plain.identity(TextOptions())
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_a_registered_model_says_where_its_facts_stand(name):
+    spec = load_spec(name)
+    assert spec.license
+    assert spec.note
+    assert spec.parameters
+    assert spec.config
+    assert any("huggingface.co/" in source for source in spec.sources)
 
 
 def test_a_folder_with_a_sibling_of_its_name_is_the_folder(tmp_path):

@@ -18,7 +18,7 @@ from rerankbench.eval.data import list_datasets
 from rerankbench.eval.inventory import installation, reach, shipped
 from rerankbench.eval.published import list_published
 from rerankbench.eval.text.aligned import width
-from rerankbench.rerankers.spec import ModelSpec, list_models
+from rerankbench.rerankers.spec import ModelSpec, list_models, load_spec
 from table_cells import make_cell, write_cell
 
 KINDS = ("models", "datasets", "experiments", "published", "prompts")
@@ -61,8 +61,9 @@ def test_ls_lists_everything(run) -> None:
     }
     for kind, expected in names.items():
         _, text, _ = run("ls", kind)
-        listed = [line.split()[0] for line in text.splitlines()[1:] if not line.startswith(" ")]
-        assert listed == expected
+        rows = [line for line in text.splitlines()[1:] if line and not line.startswith(" ")]
+        listed = [row.split()[0] for row in rows if not row.split()[0].endswith(":")]  # headings of groups
+        assert sorted(listed) == sorted(expected) if kind == "models" else listed == expected
         assert [item["name"] for item in json.loads(run("ls", kind, "--json")[1])] == expected
 
 
@@ -74,6 +75,30 @@ def test_ls_says_what_is_known() -> None:
     datasets = {item["name"]: item for item in shipped.datasets()}
     assert datasets["beir/cqadupstack/tex"]["group"] == "cqadupstack"
     assert datasets["beir/arguana"]["remove_identical_ids"] is True
+
+
+def test_models_stand_below_their_family(run) -> None:
+    under: dict[str, list[str]] = {}
+    family = ""
+    for line in run("ls", "models", columns=100)[1].splitlines()[1:]:
+        first = line.split(" ")[0]
+        if first.endswith(":"):
+            family = first[:-1]
+            assert family not in under
+        elif first:
+            under.setdefault(family, []).append(first)
+    specs = [load_spec(name) for name in list_models()]
+    assert under == {name: [spec.name for spec in specs if spec.family == name] for name in under}
+    assert set(under) == {spec.family for spec in specs}
+
+
+def test_a_model_shows_its_licence_length_and_pin(run) -> None:
+    lines = run("ls", "models", columns=120)[1].splitlines()
+    place = next(i for i, line in enumerate(lines) if line.startswith("bge-reranker-v2-m3"))
+    assert lines[place].split() == ["bge-reranker-v2-m3", "512", "568", "M", "full"]
+    assert lines[place + 1].strip().startswith("apache-2.0; Multilingual")
+    place = next(i for i, line in enumerate(lines) if line.startswith("bge-reranker-v2-gemma"))
+    assert "unpinned" in lines[place + 1]
 
 
 def test_settings_of_layerwise_models() -> None:
