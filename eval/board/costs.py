@@ -1,4 +1,4 @@
-"""What a variant cost: every cost column of the tables and of the report is one row here.
+"""What a variant cost and could gain: every such column of the tables and of the report is one row here.
 
 A value of None is "not measured".
 """
@@ -19,11 +19,12 @@ Cells = Sequence[Cell]
 
 @dataclass(frozen=True)
 class Column(Generic[Subject]):
-    """A head, what stands below it, and how that is written."""
+    """A head, what stands below it, and how that is written; `optional`: left out where nothing was measured."""
 
     head: str
     value: Callable[[Subject], float | None]
     write: Callable[[float], str]
+    optional: bool = False
 
 
 def seconds_per_query(cells: Cells) -> float | None:
@@ -100,11 +101,30 @@ def _share(value: float) -> str:
 
 SHARE_OF_PEAK = Column[Cells]("share of peak", _share_of_peak, _share)
 
+
+def _points(value: float) -> str:
+    return f"{value:.2f}"
+
+
 # of the mean over datasets: below the scores of a table, beside those of the report
 OF_MEAN: list[Column[Figure]] = [
+    Column("ceiling", lambda mean: mean.limit and mean.limit.ceiling, _points, optional=True),
+    Column("headroom taken", lambda mean: mean.headroom, units.share, optional=True),
+    Column("candidates' recall", lambda mean: mean.limit and mean.limit.recall, _points, optional=True),
     Column("FLOPs per query", lambda mean: mean.flops, units.flops),
     Column("FLOPs saved", lambda mean: mean.saved, units.share),
 ]
+
+
+def shown(means: Sequence[Figure]) -> list[Column[Figure]]:
+    """The columns of the mean that some of these figures have; all that are not `optional` where FLOPs were counted."""
+    counted = any(cell.manifest.flops for mean in means for cell in mean.cells)
+    return [
+        column
+        for column in OF_MEAN
+        if (counted and not column.optional) or any(column.value(mean) is not None for mean in means)
+    ]
+
 
 # of all cells of a variant: the report's cost table
 OF_CELLS: list[Column[Cells]] = [

@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 from ..results import Cell
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What any reranker of the same candidates can reach, all x 100.
+
+    Attributes:
+        first: the metric of the first stage.
+        ceiling: the metric of the candidates in the order of their grades.
+        recall: share of the relevant documents that are among the candidates; a mean over queries, those without a
+            relevant document counting 0 as in trec_eval.
+    """
+
+    first: float
+    ceiling: float
+    recall: float
 
 
 @dataclass(frozen=True)
@@ -20,6 +36,7 @@ class Figure:
         interval: 95 % interval of the score, where queries were sampled.
         flops, full: reference FLOPs per query, of the setting and of the same model at full depth and uncompressed;
             None where they were not measured.
+        limit: what the candidates allow; None where no judgements are stored.
         cells: what the figure was made of.
     """
 
@@ -30,6 +47,7 @@ class Figure:
     interval: tuple[float, float] | None = None
     flops: float | None = None
     full: float | None = None
+    limit: Limit | None = None
     cells: tuple[Cell, ...] = ()
 
     @property
@@ -37,11 +55,18 @@ class Figure:
         """Share of the full model's FLOPs that the setting saves, in per cent."""
         return 100 * (1 - self.flops / self.full) if self.flops is not None and self.full else None
 
+    @property
+    def headroom(self) -> float | None:
+        """Share of what was to gain over the first stage that was gained, in per cent; negative for a loss."""
+        if self.limit is None or self.score is None or self.limit.ceiling <= self.limit.first:
+            return None
+        return 100 * (self.score - self.limit.first) / (self.limit.ceiling - self.limit.first)
+
 
 NOT_RUN = Figure(score=None, have=0)
 
 
-def figure(cell: Cell, metric: str) -> Figure:
+def figure(cell: Cell, metric: str, limit: Limit | None = None) -> Figure:
     """The figure of one cell; not run when the cell lacks the metric."""
     manifest = cell.manifest
     if metric not in manifest.metrics:
@@ -53,6 +78,7 @@ def figure(cell: Cell, metric: str) -> Figure:
         interval=(100 * ends[0], 100 * ends[1]) if (ends := manifest.intervals.get(metric)) else None,
         flops=flops.reference / queries if flops and queries else None,
         full=flops.full / queries if flops and queries else None,
+        limit=limit,
         cells=(cell,),
     )
 
@@ -69,6 +95,7 @@ def macro(figures: Sequence[Figure]) -> Figure:
         interval=_macro_interval(figures),
         flops=_mean([f.flops for f in figures]) if complete else None,
         full=_mean([f.full for f in figures]) if complete else None,
+        limit=_macro_limit([f.limit for f in figures]) if complete else None,
         cells=tuple(cell for f in figures for cell in f.cells),
     )
 
@@ -83,6 +110,13 @@ def _macro_interval(figures: Sequence[Figure]) -> tuple[float, float] | None:
     below = sum((score - low) ** 2 for score, low, _ in sampled) ** 0.5 / count
     above = sum((high - score) ** 2 for score, _, high in sampled) ** 0.5 / count
     return mean - below, mean + above
+
+
+def _macro_limit(limits: Sequence[Limit | None]) -> Limit | None:
+    known = [limit for limit in limits if limit is not None]
+    if not known or len(known) < len(limits):
+        return None
+    return Limit(*(sum(values) / len(known) for values in zip(*map(astuple, known))))
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

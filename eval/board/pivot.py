@@ -11,8 +11,9 @@ from ...rerankers.errors import InputError
 from ...rerankers.settings import Setting
 from ..data import list_datasets
 from ..published import PublishedTable
-from ..results import FIRST_STAGE, Cell
+from ..results import FIRST_STAGE, QRELS, Cell
 from .figures import NOT_RUN, Figure, figure, macro
+from .limits import candidates_of, limits_of
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,18 @@ def pivot(cells: Sequence[Cell], metric: str, *, published: PublishedTable | Non
         raise InputError("there are no cells to show; give the output folder of `rerankbench run`")
     if not any(metric in cell.manifest.metrics for cell in cells):
         known = sorted({name for cell in cells for name in cell.manifest.metrics})
-        raise InputError(f"no cell has the metric '{metric}'; there is {', '.join(known) or 'none at all'}")
+        stored = any(QRELS in cell.manifest.files for cell in cells)
+        again = "" if stored else "; to judge a stored run by others, run it again, which stores its judgements"
+        raise InputError(f"no cell has the metric '{metric}'; there is {', '.join(known) or 'none at all'}{again}")
     by_key = _by_variant(sorted(cells, key=lambda cell: metric not in cell.manifest.metrics))
     variants = _variants([variant for _, variant in by_key], published)
     rows = _rows(cells, published)
     sizes = _group_sizes(cells)
-    figures = {(dataset, variant): figure(cell, metric) for (dataset, variant), cell in by_key.items()}
+    limits = limits_of(cells, metric)
+    figures = {
+        (dataset, variant): figure(cell, metric, limits.get(candidates_of(cell)))
+        for (dataset, variant), cell in by_key.items()
+    }
     for row in rows:
         if row.members:
             for variant in variants:

@@ -13,7 +13,9 @@ from .output import emit
 
 def pareto(
     dirs: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Output folders of `rerankbench run`.")],
-    metric: Annotated[str, typer.Option(help="Metric to show, as in the experiment.")] = "nDCG@10",
+    metric: Annotated[
+        str, typer.Option(help="Metric to show; any that the stored run can answer, such as nDCG@5.")
+    ] = "nDCG@10",
     dataset: Annotated[str | None, typer.Option(help="Show one dataset or `mean` instead of all of them.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw FILE.svg, or .png and .pdf (extra `plots`).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -24,10 +26,10 @@ def pareto(
     """
     from ...rerankers.errors import InputError, suggest
     from ..board.frontier import points
-    from ..results import load_cells
+    from ..results import load_cells, with_metric
     from ..tables.pareto import to_json, to_text
 
-    cells = load_cells(dirs)
+    cells = with_metric(load_cells(dirs), metric)
     found = points(cells, metric)
     if dataset is not None:
         known = {p.dataset for p in found}

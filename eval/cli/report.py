@@ -16,7 +16,9 @@ def report(
     published: Annotated[
         str | None, typer.Option(help="Compare with a published table (see `rerankbench published`).")
     ] = None,
-    metric: Annotated[str, typer.Option(help="Metric to show, as in the experiment.")] = "nDCG@10",
+    metric: Annotated[
+        str, typer.Option(help="Metric to show; any that the stored run can answer, such as nDCG@5.")
+    ] = "nDCG@10",
     texts: Annotated[
         bool, typer.Option("--texts/--no-texts", help="Texts and grades from the dataset, which is fetched if need be.")
     ] = True,
@@ -27,10 +29,11 @@ def report(
     """
     from ..data import load_dataset
     from ..report import render
-    from ..results import load_cells
+    from ..results import load_cells, with_metric
     from ..runner.provenance import environment, now
 
     made = f"rerankbench {environment()['versions']['rerankbench']}, {now()}"
-    page = render(load_cells(dirs), metric=metric, published=published, load=load_dataset if texts else None, made=made)
+    cells = with_metric(load_cells(dirs), metric)
+    page = render(cells, metric=metric, published=published, load=load_dataset if texts else None, made=made)
     emit(page, output)
     typer.echo(f"wrote {output} ({len(page.encode()) / 1e6:.1f} MB); open it in a browser", err=True)

@@ -13,7 +13,9 @@ from .output import emit
 def table(
     dirs: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Output folders of `rerankbench run`.")],
     format: Annotated[str, typer.Option(help="text, md, csv, latex, html or json.")] = "text",
-    metric: Annotated[str, typer.Option(help="Metric to show, as in the experiment.")] = "nDCG@10",
+    metric: Annotated[
+        str, typer.Option(help="Metric to show; any that the stored run can answer, such as nDCG@5.")
+    ] = "nDCG@10",
     published: Annotated[
         str | None,
         typer.Option(help="Compare with a published table (see `rerankbench published`): difference and verdict."),
@@ -28,11 +30,11 @@ def table(
     The mean gives every row one weight, a macro group such as CQADupStack being one row, and is shown only where
     every row was run. Results of --limit or --sample are marked as partial and never count as reproduced.
     """
-    from ..results import load_cells
+    from ..results import load_cells, with_metric
     from ..tables import Format, Layout, render
 
     text = render(
-        load_cells(dirs),
+        with_metric(load_cells(dirs), metric),
         metric=metric,
         format=cast(Format, format),
         published=published,

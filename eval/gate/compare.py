@@ -12,7 +12,7 @@ import numpy as np
 from ...rerankers.errors import InputError, suggest
 from .. import statistics
 from ..metrics import rank
-from ..results import Cell, load_cells
+from ..results import Cell, load_cells, with_metric
 from .snapshot import changed_parts, flatten
 
 DEPTH = 10
@@ -36,9 +36,9 @@ class Selector:
         model, _, setting = variant.partition("@")
         return cls(Path(folder), model or None, setting or None)
 
-    def cells(self) -> list[Cell]:
-        """Raises InputError when the folder has no such cell, naming those it has."""
-        found = load_cells([self.folder])
+    def cells(self, metric: str) -> list[Cell]:
+        """Those chosen, with `metric`. Raises InputError when the folder has no such cell, naming those it has."""
+        found = with_metric(load_cells([self.folder]), metric)
         chosen = [c for c in found if self.model in (None, c.manifest.model)]
         chosen = [c for c in chosen if self.setting in (None, c.manifest.setting)]
         if not chosen:
@@ -112,7 +112,7 @@ def compare(
     Cells pair by dataset when each side holds one variant, else by dataset, model and setting.
     Raises InputError when nothing pairs, or a metric is unknown.
     """
-    cells = a.cells(), b.cells()
+    cells = a.cells(metric), b.cells(metric)
     pairs = _pair(*cells)
     found = [_difference(left, right, metric, worst, load, seed) for left, right in pairs]
     adjusted = statistics.holm([d.paired.p for d in found])

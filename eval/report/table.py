@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..board.costs import OF_MEAN
+from ..board.costs import shown
 from ..board.figures import Figure
 from ..board.frontier import MEAN, label
 from ..board.pivot import Variant
@@ -142,10 +142,8 @@ class Builder:
 
     def _costs(self) -> list[tuple[Column, list[TableCell]]]:
         means = [self.board.mean(v) for v in self.board.variants]
-        if not any(mean.flops for mean in means):
-            return []
         columns: list[tuple[Column, list[TableCell]]] = []
-        for column in OF_MEAN:
+        for column in shown(means):
             values = [column.value(mean) for mean in means]
             entries = [TableCell(column.write(value) if value is not None else "–", value) for value in values]
             columns.append((Column(column.head, score=False), entries))

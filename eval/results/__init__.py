@@ -1,11 +1,13 @@
 """Cells: what they hold, what makes them believable, and how they are read."""
 
 from .identity import canonical, digest
+from .on_demand import with_metric
 from .proof import check_place, load_cells, prove, recomputed, seal
 from .records import (
     FIRST_STAGE,
     MANIFEST_VERSION,
     PER_QUERY_COLUMNS,
+    QRELS,
     SCHEMA_VERSION,
     Cell,
     Cost,
@@ -16,12 +18,14 @@ from .records import (
     Tokens,
     cell_path,
     load_manifest,
+    write_qrels,
 )
 
 __all__ = [
     "FIRST_STAGE",
     "MANIFEST_VERSION",
     "PER_QUERY_COLUMNS",
+    "QRELS",
     "SCHEMA_VERSION",
     "Cell",
     "Cost",
@@ -39,4 +43,6 @@ __all__ = [
     "prove",
     "recomputed",
     "seal",
+    "with_metric",
+    "write_qrels",
 ]

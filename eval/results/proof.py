@@ -17,15 +17,15 @@ import pandas as pd
 from ...rerankers.errors import InputError
 from .. import metrics
 from .identity import digest
-from .records import PER_QUERY_COLUMNS, Cell, Manifest, cell_path, load_manifest
+from .records import PER_QUERY_COLUMNS, QRELS, Cell, Manifest, cell_path, load_manifest
 
-FILES = ("per_query.parquet", "run.trec.gz")
+FILES = ("per_query.parquet", "run.trec.gz")  # of every cell; a first stage has its judgements, too
 _ROUNDING = 1e-9  # of a mean that is computed in another order
 
 
 def seal(folder: Path, manifest: Manifest) -> Manifest:
     """The manifest with the hashes of the cell's files and of itself."""
-    found = {name: _sha256(folder / name) for name in FILES if (folder / name).is_file()}
+    found = {name: _sha256(folder / name) for name in (*FILES, QRELS) if (folder / name).is_file()}
     unsealed = manifest.model_copy(update={"files": found, "proof": ""})
     return unsealed.model_copy(update={"proof": _proof(unsealed)})
 
@@ -48,7 +48,7 @@ def prove(cell: Cell, root: Path) -> None:
         raise _unproven(place, "its identity is not the hash of its parts")
     if m.proof != _proof(m):
         raise _unproven(place, "was damaged or edited")
-    for name in FILES:
+    for name in (*FILES, *({QRELS} & m.files.keys())):
         try:
             same = m.files.get(name) == _sha256(cell.path / name)
         except OSError as err:

@@ -6,14 +6,17 @@ On disk a cell is a folder `DIR/cells/<dataset>/<model>/<setting>/` with
 - `per_query.parquet`: one row per judged query, see `PER_QUERY_COLUMNS`, then one column per metric;
 - `run.trec.gz`: the run in TREC order.
 
-The first stage is a cell too, with the setting `first-stage`.
+The first stage is a cell too, with the setting `first-stage`; it also has
+
+- `qrels.trec.gz`: the judgements, so that whatever the run can answer later needs no dataset.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,11 +24,14 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...rerankers.errors import InputError
+from ..data import read_qrels
+from ..files import replacing
 from ..validate import validated
 
 MANIFEST_VERSION = 2
 SCHEMA_VERSION = 1  # of what an identity says
 FIRST_STAGE = "first-stage"
+QRELS = "qrels.trec.gz"
 PER_QUERY_COLUMNS = ("query_id", "candidates", "judged", "truncated", "tied", "nan", "tokens", "flops_reference")
 
 
@@ -122,14 +128,21 @@ class Manifest(_Record):
 
 @dataclass(frozen=True)
 class Cell:
-    """A manifest and the folder it was read from."""
+    """A manifest and the folder it was read from.
+
+    `computed` holds the values by query of metrics that were judged after the run; their means are in the manifest.
+    """
 
     path: Path
     manifest: Manifest
+    computed: Mapping[str, Mapping[str, float]] = field(default_factory=dict, repr=False)
 
     def per_query(self) -> pd.DataFrame:
         """One row per judged query, sorted by query id."""
-        return pd.read_parquet(self.path / "per_query.parquet")
+        table = pd.read_parquet(self.path / "per_query.parquet")
+        for name, values in self.computed.items():
+            table[name] = [values[query] for query in table["query_id"]]
+        return table
 
     def run(self) -> dict[str, dict[str, float]]:
         """The run: query id -> document id -> score."""
@@ -139,6 +152,18 @@ class Cell:
                 query, _, doc, _, score, _ = line.split(maxsplit=5)  # the tag may hold blanks
                 run.setdefault(query, {})[doc] = float(score)
         return run
+
+    def qrels(self) -> dict[str, dict[str, int]] | None:
+        """The judgements stored with a first stage; None where the cell has none."""
+        return read_qrels(self.path / QRELS) if QRELS in self.manifest.files else None
+
+
+def write_qrels(folder: Path, qrels: Mapping[str, Mapping[str, int]]) -> None:
+    """Store judgements in TREC's four columns, by query and document. The same judgements give the same bytes."""
+    lines = (f"{q} 0 {doc} {grade}\n" for q, grades in sorted(qrels.items()) for doc, grade in sorted(grades.items()))
+    with replacing(folder / QRELS) as raw, gzip.GzipFile("", "wb", mtime=0, fileobj=raw) as packed:
+        for line in lines:
+            packed.write(line.encode())
 
 
 def cell_path(root: Path, dataset: str, model: str, setting: str) -> Path:

@@ -14,7 +14,20 @@ import pandas as pd
 from .. import metrics
 from ..files import write_whole
 from ..first_stage import run_writer
-from ..results import PER_QUERY_COLUMNS, Cell, Cost, Counts, Flops, Manifest, Tokens, check_place, digest, seal
+from ..results import (
+    FIRST_STAGE,
+    PER_QUERY_COLUMNS,
+    Cell,
+    Cost,
+    Counts,
+    Flops,
+    Manifest,
+    Tokens,
+    check_place,
+    digest,
+    seal,
+    write_qrels,
+)
 from ..statistics import bootstrap_interval
 from .cells import UNFINISHED, Inputs, Target
 
@@ -107,6 +120,8 @@ class CellWriter:
         )
         path = check_place(target.root, dataset.name, target.model, target.setting)
         table.to_parquet(self._folder / "per_query.parquet", index=False)
+        if target.setting == FIRST_STAGE:
+            write_qrels(self._folder, dataset.qrels)
         manifest = seal(self._folder, manifest)
         write_whole(self._folder / "manifest.json", manifest.model_dump_json(indent=1))
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ from typing import Any
 from ...rerankers.errors import InputError
 from ..data import Dataset
 from ..first_stage import Candidates
-from ..results import Cell, check_place, digest, load_manifest, prove, recomputed
+from ..results import FIRST_STAGE, QRELS, Cell, check_place, digest, load_manifest, prove, recomputed
 
 log = logging.getLogger("rerankbench")
 
@@ -66,7 +66,7 @@ class Target:
             return None
         m = cell.manifest
         same = m.identity == digest(self.identity) and tuple(m.metrics) == self.metrics
-        if not same or m.experiment != self.experiment:
+        if not same or m.experiment != self.experiment or (self.setting == FIRST_STAGE and QRELS not in m.files):
             return None
         if not recomputed(cell, inputs.dataset.qrels):
             log.warning("%s: its metrics are not those of its run; made anew", path)

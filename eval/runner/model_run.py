@@ -166,6 +166,7 @@ class ModelRun:
             "device_name": loaded.device_name,
             "threads": threads(),
             "dtype": loaded.dtype,
+            "shape": loaded.shape.as_json() if loaded.shape else None,
             **({"engine": usage} if usage else {}),
             "started": self.started,
             "finished": now(),

@@ -28,6 +28,9 @@ COLUMNS = (
     "manifest",
     "low",  # 95 % interval of the value, where queries were sampled
     "high",
+    "ceiling",  # x 100, of the best order of the candidates; empty: no judgements are stored
+    "headroom_taken",  # per cent of what was to gain over the first stage
+    "candidates_recall",  # x 100
 )
 
 
@@ -72,6 +75,9 @@ def _line(
         compared.verdict if compared else "",
         _text(str(figure.cells[0].path / "manifest.json")) if level == "cell" and figure.cells else "",
         *map(_number, figure.interval or (None, None)),
+        _number(figure.limit and figure.limit.ceiling),
+        _number(figure.headroom),
+        _number(figure.limit and figure.limit.recall),
     ]
 
 

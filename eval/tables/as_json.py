@@ -6,17 +6,21 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from ..board.figures import Limit, figure
+from ..board.limits import candidates_of, limits_of
 from ..published import PublishedTable, compare
 from ..results import Cell
 
 
 def write(cells: Sequence[Cell], metric: str, published: PublishedTable | None) -> str:
-    """A list of cells in their order; metrics are fractions, `published` is x 100 as printed."""
-    return json.dumps([_cell(cell, metric, published) for cell in cells], indent=2, ensure_ascii=False) + "\n"
+    """A list of cells in their order; metrics, ceiling and shares are fractions, `published` is x 100 as printed."""
+    limits = limits_of(cells, metric)
+    found = [_cell(cell, metric, published, limits.get(candidates_of(cell))) for cell in cells]
+    return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
 
 
-def _cell(cell: Cell, metric: str, published: PublishedTable | None) -> dict[str, Any]:
-    m = cell.manifest
+def _cell(cell: Cell, metric: str, published: PublishedTable | None, limit: Limit | None) -> dict[str, Any]:
+    m, judged = cell.manifest, figure(cell, metric, limit)
     record: dict[str, Any] = {
         "experiment": m.experiment,
         "dataset": m.dataset,
@@ -26,6 +30,9 @@ def _cell(cell: Cell, metric: str, published: PublishedTable | None) -> dict[str
         "metrics": m.metrics,
         "intervals": m.intervals,
         "flops": m.flops.model_dump() if m.flops else None,
+        "ceiling": limit and limit.ceiling / 100,
+        "headroom_taken": None if judged.headroom is None else judged.headroom / 100,
+        "candidates_recall": limit and limit.recall / 100,
         "partial": m.partial,
         "counts": m.counts.model_dump(),
         "identity": m.identity,

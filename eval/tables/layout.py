@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..board.costs import OF_MEAN
+from ..board.costs import shown
 from ..board.figures import Figure
 from ..board.pivot import Board, Variant
 from ..published import PublishedTable, compare
@@ -143,11 +143,11 @@ def _detail(row: str, variant: Variant, figure: Figure, published: PublishedTabl
 def _cost_lines(board: Board, notes: _Notes, frontier: Mapping[Variant, bool] | None) -> list[Line]:
     """FLOPs are macro means over the rows, like the score above them, and as strict about missing rows."""
     means = [board.mean(variant) for variant in board.variants]
-    if frontier is None or not any(cell.manifest.flops for mean in means for cell in mean.cells):
+    if frontier is None:
         return []
 
     lines = []
-    for column in OF_MEAN:
+    for column in shown(means):
         values = [column.value(mean) for mean in means]
         texts = [_cost(mean, value, column.write) for mean, value in zip(means, values)]
         marks = [notes.marks(mean) if value is not None else "" for mean, value in zip(means, values)]

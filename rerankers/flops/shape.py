@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +76,16 @@ class Shape:
     compresses: bool = False
     apart: bool = False
     pools: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it in JSON values, for `of_json`."""
+        span = self.cutoffs
+        return {**asdict(self), "cutoffs": [span.start, span.stop, span.step]}
+
+    @classmethod
+    def of_json(cls, values: Mapping[str, Any]) -> Shape:
+        """What `as_json` wrote. Raises ValueError, TypeError or KeyError for anything else."""
+        return cls(**{**values, "layer": LayerCost(**values["layer"]), "cutoffs": range(*values["cutoffs"])})
 
     def check(self, setting: Setting) -> None:
         """Raises InputError when no score can be read at the setting's depth, or tokens cannot be compressed."""
