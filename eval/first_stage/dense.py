@@ -51,6 +51,7 @@ def dense_candidates(
         "stored_as": spec.stored_as,
         "passage_template": spec.passage_template,
         "passage_max_length": spec.passage_max_length,
+        **({"tokenizer": spec.tokenizer.model_dump()} if spec.tokenizer else {}),
         "join": dataset.policy.join,
     }
     source = {**passages, "query_template": query_format, "query_max_length": spec.query_max_length}

@@ -6,6 +6,7 @@ import importlib
 import inspect
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -69,7 +70,7 @@ class SentenceEncoder:
         dtype = compute_dtype(spec, device)
         try:
             words = parts.Transformer(
-                str(folder), max_seq_length=spec.passage_max_length, **_model_arguments(parts.Transformer, dtype)
+                str(folder), max_seq_length=spec.passage_max_length, **_arguments(parts.Transformer, dtype, spec)
             )
         except (OSError, ValueError, KeyError) as err:
             raise InputError(f"{folder}: cannot be loaded as a text encoder: {' '.join(str(err).split())}") from err
@@ -78,12 +79,7 @@ class SentenceEncoder:
         modules = [words, pooling, *([parts.Normalize()] if spec.normalise else [])]
         self._model = SentenceTransformer(modules=modules, device=device)
         self._spec, self.dimensions = spec, size
-        tokenizer = self._model.tokenizer
-        if spec.pooling == "last" and tokenizer("a")["input_ids"][-1] != tokenizer.eos_token_id:
-            raise InputError(
-                f"{folder}: pooling 'last' reads the end-of-text token, which this tokenizer does not add; "
-                "set add_eos_token in its tokenizer_config.json, or use a revision that has it"
-            )
+        _check_specials(self._model.tokenizer, spec, folder)
         log.info("%s: loaded on %s as %s", spec.name, device, dtype)
 
     def encode(self, texts: Sequence[str], *, queries: bool) -> np.ndarray:
@@ -116,9 +112,30 @@ class LastEncoder:
         return self._encoder
 
 
-def _model_arguments(transformer: Any, dtype: str) -> dict[str, Any]:
-    """sentence-transformers renamed the keyword in release 5."""
+def _arguments(transformer: Any, dtype: str, spec: RetrieverSpec) -> dict[str, Any]:
+    """sentence-transformers renamed these keywords in release 5."""
     import torch
 
     accepted = inspect.signature(transformer.__init__).parameters
-    return {"model_kwargs" if "model_kwargs" in accepted else "model_args": {"torch_dtype": getattr(torch, dtype)}}
+    model = "model_kwargs" if "model_kwargs" in accepted else "model_args"
+    words = "processor_kwargs" if "processor_kwargs" in accepted else "tokenizer_args"
+    specials = spec.tokenizer.model_dump() if spec.tokenizer else {}
+    return {model: {"torch_dtype": getattr(torch, dtype)}, **({words: specials} if specials else {})}
+
+
+def _check_specials(tokenizer: Any, spec: RetrieverSpec, folder: Path) -> None:
+    """What the tokenizer puts around a text, against what the specification says and its pooling reads."""
+    ids = tokenizer("a")["input_ids"]
+    found = {"add_bos_token": ids[0] == tokenizer.bos_token_id, "add_eos_token": ids[-1] == tokenizer.eos_token_id}
+    if spec.tokenizer and found != spec.tokenizer.model_dump():
+        told = ", ".join(f"{key}: {str(value).lower()}" for key, value in found.items())
+        raise InputError(
+            f"{folder}: retriever '{spec.name}' asks for other special tokens than this tokenizer can be made to add "
+            f"({told}); change its post_processor in tokenizer.json, or the retriever's `tokenizer`"
+        )
+    if spec.pooling == "last" and not found["add_eos_token"]:
+        raise InputError(
+            f"{folder}: pooling 'last' reads the end-of-text token, which this tokenizer does not add; "
+            "write `tokenizer: {add_bos_token: true, add_eos_token: true}` into the retriever's file "
+            "(add_bos_token as the model was trained)"
+        )

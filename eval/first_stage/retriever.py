@@ -33,6 +33,13 @@ class EncoderSize(_Record):
         return self.layers * (2 * self.weights_per_layer * tokens + 4 * self.hidden * tokens**2)
 
 
+class Specials(_Record):
+    """Tokens around every text, asked of the tokenizer by name: releases of transformers follow different files."""
+
+    add_bos_token: bool
+    add_eos_token: bool
+
+
 class RetrieverSpec(_Record):
     """One text encoder and how it is used for retrieval.
 
@@ -42,9 +49,11 @@ class RetrieverSpec(_Record):
         pooling: which state is the text's vector: `cls` the first, `last` the end-of-text token's, `mean` of all.
         normalise: vectors get length 1.
         query_template: `{query}` is the query, `{task}` what `tasks` says of the dataset.
+        query_templates: by dataset or macro group, instead of `query_template`.
         tasks: by dataset, by macro group, or `default`.
         passage_template: `{passage}` is the passage.
         query_max_length, passage_max_length: most tokens, special ones included.
+        tokenizer: which special tokens stand around a text; None leaves it to the model's files.
         dtype: of the computation; `auto` is float16 on CUDA (as FlagEmbedding encodes), float32 elsewhere.
         stored_as: precision of the vectors on disk.
         batch_size: texts in one forward pass; provenance, not identity.
@@ -58,10 +67,12 @@ class RetrieverSpec(_Record):
     pooling: Pooling
     normalise: bool = True
     query_template: str = "{query}"
+    query_templates: dict[str, str] = {}
     tasks: dict[str, str] = {}
     passage_template: str = "{passage}"
     query_max_length: int = Field(ge=3)
     passage_max_length: int = Field(ge=3)
+    tokenizer: Specials | None = None
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
     stored_as: Literal["float16", "float32"] = "float16"
     batch_size: int = Field(default=32, ge=1)
@@ -74,6 +85,7 @@ class RetrieverSpec(_Record):
     def _templates(self) -> RetrieverSpec:
         for key, template, name in (
             ("query_template", self.query_template, "{query}"),
+            *((f"query_templates.{key}", text, "{query}") for key, text in self.query_templates.items()),
             ("passage_template", self.passage_template, "{passage}"),
         ):
             if template.count(name) != 1:
@@ -84,6 +96,9 @@ class RetrieverSpec(_Record):
 
     def query_format(self, dataset: str, policy: Policy) -> str:
         """The query template of a dataset, its task filled in. Raises InputError when the dataset has none."""
+        for key in (dataset, policy.group):
+            if key in self.query_templates:
+                return self.query_templates[key]
         if not self.tasks:
             return self.query_template
         for key in (dataset, policy.group, DEFAULT_TASK):

@@ -173,6 +173,9 @@ def test_every_retriever_is_well_formed_and_has_a_task_for_every_dataset():
     assert formats["beir/scifact"].endswith("\nQuery: {query}")
     large = load_retriever("bge-large-en-v1.5")
     assert large.query_template == "Represent this sentence for searching relevant passages: {query}"
+    bare = {info.name for info in beir if large.query_format(info.name, info.policy) == "{query}"}
+    assert bare == {"beir/arguana", "beir/quora"}  # FlagEmbedding, research/C_MTEB/eval_MTEB.py
+    assert all(large.query_template == large.query_format(i.name, i.policy) for i in beir if i.name not in bare)
 
 
 def test_shape_counts_what_a_bert_layer_does():
@@ -188,6 +191,10 @@ def test_shape_counts_what_a_bert_layer_does():
         (
             "{source: x, pooling: mean, query_max_length: 9, passage_max_length: 9, query_template: hello}",
             "query_template must hold {query} once",
+        ),
+        (
+            "{source: x, pooling: mean, query_max_length: 9, passage_max_length: 9, query_templates: {beir/nq: hello}}",
+            "query_templates.beir/nq must hold {query} once",
         ),
         (
             "{source: x, pooling: mean, query_max_length: 9, passage_max_length: 9, query_template: '{task} {query}'}",

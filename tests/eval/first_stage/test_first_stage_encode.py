@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from rerankbench.eval.first_stage.encode import LastEncoder, SentenceEncoder
-from rerankbench.eval.first_stage.retriever import RetrieverSpec
+from rerankbench.eval.first_stage.retriever import RetrieverSpec, Specials, load_retriever
 from rerankbench.rerankers.errors import InputError
 from tiny_hub import PARITY, make
 
@@ -34,8 +34,34 @@ def mistral(folder: Path, *, ends: bool) -> Path:
     model = t.MistralModel(t.MistralConfig(vocab_size=40, num_key_value_heads=1, **sizes))
     model.save_pretrained(folder)
     tokenizer.save(str(folder / "tokenizer.json"))
-    special = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "</s>", "pad_token": "</s>"}
-    (folder / "tokenizer_config.json").write_text(json.dumps({**special, "unk_token": "<unk>"}))
+    special: dict[str, object] = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "eos_token": "</s>",
+        "pad_token": "</s>",
+    }
+    special |= {"unk_token": "<unk>", "model_input_names": ["input_ids", "attention_mask"]}
+    (folder / "tokenizer_config.json").write_text(json.dumps(special))
+    return folder
+
+
+def as_e5(folder: Path) -> Path:
+    """A tiny Mistral in the layout of e5-mistral: the config has both special tokens, tokenizer.json adds <s> alone."""
+    import transformers as t
+    from tokenizers import Tokenizer, models, normalizers, processors
+
+    words = ["<unk>", "<s>", "</s>", "\u2581", *"abcdefghijklmnopqrstuvwxyz"]
+    bpe = models.BPE({word: i for i, word in enumerate(words)}, [], unk_token="<unk>", fuse_unk=True)
+    tokenizer = Tokenizer(bpe)
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")])
+    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
+    tokenizer.add_special_tokens(["<unk>", "<s>", "</s>"])
+    sizes = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
+    torch.manual_seed(0)
+    t.MistralModel(t.MistralConfig(vocab_size=40, num_key_value_heads=1, **sizes)).save_pretrained(folder)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    named = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "</s>", "unk_token": "<unk>", "legacy": True}
+    config = {"tokenizer_class": "LlamaTokenizer", "add_bos_token": True, "add_eos_token": True, **named}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
     return folder
 
 
@@ -74,6 +100,32 @@ def test_last_token_of_a_decoder(tmp_path: Path):
     folder = mistral(tmp_path, ends=True)
     found = SentenceEncoder(spec(folder, "last"), "cpu").encode(TEXTS, queries=False)
     assert np.allclose(found, reference(folder, TEXTS, "last", 32), atol=1e-5)
+
+
+def test_e5_has_both_special_tokens_under_every_release(tmp_path: Path):
+    """Expected are ids put together by hand: <s>, a letter each, </s>, cut before the last."""
+    import transformers as t
+
+    folder = as_e5(tmp_path)
+    published = load_retriever("e5-mistral-7b-instruct")
+    assert (published.pooling, published.tokenizer) == ("last", Specials(add_bos_token=True, add_eos_token=True))
+    encoder = SentenceEncoder(spec(folder, "last", tokenizer=published.tokenizer), "cpu")
+    model = t.AutoModel.from_pretrained(folder).eval()
+    for queries, limit in ((False, 32), (True, 8)):
+        rows = []
+        for text in TEXTS:
+            letters = [3 if c == " " else 4 + ord(c) - 97 for c in f" {text}".rstrip()]
+            with torch.inference_mode():
+                states = model(input_ids=torch.tensor([[1, *letters[: limit - 2], 2]])).last_hidden_state[0]
+            rows.append(states[-1])
+        expected = torch.nn.functional.normalize(torch.stack(rows), dim=1).numpy()
+        assert np.allclose(encoder.encode(TEXTS, queries=queries), expected, atol=1e-5)
+
+
+def test_special_tokens_that_cannot_be_had_are_refused(tmp_path: Path):
+    both = Specials(add_bos_token=True, add_eos_token=True)
+    with pytest.raises(InputError, match=r"asks for other special tokens .*\(add_bos_token: false, "):
+        SentenceEncoder(spec(mistral(tmp_path, ends=False), "last", tokenizer=both), "cpu")
 
 
 def test_last_token_needs_the_end_of_text(tmp_path: Path):
