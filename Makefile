@@ -29,8 +29,8 @@ quickstart: $(STAMP) ## retrieve, rerank and print the table, with a small real 
 	@$(BIN)/rerankbench pareto $(RUN_DIR)/quickstart --dataset mean --plot $(RUN_DIR)/quickstart/pareto.svg
 	@$(BIN)/rerankbench report $(RUN_DIR)/quickstart -o $(RUN_DIR)/quickstart/report.html
 
-test: $(STAMP) ## run the tests, a file at a time on every core
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+test: $(STAMP) ## run the tests on every core
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 docs: $(STAMP) ## run the commands of README.md and docs/ that are marked so
 	$(BIN)/python tests/docs/run_blocks.py

@@ -2,8 +2,9 @@
 
     python tests/docs/run_blocks.py [--write] [PAGE...]
 
-The blocks of all pages share one copy, in the order of the pages, so that what one has computed the next one finds.
-Nothing outside of the copy is written and no hub is asked, except that `--write` puts what was printed into the pages.
+The blocks of all pages share one copy. Those of the first page run first, so that the others find what it has
+computed; then the pages run side by side, each in its own order. Nothing outside of the copy is written and no hub
+is asked, except that `--write` puts what was printed into the pages.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from difflib import unified_diff
 from pathlib import Path
 from time import perf_counter
@@ -26,25 +28,32 @@ def main(names: list[str]) -> int:
     """Run the blocks of some pages, or of all; the number of those that failed."""
     write = "--write" in names
     chosen = [Path(name).resolve() for name in names if name != "--write"] or pages()
-    found = [block for page in chosen for block in blocks(page)]
-    start, failed = perf_counter(), 0
+    per_page = [blocks(page) for page in chosen]
+    start = perf_counter()
     with tempfile.TemporaryDirectory(prefix="rerankbench-docs-") as folder:
         copy = copy_repository(Path(folder) / "rerankbench")
-        for block in (block for block in found if block.runs):
-            began = perf_counter()
-            done = execute(block, copy)
-            fault = fault_of(block, done)
-            if write and fault and done and (done.returncode != 0) == (block.mark == "run: fails"):
-                write_output(block, done)
-                fault = None
-            failed += fault is not None
-            print(
-                f"{block.page}:{block.line}  {'FAILED' if fault else 'ok'}  {perf_counter() - began:.1f} s", flush=True
-            )
-            if fault:
-                print(fault, flush=True)
-    ran = sum(block.runs for block in found)
-    print(f"{ran} blocks run, {failed} failed, {len(found) - ran} not run; {perf_counter() - start:.0f} s")
+        failed = _run_page(per_page[0], copy, write)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            failed += sum(pool.map(lambda page: _run_page(page, copy, write), per_page[1:]))
+    total = sum(map(len, per_page))
+    ran = sum(block.runs for page in per_page for block in page)
+    print(f"{ran} blocks run, {failed} failed, {total - ran} not run; {perf_counter() - start:.0f} s")
+    return failed
+
+
+def _run_page(page: list[Block], copy: Path, write: bool) -> int:
+    """Run the blocks of a page in their order; the number of those that failed."""
+    failed = 0
+    for block in (block for block in page if block.runs):
+        began = perf_counter()
+        done = execute(block, copy)
+        fault = fault_of(block, done)
+        if write and fault and done and (done.returncode != 0) == (block.mark == "run: fails"):
+            write_output(block, done)
+            fault = None
+        failed += fault is not None
+        line = f"{block.page}:{block.line}  {'FAILED' if fault else 'ok'}  {perf_counter() - began:.1f} s"
+        print(f"{line}\n{fault}" if fault else line, flush=True)
     return failed
 
 
