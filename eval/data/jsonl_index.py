@@ -6,9 +6,10 @@ import hashlib
 import json
 import os
 import sqlite3
+import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from tqdm import tqdm
 
@@ -47,6 +48,7 @@ class JsonlIndex:
         self.sha256, self.empty, self._count = facts["sha256"], int(facts["empty"]), int(facts["count"])
         self._db = sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False)
         self._file = path.open("rb")
+        weakref.finalize(self, _close, self._db, self._file)
 
     def __len__(self) -> int:
         return self._count
@@ -75,6 +77,11 @@ class JsonlIndex:
 
     def _find(self, doc: str) -> tuple[int, int] | None:
         return self._db.execute("SELECT start, size FROM docs WHERE id = ?", (doc,)).fetchone()
+
+
+def _close(db: sqlite3.Connection, file: BinaryIO) -> None:
+    db.close()
+    file.close()
 
 
 def _state(path: Path) -> str:

@@ -61,7 +61,7 @@ class SentenceEncoder:
         try:
             from sentence_transformers import SentenceTransformer
 
-            parts: Any = importlib.import_module("sentence_transformers.models")  # a shim without types since release 5
+            parts = _modules_of_sentence_transformers()
         except ImportError as err:
             raise InputError(
                 f"retriever '{spec.name}' needs sentence-transformers: pip install \"rerankbench[dense]\""
@@ -110,6 +110,14 @@ class LastEncoder:
             self._encoder = None  # its memory, before the next one needs some
             self._key, self._encoder = (spec, device), SentenceEncoder(spec, device)
         return self._encoder
+
+
+def _modules_of_sentence_transformers() -> Any:
+    """Where Transformer, Pooling and Normalize are: `models` up to release 5.3, whose name warns since."""
+    try:
+        return importlib.import_module("sentence_transformers.sentence_transformer.modules")
+    except ImportError:
+        return importlib.import_module("sentence_transformers.models")
 
 
 def _arguments(transformer: Any, dtype: str, spec: RetrieverSpec) -> dict[str, Any]:
