@@ -66,10 +66,10 @@ class Contender:
             command = [self.python, str(Path(__file__).with_name("peer_worker.py")), self.kind]
         command += [files.family, str(files.checkpoint), str(files.pairs)]
         command += [hardware.dtype, str(hardware.threads), str(options)]
-        log = (files.folder / f"{self.name}.log").open("w+", encoding="utf-8")
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, bufsize=1
-        )
+        with (files.folder / f"{self.name}.log").open("w", encoding="utf-8") as log:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, bufsize=1
+            )
         self.versions = self._answer(log.name)["versions"]
 
     def round(self, folder: Path, *, counted: bool) -> None:
@@ -93,6 +93,7 @@ class Contender:
         if self._process is not None:
             self._process.stdin.close()
             self._process.wait(timeout=60)
+            self._process.stdout.close()
 
 
 def run_rounds(
