@@ -27,8 +27,11 @@ ROOMS = (
     {"export", "first_stage", "published"},
     {"board", "experiment", "gate"},
     {"chart", "inventory", "plan"},
-    {"schedule", "tables"},
-    {"report", "runner"},
+    {"schedule"},
+    {"runner"},
+    {"replay"},
+    {"tables"},
+    {"report"},
     {"bench"},
     {"cli"},
 )

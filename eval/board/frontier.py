@@ -53,7 +53,11 @@ def points(cells: Sequence[Cell], metric: str = "nDCG@10") -> list[Point]:
 
     Raises InputError when there are no cells or none has the metric.
     """
-    board = pivot(cells, metric)
+    return points_of(pivot(cells, metric))
+
+
+def points_of(board: Board) -> list[Point]:
+    """The same of figures that are put together already."""
     return [point for name in names(board) for point in _row(board, name)]
 
 

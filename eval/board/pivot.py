@@ -99,20 +99,14 @@ def _by_variant(cells: Sequence[Cell]) -> dict[tuple[str, Variant], Cell]:
     result: dict[tuple[str, Variant], Cell] = {}
     for (dataset, model, setting), same in found.items():
         for cell in same.values():
-            origin = origins[_root(cell)] if (model, setting) in disputed else ""
+            origin = origins[cell.root] if (model, setting) in disputed else ""
             result[dataset, Variant(model, setting, origin)] = cell
     return result
 
 
-def _root(cell: Cell) -> Path:
-    """The run's folder: the one that holds `cells/<dataset>/<model>/<setting>`."""
-    below = Path(cell.manifest.dataset, cell.manifest.model, cell.manifest.setting)
-    return cell.path.parents[len(below.parts)]
-
-
 def _origins(cells: Iterable[Cell]) -> dict[Path, str]:
     """What to call each run: its experiment, or its folder where experiments share a name."""
-    names = {_root(cell): cell.manifest.experiment for cell in cells}
+    names = {cell.root: cell.manifest.experiment for cell in cells}
     shared = {name for name in names.values() if list(names.values()).count(name) > 1}
     return {root: str(root) if name in shared else name for root, name in names.items()}
 

@@ -8,6 +8,7 @@ from .accept import accept
 from .bench import bench
 from .check import check
 from .compare import compare
+from .depth import depth
 from .doctor import doctor
 from .evaluate import evaluate
 from .export import export
@@ -37,6 +38,7 @@ for _command, _summary in (
     (table, "The table of stored results, in six formats."),
     (compare, "Two variants query by query: intervals, p-values, texts."),
     (pareto, "What each variant scores for its FLOPs; which are dominated."),
+    (depth, "What fewer reranked candidates would score and cost."),
     (report, "One HTML page about a run that opens anywhere."),
     (export, "TREC runs, mteb's result files, or a card's model-index."),
     (evaluate, "Judge any run file; no model involved."),

@@ -137,6 +137,12 @@ class Cell:
     manifest: Manifest
     computed: Mapping[str, Mapping[str, float]] = field(default_factory=dict, repr=False)
 
+    @property
+    def root(self) -> Path:
+        """The run's folder: the one that holds `cells/<dataset>/<model>/<setting>`."""
+        below = Path(self.manifest.dataset, self.manifest.model, self.manifest.setting)
+        return self.path.parents[len(below.parts)]
+
     def per_query(self) -> pd.DataFrame:
         """One row per judged query, sorted by query id."""
         table = pd.read_parquet(self.path / "per_query.parquet")

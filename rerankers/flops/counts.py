@@ -81,6 +81,13 @@ def stretches(
     stretch per text. Raises InputError when the model cannot run the setting.
     """
     shape.check(setting)
+    return trunk(shape, setting, query, passage, prompt)
+
+
+def trunk(
+    shape: Shape, setting: Setting, query: ArrayLike, passage: ArrayLike, prompt: ArrayLike
+) -> list[tuple[int, Counts]]:
+    """The same without the question whether a score can be read after the last of these layers."""
     query, passage, prompt = (np.asarray(counts, dtype=np.int64) for counts in (query, passage, prompt))
     if shape.apart:
         depth = setting.cutoff_layer or shape.layers

@@ -1,0 +1,1 @@
+"""What stored scores say about orders that nobody ran: depths, cascades, early exits. No model is loaded."""
