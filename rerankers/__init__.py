@@ -1,4 +1,4 @@
-"""Text pairs become scores: the rerankers of the BGE card and any other sequence classifier."""
+"""Text pairs become scores: registered rerankers, any checkpoint of their kinds, and your own classes."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ os.environ.setdefault("LRU_CACHE_CAPACITY", "32")
 
 if TYPE_CHECKING:
     from .api import Group, Reranker, Scored
+    from .own import OwnReranker, with_version
     from .registry import load
     from .spec import ModelSpec, list_models, load_spec
 
@@ -24,6 +25,7 @@ __all__ = [
     "InputError",
     "LoadOptions",
     "ModelSpec",
+    "OwnReranker",
     "Reranker",
     "ScoreError",
     "Scored",
@@ -32,6 +34,7 @@ __all__ = [
     "list_models",
     "load",
     "load_spec",
+    "with_version",
 ]
 
 
@@ -49,4 +52,8 @@ def __getattr__(name: str) -> Any:
         from . import api
 
         return getattr(api, name)
+    if name in ("OwnReranker", "with_version"):
+        from . import own
+
+        return getattr(own, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -22,7 +22,6 @@ def check_finite(scores: np.ndarray, layers: Sequence[int | str], pairs: Sequenc
     if finite.all():
         return
     row, column = np.argwhere(~finite)[0]
-    query, passage = (f"'{text[:60]}...'" if len(text) > 60 else f"'{text}'" for text in pairs[column])
     if dtype == "float16":
         advice = "float16 overflows easily: use dtype bfloat16 or float32"
     elif dtype == "float32":
@@ -31,6 +30,19 @@ def check_finite(scores: np.ndarray, layers: Sequence[int | str], pairs: Sequenc
         advice = "try dtype float32; if it stays, the weights are damaged"
     others = int((~finite).any(axis=0).sum()) - 1
     raise ScoreError(
-        f"score {scores[row, column]} at layer {layers[row]} for pair {column} (query {query}, passage {passage})"
+        f"score {scores[row, column]} at layer {layers[row]} for {_pair(pairs, column)}"
         f"{f' and {others} more pairs' if others else ''}; {advice}"
     )
+
+
+def check_given(scores: np.ndarray, pairs: Sequence[tuple[str, str]], where: str) -> None:
+    """The same for scores (pairs,) that somebody else made; `where` says who."""
+    finite = np.isfinite(scores)
+    if not finite.all():
+        column = int(np.argmin(finite))
+        raise ScoreError(f"{where}: gave the score {scores[column]} for {_pair(pairs, column)}")
+
+
+def _pair(pairs: Sequence[tuple[str, str]], column: int) -> str:
+    query, passage = (f"'{text[:60]}...'" if len(text) > 60 else f"'{text}'" for text in pairs[column])
+    return f"pair {column} (query {query}, passage {passage})"

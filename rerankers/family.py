@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .config_checks import check_config, check_native, completed
@@ -76,6 +76,10 @@ class Family:
         """What a pair costs and which settings there are; None where that is not known, so FLOPs are not measured."""
         raise NotImplementedError
 
+    def stated_shape(self, spec: ModelSpec) -> Shape | None:
+        """The shape of a model that has no `config.json`."""
+        return None
+
     def tensors(self, raw: Mapping[str, Any], where: str = "config.json") -> Tensors:
         """What a checkpoint holds, for random ones."""
         raise InputError(f"{where}: no random checkpoint can be written for the family {self.name}")
@@ -103,6 +107,13 @@ class Family:
     def prompt_tokens(self, spec: ModelSpec, text: TextOptions) -> int:
         """Tokens that the template puts after a pair, as `PromptTemplate.tail_tokens` estimates them."""
         return self.template.tail_tokens(self.resolve(spec, text).instruction) if self.template else 0
+
+    def open(self, spec: ModelSpec, options: LoadOptions) -> Reranker:
+        """The model of a specification, its files found and loaded. Families without files say how else."""
+        from .hub import resolve
+
+        files = resolve(spec.source, spec.revision)
+        return self.load(replace(spec, revision=files.revision), files, options)
 
     def load(self, spec: ModelSpec, files: Resolved, options: LoadOptions) -> Reranker:
         """The model on its device. Raises InputError when the checkpoint does not fit."""

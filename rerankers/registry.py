@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -15,12 +14,14 @@ from typing import Any
 
 from .api import Reranker
 from .errors import InputError, suggest
+from .families.own import Own
 from .family import Family
 from .flops import Shape
 from .hub import Resolved, resolve
 from .lora import is_adapter
 from .models.config import model_type
 from .options import POLICIES, LoadOptions
+from .own import OwnReranker
 from .spec import ModelSpec, list_models, load_spec
 from .st_folder import StFolder, transformer_folder
 
@@ -32,7 +33,9 @@ FAMILIES = {
     "cross-encoder": ".families.cross_encoder:CrossEncoder",
     "bi-encoder": ".families.bi_encoder:BiEncoder",
     "sequence-classification": ".families.sequence_classification:SequenceClassification",
+    "own": ".families.own:Own",
 }
+OBJECTS = Own()
 PLUGINS = "rerankbench.families"  # the entry-point group in which other packages register families
 
 
@@ -42,21 +45,23 @@ def families() -> dict[str, str]:
     return {**{point.name: point.value for point in entry_points(group=PLUGINS)}, **FAMILIES}
 
 
-def load(model: str | ModelSpec, options: LoadOptions | None = None) -> Reranker:
+def load(model: str | Path | ModelSpec | OwnReranker, options: LoadOptions | None = None) -> Reranker:
     """Load a reranker onto its device.
 
     Args:
-        model: a name from `configs/models/`, the path of a YAML specification, a local model folder, a hub id, or a
-            specification.
+        model: a name of `rerankbench ls models`, the path of a YAML specification, a local model folder, a hub id,
+            `my_module:MyReranker`, a specification, or an object of your own (see `own.py`).
         options: device, dtype and the policies that are part of a result's identity.
 
     Raises InputError for an unknown name or family, missing files, or a checkpoint that does not fit.
     """
-    spec = model if isinstance(model, ModelSpec) else find_spec(model)
-    family, options = family_of(spec), options or LoadOptions()
+    options = options or LoadOptions()
+    if not isinstance(model, str | Path | ModelSpec):
+        return OBJECTS.take(model, options)
+    spec = model if isinstance(model, ModelSpec) else find_spec(str(model))
+    family = family_of(spec)
     _refuse_unused(family, spec, options)
-    files = resolve(spec.source, spec.revision)
-    return family.load(replace(spec, revision=files.revision), files, options)
+    return family.open(spec, options)
 
 
 def _refuse_unused(family: Family, spec: ModelSpec, options: LoadOptions) -> None:
@@ -87,11 +92,13 @@ def family_named(name: str) -> Family:
 def shape_of(spec: ModelSpec) -> Shape | None:
     """What a pair costs and which settings there are, without loading or fetching anything.
 
-    From the `config` of the specification, else from the config.json of a local folder; None where neither is there or
-    the family does not know the shape.
+    From the `config` of the specification, else from what the family finds stated elsewhere, else from the config.json
+    of a local folder; None where none of these is there or the family does not know the shape.
     """
     if spec.config:
         return family_of(spec).shape(spec.config, spec.name)
+    if (stated := family_of(spec).stated_shape(spec)) is not None:
+        return stated
     folder = Path(spec.source).expanduser()
     if not (transformer_folder(folder) / "config.json").is_file():
         return None
@@ -100,7 +107,12 @@ def shape_of(spec: ModelSpec) -> Shape | None:
 
 
 def find_spec(model: str) -> ModelSpec:
-    """The specification of a name, a YAML file, a hub id or a local folder; config.json tells a family not written."""
+    """The specification of a name, a YAML file, a hub id, a local folder or a class of the user.
+
+    config.json tells a family not written.
+    """
+    if (spec := OBJECTS.spec(model, list_models())) is not None:
+        return spec
     folder = Path(model).expanduser()
     if model in list_models() or not folder.is_dir():
         if model.count("/") == 1 and not model.endswith((".yaml", ".yml")):

@@ -56,6 +56,7 @@ PUBLIC = {
     "hub",
     "names",
     "options",
+    "own",
     "prompts",
     "random_weights",
     "registry",

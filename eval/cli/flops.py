@@ -76,7 +76,9 @@ def count(
     spec = find_spec(model)
     family, shape = family_of(spec), shape_of(spec)
     if shape is None:
-        raise InputError(f"model '{model}': its specification has no `config`; add the shapes of its config.json")
+        raise InputError(
+            f"model '{model}': its shape is not known; a specification states it as `config`, a class as `shape`"
+        )
     if prompt and family.template is None:
         raise InputError(f"--prompt-tokens {prompt}: family '{spec.family}' has no prompt")
     prompt = family.prompt_tokens(spec, TextOptions()) if prompt is None else prompt

@@ -77,7 +77,9 @@ class RerankerEntry(_Part):
     null among `cutoff_layers` is the full depth, null in `compress` is no compression.
     """
 
-    model: str = Field(description="a name of `rerankbench ls models`, or the path of a model's YAML file")
+    model: str = Field(
+        description="a name of `rerankbench ls models`, a model's YAML file or folder, a hub id, my_module:MyReranker"
+    )
     name: Name | None = Field(
         default=None, description="what tables call it, when one model appears with several options"
     )
@@ -232,8 +234,8 @@ def _check_label(label: str, where: str) -> None:
 
 
 def _stem(name: str) -> str:
-    """The name in a path of a YAML file; a name as it is."""
-    return Path(name.removesuffix(".yaml").removesuffix(".yml")).name
+    """The name in a path of a YAML file, the class in `module:Class`; a name as it is."""
+    return Path(name.removesuffix(".yaml").removesuffix(".yml")).name.rpartition(":")[2]
 
 
 def _options(entry: RerankerEntry) -> dict[str, Any]:

@@ -64,6 +64,8 @@ def _exact(known: Snapshot, now: Snapshot) -> list[Finding]:
 
 def _rate(name: str, known: Snapshot, now: Snapshot, tolerance: float) -> list[Finding]:
     before, after = getattr(known.counts, name), getattr(now.counts, name)
+    if before is None or after is None:  # nobody counts them
+        return []
     change = after / max(now.counts.pairs, 1) - before / max(known.counts.pairs, 1)
     if before == after or abs(change) <= tolerance:
         return []

@@ -6,14 +6,15 @@ from dataclasses import asdict
 from typing import Any
 
 from ...configs import CONFIGS, read
+from ...rerankers.own import plugins
 from ...rerankers.registry import families as known_families
-from ...rerankers.registry import family_named, shape_of
+from ...rerankers.registry import family_named, find_spec, shape_of
 from ...rerankers.spec import ModelSpec, list_models, load_spec
 
 
 def models() -> list[dict[str, Any]]:
-    """Models by name, with the settings that they can be run under."""
-    return [_model(load_spec(name)) for name in list_models()]
+    """Models by name, with the settings that they can be run under; then those that other packages register."""
+    return [_model(load_spec(name)) for name in list_models()] + [_model(find_spec(name)) for name in sorted(plugins())]
 
 
 def _model(spec: ModelSpec) -> dict[str, Any]:

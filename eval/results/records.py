@@ -44,12 +44,15 @@ class _Record(BaseModel):
 
 
 class Counts(_Record):
-    """How much was scored. `missing` judged queries had no candidates and count 0 in every mean."""
+    """How much was scored. `missing` judged queries had no candidates and count 0 in every mean.
+
+    `truncated` is None where the reranker does not count tokens.
+    """
 
     queries: Count
     missing: Count = 0
     pairs: Count
-    truncated: Count = 0
+    truncated: Count | None = 0
     tied: Count = 0
     nan: Count = 0
 

@@ -108,7 +108,7 @@ class CellWriter:
                 queries=len(table),
                 missing=int((table["candidates"] == 0).sum()),
                 pairs=self._pairs,
-                truncated=int(table["truncated"].sum()),
+                truncated=None if table["truncated"].isna().any() else int(table["truncated"].sum()),
                 tied=int(table["tied"].sum()),
                 nan=int(table["nan"].sum()),
             ),
@@ -162,11 +162,12 @@ def _per_query(
     rows["judged"] = [doc in qrels.get(query, ()) for query, doc in zip(pairs["query_id"], pairs["doc_id"])]
     rows["tied"] = pairs.duplicated(["query_id", "score"], keep=False)
     rows["nan"] = pairs["score"].isna()
+    unknown = {name for name in ("truncated", "tokens") if len(pairs) and name in pairs and pairs[name].isna().all()}
     for name, absent in (("truncated", False), ("tokens", 0), ("flops_reference", 0)):
-        rows[name] = pairs.get(name, absent)
+        rows[name] = absent if name in unknown else pairs.get(name, absent)
     sums = pd.DataFrame(rows.groupby("query_id").sum()).reindex(queries, fill_value=0).astype("Int64")
-    if "flops_reference" not in pairs:
-        sums["flops_reference"] = pd.NA
+    for name in unknown | {"flops_reference"} - set(pairs):
+        sums[name] = pd.NA
     table = sums.rename_axis("query_id").reset_index()[list(PER_QUERY_COLUMNS)]
     for name, column in values.items():
         table[name] = [column[query] for query in table["query_id"]]

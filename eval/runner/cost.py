@@ -109,8 +109,10 @@ class Tally:
             saved_naive=flops.saved_naive(shape, self._setting),
         )
 
-    def tokens(self, cost: PassCost) -> Tokens:
-        """Real tokens of all pairs, and what the engine added and shared."""
+    def tokens(self, cost: PassCost) -> Tokens | None:
+        """Real tokens of all pairs, and what the engine added and shared; None where nobody counts them."""
+        if not any(self._tokens):
+            return None
         query, passage, prompt = self._tokens
         padded, shared = cost.total("padded_tokens"), cost.total("shared_tokens")
         return Tokens(query=query, passage=passage, prompt=prompt, padded=padded, shared=shared)

@@ -175,8 +175,8 @@ class ModelRun:
 
 def _rows(pairs: pd.DataFrame, setting: Setting, reference: np.ndarray | None) -> pd.DataFrame:
     """What a cell wants of stored pairs."""
-    rows = pairs[["query_id", "doc_id", "truncated"]].assign(
-        score=pairs[setting.name],
-        tokens=pairs["query_tokens"] + pairs["passage_tokens"] + pairs["prompt_tokens"],
-    )
+    tokens = pairs["query_tokens"] + pairs["passage_tokens"] + pairs["prompt_tokens"]
+    rows = pairs[["query_id", "doc_id", "truncated"]].assign(score=pairs[setting.name], tokens=tokens)
+    if not tokens.any():  # nobody counts them
+        rows = rows.assign(tokens=pd.NA, truncated=pd.NA)
     return rows if reference is None else rows.assign(flops_reference=reference)

@@ -118,4 +118,4 @@ def test_a_specification_without_shape_says_so(run: Any, tmp_path: Path) -> None
     spec.write_text(yaml.safe_dump({"family": "sequence-classification", "source": "someone/other"}))
     status, _, err = run(str(spec))
     assert status == 2
-    assert "no `config`" in err
+    assert "states it as `config`" in err
