@@ -25,11 +25,13 @@ _WIDTHS = (
     "max_position_embeddings",
     "type_vocab_size",
     "sliding_window",
+    "local_attention",
 )
 _NULLABLE = ("num_key_value_heads", "head_dim", "type_vocab_size", "sliding_window")
 _SCALES = (
     "layer_norm_eps",
     "rms_norm_eps",
+    "norm_eps",
     "rope_theta",
     "attn_logit_softcapping",
     "final_logit_softcapping",
@@ -38,8 +40,25 @@ _SCALES = (
     "scale_depth",
     "dim_model_base",
 )
-_WORDS = ("model_type", "hidden_act", "hidden_activation", "position_embedding_type", "head_type")
-_SWITCHES = ("tie_word_embeddings", "attention_bias", "layer_wise", "head_multi", "is_decoder", "add_cross_attention")
+_WORDS = (
+    "model_type",
+    "hidden_act",
+    "hidden_activation",
+    "position_embedding_type",
+    "head_type",
+    "classifier_pooling",
+)
+_SWITCHES = (
+    "tie_word_embeddings",
+    "attention_bias",
+    "mlp_bias",
+    "norm_bias",
+    "classifier_bias",
+    "layer_wise",
+    "head_multi",
+    "is_decoder",
+    "add_cross_attention",
+)
 
 
 def check_config(raw: Mapping[str, Any], where: str) -> None:
@@ -114,12 +133,18 @@ _DEFAULTED = {
         "num_hidden_layers", "hidden_size", "num_attention_heads", "num_key_value_heads", "head_dim", "vocab_size",
         "intermediate_size", "rms_norm_eps", "max_position_embeddings",
     ),
+    "modern": (
+        "num_hidden_layers", "hidden_size", "num_attention_heads", "intermediate_size", "vocab_size", "norm_eps",
+        "hidden_activation", "max_position_embeddings", "local_attention", "attention_bias", "mlp_bias", "norm_bias",
+        "classifier_bias", "classifier_activation", "classifier_pooling",
+    ),
     "gemma2": (
         "query_pre_attn_scalar", "attn_logit_softcapping", "final_logit_softcapping", "sliding_window",
     ),
 }  # fmt: skip
 _DEFAULTS_OF = {
     **dict.fromkeys(("bert", "roberta", "xlm-roberta"), ("encoder",)),
+    "modernbert": ("modern",),
     "gemma": ("decoder",),
     **dict.fromkeys(("gemma2", "cost_wise_gemma"), ("decoder", "gemma2")),
 }
@@ -149,6 +174,8 @@ def check_native(raw: Mapping[str, Any], where: str) -> None:
     if raw.get("sliding_window") == 0:
         raise InputError(f"{where}: key 'sliding_window': a window of no token is not implemented")
     kinds = raw.get("layer_types") or []
+    if "local_attention" in raw:  # any layer may have this window
+        return
     slides = [kind == "sliding_attention" for kind in kinds][: raw["num_hidden_layers"]]
     usual = [layer % 2 == 0 for layer in range(len(slides))]
     if slides != usual and not (raw.get("sliding_window") is None and not any(slides)):

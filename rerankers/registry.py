@@ -31,6 +31,7 @@ FAMILIES = {
     "layerwise": ".families.layerwise:LayerwiseReranker",
     "llm": ".families.llm:LlmReranker",
     "cross-encoder": ".families.cross_encoder:CrossEncoder",
+    "modern-encoder": ".families.modern_encoder:ModernEncoderFamily",
     "bi-encoder": ".families.bi_encoder:BiEncoder",
     "sequence-classification": ".families.sequence_classification:SequenceClassification",
     "own": ".families.own:Own",

@@ -1,4 +1,4 @@
-"""XLM-RoBERTa and BERT sequence classifiers with one output, packed without padding."""
+"""Encoders with a classification head of one output, packed without padding."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ..errors import InputError
 from ..family import Family
 from ..hub import Resolved
 from ..models.encoder import Encoder
+from ..models.modern_encoder import ModernEncoder
 from ..models.packed import Packed
 from ..models.work import Work
 from ..options import LoadOptions
@@ -26,20 +27,29 @@ class EncoderClassifier(PairAdapter):
     def __init__(self, family: Family, spec: ModelSpec, files: Resolved, options: LoadOptions) -> None:
         where = str(files.folder / "config.json")
         self.config = config = family.config(files.config, where)
-        if config.labels != 1:
-            raise InputError(f"{where}: the family {family.name} needs a classifier with one output")
         device = resolve_device(options.device)
         dtype = resolve_dtype(options.dtype, device)
         super().__init__(family, spec, files, options, device=device, dtype=dtype)
+        self.check_head(where)
         self.shape = family.shape(files.config, where)
+        self.hold(config.positions, config.vocab)
+        check_types(self.tokenizer, self.tokenizer.pair_template(), config.token_types)
+        self.encoder = self.load_encoder(dtype, device)
+        self.encoder.block()
+
+    def check_head(self, where: str) -> None:
+        """Raise InputError where the folder holds another head than a classifier of one output."""
+        files, family = self.files, self.family
+        if self.config.labels != 1:
+            raise InputError(f"{where}: the family {family.name} needs a classifier with one output")
         if files.saved.modules or files.saved.task not in ("feature-extraction", "sequence-classification"):
             raise InputError(
                 f"{files.root}: modules of sentence-transformers, which the family {family.name} does not run"
             )
-        self.hold(config.positions, config.vocab)
-        check_types(self.tokenizer, self.tokenizer.pair_template(), config.token_types)
-        self.encoder = Encoder.load(files.folder, config, dtype, device)
-        self.encoder.block()
+
+    def load_encoder(self, dtype: torch.dtype, device: torch.device) -> Encoder | ModernEncoder:
+        """The model on its device."""
+        return Encoder.load(self.files.folder, self.config, dtype, device)
 
     def check(self, setting: Setting) -> list[str]:
         """See `api.Reranker.check`."""

@@ -35,18 +35,30 @@ def reference(
 def useful(shape: Shape, setting: Setting, query: ArrayLike, passage: ArrayLike, prompt: ArrayLike) -> Counts:
     """FLOPs that the setting needs for each pair; same arguments and shape as `reference`.
 
-    Less than `reference` in three points: decoders pay only for the query-key products that the causal mask keeps; the
-    last layer runs keys and values for all tokens, the rest for the scored token alone; the head runs on that token,
-    and a vocabulary head only its rows that count. A model that pools all tokens of the last layer needs them.
+    Less than `reference` in three points: only the query-key products count that the causal mask or the window of a
+    layer keeps; the last layer runs keys and values for all tokens, the rest for the scored token alone; the head runs
+    on that token, and a vocabulary head only its rows that count. A model that pools all tokens of the last layer needs
+    them.
     """
     runs = stretches(shape, setting, query, passage, prompt)
     flops: Counts = np.asarray(shape.head_needed, dtype=np.int64)
     for layers, tokens in runs:
         flops = flops + layers * shape.layer.over(tokens, causal=shape.causal)
+    cost, last, depth = shape.layer, runs[-1][1], sum(layers for layers, _ in runs)
+    beyond = last * last - _in_window(last, shape.window)  # no model with windows compresses: all layers see `last`
+    flops = flops - cost.attention * beyond * sum(layer < depth for layer in shape.local_layers)
     if shape.pools:
         return np.asarray(flops)
-    last, cost = runs[-1][1], shape.layer
-    return np.asarray(flops - cost.over(last, causal=shape.causal) + (cost.keys + cost.attention) * last + cost.rest)
+    whole, seen = cost.over(last, causal=shape.causal), last
+    if depth - 1 in shape.local_layers:
+        whole, seen = whole - cost.attention * beyond, np.minimum(last, shape.window + 1)
+    return np.asarray(flops - whole + cost.keys * last + cost.attention * seen + cost.rest)
+
+
+def _in_window(tokens: Counts, window: int) -> Counts:
+    """Pairs of tokens whose distance is at most `window`."""
+    reach = np.minimum(window, tokens - 1)
+    return tokens * (2 * reach + 1) - reach * (reach + 1)
 
 
 def total(flops: Counts) -> int:

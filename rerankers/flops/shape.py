@@ -64,6 +64,9 @@ class Shape:
         compresses: passage tokens can be compressed.
         apart: query and passage are read each alone (bi-encoders).
         pools: a score needs all tokens of the last layer, not one of them.
+        local_layers: numbers, from 0, of layers in which a token sees those at most `window` away. The published code
+            computes all products and masks the rest.
+        window: see there.
     """
 
     layers: int
@@ -76,6 +79,8 @@ class Shape:
     compresses: bool = False
     apart: bool = False
     pools: bool = False
+    local_layers: tuple[int, ...] = ()
+    window: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """All of it in JSON values, for `of_json`."""

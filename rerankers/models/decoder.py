@@ -228,5 +228,5 @@ class Decoder:
         else:
             after, before, last_norm = None, weight("post_attention_layernorm"), None
         x, normed = add_block(x, block, scale, after, before, eps)
-        inner = work.gated(normed, matrix("mlp.gate_proj"), matrix("mlp.up_proj"), config.activation)
+        inner = work.gated(normed, (matrix("mlp.gate_proj"), None), (matrix("mlp.up_proj"), None), config.activation)
         return add_block(x, linear(inner, "mlp.down_proj"), scale, last_norm, None, eps)[0]

@@ -1,7 +1,8 @@
-"""Sequences one behind the other without padding, and dense (bidirectional) attention inside each of them."""
+"""Sequences one behind the other without padding, and bidirectional attention inside each of them."""
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import math
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .window import attend_window, in_window
 from .work import Work
 
 AttentionKind = Literal["auto", "grouped", "varlen", "nested", "plain"]
@@ -108,9 +110,16 @@ class Packed:
 
 
 def attend_all(
-    q: Tensor, k: Tensor, v: Tensor, batch: Packed, work: Work, kind: AttentionKind = "auto", first_only: bool = False
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    batch: Packed,
+    work: Work,
+    kind: AttentionKind = "auto",
+    first_only: bool = False,
+    window: int | None = None,
 ) -> Tensor:
-    """Softmax attention within each sequence; every token sees all tokens of its sequence.
+    """Softmax attention within each sequence; every token sees all tokens of its sequence, or those of a window.
 
     Args:
         q: (T, heads, dim), or (n, heads, dim) with `first_only`.
@@ -122,23 +131,20 @@ def attend_all(
             all lengths (CUDA), `plain` the formula itself. `auto` is `varlen` where torch has it (2.10, half
             precision), else `nested` on CUDA, which costs milliseconds of Python per layer, else `grouped`.
         first_only: the first token of each sequence asks alone.
+        window: tokens that are seen on each side; None: all. `nested` runs neighbours then.
 
     Returns (rows of q, heads * dim).
     """
     heads, dim = q.shape[1:]
+    if window is not None and batch.longest <= window + 1:
+        window = None
     if kind == "auto":
-        kind = "grouped"
-        if q.is_cuda and q.dtype != torch.float32 and dim % 8 == 0 and _varlen() is not None:
-            kind = "varlen"
-        elif q.is_cuda and len(batch.neighbours) > 1 and hasattr(torch.nested, "nested_tensor_from_jagged"):
-            kind = "nested"
-    if kind != "plain":
-        work.attention(heads, dim, sum(n if first_only else n * n for n in batch.lengths))
+        kind = _kind(q, batch, window)
     if kind == "varlen":
-        longest, asks = batch.longest, 1 if first_only else batch.longest
-        asking = batch.offsets32[1] if first_only else batch.offsets32[0]
-        return _varlen()(q, k, v, asking, batch.offsets32[0], asks, longest).flatten(1)
-    if kind == "nested":
+        work.attention(heads, dim, sum(_seen(n, first_only, window) for n in batch.lengths))
+        return _attend_varlen(q, k, v, batch, first_only, window)
+    if kind == "nested" and window is None:
+        work.attention(heads, dim, sum(_seen(n, first_only, None) for n in batch.lengths))
         return _nested(q, k, v, batch, first_only)
     out = torch.empty(q.shape[0], heads * dim, dtype=q.dtype, device=q.device)
     for same in batch.neighbours:
@@ -147,7 +153,13 @@ def attend_all(
         # (rows, heads, dim) -> (count, heads, length, dim), views
         part_q = q[rows].unflatten(0, (same.count, asks)).transpose(1, 2)
         part_k, part_v = (x[_tokens(same)].unflatten(0, (same.count, same.length)).transpose(1, 2) for x in (k, v))
-        found = _plain(part_q, part_k, part_v, work) if kind == "plain" else _fused(part_q, part_k, part_v)
+        if kind == "plain":
+            found = _plain(part_q, part_k, part_v, work, window)
+        elif window is not None and same.length > window + 1:
+            found = attend_window(part_q, part_k, part_v, window, work)
+        else:
+            work.attention(heads, dim, same.count * asks * same.length)
+            found = F.scaled_dot_product_attention(part_q, part_k, part_v)
         out[rows] = found.transpose(1, 2).reshape(-1, heads * dim)
     return out
 
@@ -156,23 +168,51 @@ def _tokens(same: SameLength) -> slice:
     return slice(same.start, same.start + same.count * same.length)
 
 
-def _fused(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    return F.scaled_dot_product_attention(q, k, v)
+def _seen(length: int, first_only: bool, window: int | None) -> int:
+    """Pairs of tokens that attention of one sequence is about."""
+    reach = length if window is None else min(length, window + 1)
+    return reach if first_only else in_window(length, reach - 1)
 
 
-def _plain(q: Tensor, k: Tensor, v: Tensor, work: Work) -> Tensor:
+def _kind(q: Tensor, batch: Packed, window: int | None) -> AttentionKind:
+    if not q.is_cuda:
+        return "grouped"
+    if q.dtype != torch.float32 and q.shape[-1] % 8 == 0 and _varlen(windowed=window is not None) is not None:
+        return "varlen"
+    jagged = hasattr(torch.nested, "nested_tensor_from_jagged")
+    return "nested" if jagged and window is None and len(batch.neighbours) > 1 else "grouped"
+
+
+def _plain(q: Tensor, k: Tensor, v: Tensor, work: Work, window: int | None) -> Tensor:
     logits = work.matmul(q, k.transpose(-1, -2)) / math.sqrt(q.shape[-1])
+    if window is not None:
+        asks, sees = (torch.arange(x.shape[-2], device=q.device) for x in (q, k))
+        logits = logits.masked_fill((asks[:, None] - sees).abs() > window, -math.inf)
     return work.matmul(logits.softmax(-1, dtype=torch.float32).to(v.dtype), v)
 
 
 @cache
-def _varlen() -> Any:
+def _varlen(windowed: bool = False) -> Any:
     # imported when a GPU asks: it brings 70 MB of compiler along
     try:
         from torch.nn.attention.varlen import varlen_attn
     except ImportError:  # torch < 2.10
         return None
+    if windowed and "window_size" not in inspect.signature(varlen_attn).parameters:  # torch < 2.11
+        return None
     return varlen_attn
+
+
+def _attend_varlen(q: Tensor, k: Tensor, v: Tensor, batch: Packed, first_only: bool, window: int | None) -> Tensor:
+    longest, asks = batch.longest, 1 if first_only else batch.longest
+    offsets, ones = batch.offsets32
+    if first_only and window is not None:  # the kernel aligns the last query with the last key: keys beyond go
+        keep = batch.places <= window
+        k, v = k[keep], v[keep]
+        lengths = batch.offsets.diff().clamp(max=window + 1)
+        offsets, longest, window = F.pad(lengths.cumsum(0), (1, 0)).int(), window + 1, None
+    more = {} if window is None else {"window_size": (window, window)}
+    return _varlen()(q, k, v, ones if first_only else offsets, offsets, asks, longest, **more).flatten(1)
 
 
 def _nested(q: Tensor, k: Tensor, v: Tensor, batch: Packed, first_only: bool) -> Tensor:

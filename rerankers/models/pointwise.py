@@ -53,3 +53,10 @@ def gated(gate: Tensor, up: Tensor, activation: str) -> Tensor:
 def add_layer_norm(x: Tensor, block: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
     """LayerNorm of x + block, as the encoders have it after every block; shapes (rows, hidden)."""
     return F.layer_norm(x + block, (x.shape[-1],), weight, bias, eps)
+
+
+@compiled
+def add_then_norm(x: Tensor, block: Tensor, weight: Tensor, bias: Tensor | None, eps: float) -> tuple[Tensor, Tensor]:
+    """The residual stream x + block, and the LayerNorm of it that the next block reads; shapes (rows, hidden)."""
+    x = x + block
+    return x, F.layer_norm(x, (x.shape[-1],), weight, bias, eps)

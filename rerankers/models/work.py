@@ -11,6 +11,8 @@ from torch import Tensor
 from .onednn import activate, blocked_linear
 from .pointwise import gated
 
+Weights = tuple[Tensor, Tensor | None]
+
 
 @dataclass
 class Work:
@@ -25,11 +27,11 @@ class Work:
             return blocked_linear(x, weight, bias, activation)
         return activate(activation, F.linear(x, weight, bias))
 
-    def gated(self, x: Tensor, gate: Tensor, up: Tensor, activation: str) -> Tensor:
-        """`activation(x @ gate.T) * (x @ up.T)`."""
-        if gate.is_mkldnn:  # the activation is part of the product
-            return self.linear(x, gate, activation=activation).mul_(self.linear(x, up))
-        return gated(self.linear(x, gate), self.linear(x, up), activation)
+    def gated(self, x: Tensor, gate: Weights, up: Weights, activation: str) -> Tensor:
+        """`activation(gate of x) * (up of x)`, each a matrix and its bias or None."""
+        if gate[0].is_mkldnn:  # the activation is part of the product
+            return self.linear(x, *gate, activation=activation).mul_(self.linear(x, *up))
+        return gated(self.linear(x, *gate), self.linear(x, *up), activation)
 
     def matmul(self, a: Tensor, b: Tensor) -> Tensor:
         """`a @ b` for a (..., m, k) and b (..., k, n) of equal leading shape."""

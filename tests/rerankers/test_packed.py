@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rerankbench.rerankers.models.packed import Packed, attend_all
+from rerankbench.rerankers.models.window import in_window
 from rerankbench.rerankers.models.work import Work
 
 LENGTHS = st.lists(st.integers(1, 12), min_size=1, max_size=8)
@@ -51,6 +52,41 @@ def test_kernels_equal_the_formula(kind, lengths, first_only):
     found = attend_all(q, k, v, batch, work, kind, first_only)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
     assert work.flops == plain_work.flops > 0
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=5), st.booleans(), st.integers(0, 12))
+def test_a_window_equals_the_masked_formula(lengths, first_only, window):
+    batch, heads, dim = packed(lengths), 2, 4
+    generator = torch.Generator().manual_seed(1)
+    q, k, v = torch.randn(sum(lengths), 3, heads, dim, generator=generator).unbind(1)
+    q = q[batch.firsts] if first_only else q
+    plain_work, work = Work(), Work()
+    expected = attend_all(q, k, v, batch, plain_work, "plain", first_only, window)
+    found = attend_all(q, k, v, batch, work, "grouped", first_only, window)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+    inside = sum(min(n, window + 1) if first_only else in_window(n, window) for n in lengths)
+    assert 4 * heads * dim * inside <= work.flops <= plain_work.flops
+
+
+@given(st.integers(1, 60), st.integers(0, 70))
+def test_pairs_in_a_window(length, window):
+    assert in_window(length, window) == sum(abs(i - j) <= window for i in range(length) for j in range(length))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("first_only", [False, True])
+def test_a_window_equals_the_masked_formula_on_cuda(dtype, first_only):
+    lengths = [300, 130, 33, 33, 1]
+    batch = Packed.of([[1] * n for n in lengths], None, torch.device("cuda"))
+    q, k, v = torch.randn(sum(lengths), 3, 4, 64, device="cuda", dtype=dtype).unbind(1)
+    q = q[batch.firsts] if first_only else q
+    expected = attend_all(q.float(), k.float(), v.float(), batch, Work(), "plain", first_only, 64)
+    found = attend_all(q, k, v, batch, Work(), "auto", first_only, 64).float()
+    tolerance = 1e-5 if dtype == torch.float32 else 2e-2
+    torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.gpu

@@ -27,6 +27,7 @@ FROZEN = Path(__file__).resolve().parents[2] / "results" / "baselines" / "tiny.j
 CASES = {
     "bi-encoder": ("xlmr-s1", ("full",)),
     "cross-encoder": ("xlmr-s1", ("full",)),
+    "modern-encoder": ("modernbert-s1", ("full",)),
     "sequence-classification": ("xlmr-s1", ("full",)),
     "llm": ("gemma-s1", ("full",)),
     "layerwise": ("minicpm-layerwise-s1", ("L2", "L4", "full")),

@@ -1,0 +1,89 @@
+"""Modern encoders: ModernBERT classifiers and sentence-transformers' modular rerankers (gte-reranker-modernbert-base,
+granite-embedding-reranker-english-r2, the Ettin rerankers).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..architectures.modernbert import modernbert
+from ..errors import InputError
+from ..family import Family, Tensors, is_classifier, is_plain
+from ..flops import LayerCost, Shape
+from ..hub import Resolved
+from ..models.modern_config import ModernConfig
+from ..options import LoadOptions
+from ..spec import ModelSpec
+from ..st_folder import StFolder
+
+if TYPE_CHECKING:
+    from ..adapters.modern_classifier import ModernClassifier
+
+MODULES = "modules_dense"  # of a specification's config: (in, out) of the Dense modules beside config.json
+
+
+class ModernEncoderFamily(Family):
+    """An encoder with rotary positions, most of whose layers see a window; only the full depth has a head."""
+
+    name = "modern-encoder"
+    adapter = "modern-encoder/1"
+    score = "classification head, or saved modules"
+    architectures = {"modernbert": modernbert}
+
+    def claims(self, raw: Mapping[str, Any], saved: StFolder) -> bool:
+        """See `Family.claims`; without a classifier the head must be in modules of sentence-transformers."""
+        plain = is_classifier(raw) and is_plain(saved)
+        modular = saved.kind == "CrossEncoder" and bool(saved.modules) and saved.task == "feature-extraction"
+        return raw.get("model_type") in self.architectures and (plain or (modular and not is_classifier(raw)))
+
+    def shape(self, raw: Mapping[str, Any], where: str = "config.json") -> Shape:
+        """See `Family.shape`.
+
+        The published code computes all products of a layer with a window and masks those beyond it; `useful` counts
+        those inside. The head is that of the classifier (dense d x d, then d x labels), or of the Dense modules.
+        """
+        config: ModernConfig = self.config(raw, where)
+        d = config.hidden
+        matrices = [(d, d), (d, config.labels)] if config.head == "classifier" else _modules(raw, where)
+        head = 2 * sum(rows * columns for rows, columns in matrices)
+        return Shape(
+            layers=config.layers,
+            layer=LayerCost.of(hidden=d, queries=d, keys=d, mlp=3 * d * config.intermediate),
+            cutoffs=range(config.layers, config.layers + 1),
+            head_per_pair=head,
+            head_needed=head,
+            pools=config.head == "classifier" and config.pooling == "mean",
+            local_layers=config.local_layers,
+            window=config.window,
+        )
+
+    def tensors(self, raw: Mapping[str, Any], where: str = "config.json") -> Tensors:
+        """See `Family.tensors`; a classifier puts `model.` before the tensors of its body."""
+        import torch
+
+        from ..models.modern_encoder import ModernEncoder
+
+        config: ModernConfig = self.config(raw, where)
+        if config.head == "none":
+            raise InputError(f"{where}: a random checkpoint needs a classification head (key 'architectures')")
+        empty = ModernEncoder(config, torch.float32, torch.device("meta")).named_tensors()
+        head = ("head.", "classifier.")
+        return Tensors({n if n.startswith(head) else f"model.{n}": tuple(t.shape) for n, t in empty.items()})
+
+    def load(self, spec: ModelSpec, files: Resolved, options: LoadOptions) -> ModernClassifier:
+        """See `Family.load`."""
+        from ..adapters.modern_classifier import ModernClassifier
+
+        return ModernClassifier(self, spec, files, options)
+
+
+def _modules(raw: Mapping[str, Any], where: str) -> list[tuple[int, int]]:
+    """Sizes of the Dense modules, which a specification states and a folder holds itself."""
+    stated = raw.get(MODULES, [])
+    pairs = isinstance(stated, list) and all(
+        isinstance(pair, list) and len(pair) == 2 and all(isinstance(n, int) and n > 0 for n in pair) for pair in stated
+    )
+    if not pairs:
+        raise InputError(f"{where}: key '{MODULES}': expected a list of [in, out], found {stated!r:.60}")
+    return [(rows, columns) for rows, columns in stated]
