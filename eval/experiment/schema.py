@@ -9,10 +9,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from ...rerankers.errors import InputError
+from ...rerankers.errors import InputError, suggest
 from ...rerankers.names import check_name
 from ...rerankers.options import HeadPolicy, LoadOptions, SoftcapPolicy, Task, TextOptions, Truncation
 from ...rerankers.settings import Setting
+from ..first_stage.bm25 import Bm25Options
+from ..first_stage.retriever import BM25
+from ..first_stage.tokens import NONE, STEMMERS, Stopwords
 from ..measures import DEFAULT_METRICS, parse_metric
 from ..published import load_published
 from ..validate import Name
@@ -20,6 +23,9 @@ from ..validate import Name
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+_BM25_ONLY = ("k1", "b", "stemmer", "stopwords")
 
 
 class FirstStage(_Part):
@@ -37,12 +43,29 @@ class FirstStage(_Part):
         default=None, ge=0, description="for `check`, in points of the metric x 100; default: the table's"
     )
     on_mismatch: Literal["stop", "warn"] = "stop"
+    k1: float | None = Field(default=None, ge=0, description="bm25: how soon repeated words stop counting")
+    b: float | None = Field(default=None, ge=0, le=1, description="bm25: how much long documents lose")
+    stemmer: str | None = Field(default=None, description="bm25: a Snowball algorithm or none; default: the language's")
+    stopwords: Stopwords | None = Field(default=None, description="bm25: lucene-en or none; default: the language's")
 
     @model_validator(mode="after")
     def _one_source(self) -> FirstStage:
         if (self.retriever is None) == (self.run is None):
             raise ValueError("give either 'retriever: NAME' or 'run: PATH'")
+        if self.retriever != BM25:
+            for key in _BM25_ONLY:
+                if getattr(self, key) is not None:
+                    raise ValueError(f"'{key}' is for BM25; write retriever: bm25 beside it, or leave it out")
+        known = {*STEMMERS.values(), NONE}
+        if self.stemmer is not None and self.stemmer not in known:
+            raise ValueError(f"stemmer '{self.stemmer}' is unknown{suggest(self.stemmer, known)}")
         return self
+
+    @property
+    def bm25(self) -> Bm25Options:
+        """What BM25 is told; keys that are absent have its defaults."""
+        given = {key: getattr(self, key) for key in _BM25_ONLY}
+        return Bm25Options(**{key: value for key, value in given.items() if value is not None})
 
     @property
     def label(self) -> str | None:

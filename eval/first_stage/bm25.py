@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,12 +16,30 @@ from ..data import Dataset
 from .candidates import Candidates, kept_candidates
 from .compact import CompactRun, Lazy
 from .runs import Run
-from .tokens import Tokenizer
-
-K1, B = 0.9, 0.4  # Anserini's defaults, which BEIR's published BM25 figures use
+from .tokens import Stopwords, Tokenizer
 
 
-def bm25_candidates(dataset: Dataset, k: int, folder: Path, *, progress: bool | None = None) -> Candidates:
+@dataclass(frozen=True)
+class Bm25Options:
+    """How BM25 weighs words and what a word is.
+
+    Attributes:
+        k1, b: Anserini's defaults, which BEIR's published BM25 figures use. bm25s's own are 1.5 and 0.75.
+        stemmer, stopwords: as in `tokens.Tokenizer`.
+    """
+
+    k1: float = 0.9
+    b: float = 0.4
+    stemmer: str | None = None
+    stopwords: Stopwords | None = None
+
+
+DEFAULT = Bm25Options()
+
+
+def bm25_candidates(
+    dataset: Dataset, k: int, folder: Path, options: Bm25Options = DEFAULT, *, progress: bool | None = None
+) -> Candidates:
     """Top-k by BM25 over title and text, reused from `folder` when they are there.
 
     Documents without any word of the query are no candidates, so there may be fewer than k. Same scores are in
@@ -31,20 +50,20 @@ def bm25_candidates(dataset: Dataset, k: int, folder: Path, *, progress: bool | 
     """
     import bm25s
 
-    tokenizer = Tokenizer(dataset.policy.language)
+    tokenizer = Tokenizer(dataset.policy.language, options.stemmer, options.stopwords)
     source = {
         "retriever": "bm25",
         "method": "lucene",
-        "k1": K1,
-        "b": B,
+        "k1": options.k1,
+        "b": options.b,
         "join": dataset.policy.join,
         "tokenizer": tokenizer.description,
         "bm25s": bm25s.__version__,
     }
-    return kept_candidates(dataset, k, folder, source, lambda: _retrieve(dataset, k, tokenizer, progress))
+    return kept_candidates(dataset, k, folder, source, lambda: _retrieve(dataset, k, options, tokenizer, progress))
 
 
-def _retrieve(dataset: Dataset, k: int, tokenizer: Tokenizer, progress: bool | None) -> Run:
+def _retrieve(dataset: Dataset, k: int, options: Bm25Options, tokenizer: Tokenizer, progress: bool | None) -> Run:
     import bm25s
 
     quiet = None if progress is None else not progress
@@ -57,7 +76,7 @@ def _retrieve(dataset: Dataset, k: int, tokenizer: Tokenizer, progress: bool | N
             bar.update()
     if not corpus.vocab:
         raise InputError(f"{dataset.name}: no document has a word that BM25 could find")
-    index = bm25s.BM25(k1=K1, b=B, method="lucene", csc_backend="scipy")
+    index = bm25s.BM25(k1=options.k1, b=options.b, method="lucene", csc_backend="scipy")
     index.index(corpus, create_empty_token=False, show_progress=False)
     queries = tqdm(dataset.queries.items(), desc=f"bm25 {dataset.name}", unit=" queries", disable=quiet, delay=1)
 

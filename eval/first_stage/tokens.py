@@ -6,6 +6,7 @@ import re
 import sys
 import unicodedata
 from functools import cache
+from typing import Literal
 
 # Snowball stemmers of the languages in MIRACL and their neighbours; other languages are matched as they are written.
 STEMMERS = {
@@ -28,6 +29,8 @@ STEMMERS = {
     "sv": "swedish",
     "tr": "turkish",
 }
+NONE = "none"
+Stopwords = Literal["lucene-en", "none"]
 # Scripts written without spaces (Thai, Lao, Myanmar, Khmer, kana, Han) and Hangul, whose particles are written on to
 # the word: bigrams of characters, as Lucene's CJKAnalyzer takes them.
 _UNSPACED = re.compile(
@@ -47,20 +50,24 @@ class Tokenizer:
     English loses Lucene's 33 stopwords before stemming.
     """
 
-    def __init__(self, language: str) -> None:
-        """A tokenizer for an ISO 639-1 language; unknown ones get words without stemming."""
+    def __init__(self, language: str, stemmer: str | None = None, stopwords: Stopwords | None = None) -> None:
+        """A tokenizer for an ISO 639-1 language; unknown ones get words without stemming.
+
+        `stemmer` is one of Snowball's algorithms, `none`, or None for the language's; `stopwords` likewise.
+        """
         import Stemmer
         from bm25s.stopwords import STOPWORDS_EN
 
-        algorithm = STEMMERS.get(language)
+        algorithm = STEMMERS.get(language) if stemmer is None else stemmer
+        removed = stopwords or ("lucene-en" if language == "en" else NONE)
         self._turkic = language in _TURKIC
         self._stemmer = Stemmer.Stemmer(algorithm) if algorithm in Stemmer.algorithms() else None
-        self._stopwords = frozenset(STOPWORDS_EN) if language == "en" else frozenset()
+        self._stopwords = frozenset(STOPWORDS_EN) if removed != NONE else frozenset()
         case = "nfkc-lower-tr" if self._turkic else "nfkc-lower"
         self.description = {
             "words": f"{case}, 2 or more letters, digits or marks, bigrams of unspaced scripts",
             "stemmer": algorithm if self._stemmer else None,
-            "stopwords": "lucene-en" if self._stopwords else None,
+            "stopwords": removed if self._stopwords else None,
         }
 
     def __call__(self, text: str) -> list[str]:

@@ -101,9 +101,8 @@ def _prepare(experiment: Experiment, name: str, out: Path, cut: dict[str, int], 
     if run_file is not None:
         candidates = imported_candidates(dataset, run_file, stage.k, folder)
     else:
-        device = experiment.engine.device
-        retriever = stage.retriever or "bm25"
-        candidates = retrieve(retriever, dataset, stage.k, folder, device=device, make_encoder=make_encoder)
+        how = {"bm25": stage.bm25, "device": experiment.engine.device, "make_encoder": make_encoder}
+        candidates = retrieve(stage.retriever or "bm25", dataset, stage.k, folder, **how)
     for warning in (*dataset.warnings, *candidates.warnings):
         log.warning("%s: %s", dataset.name, warning)
     return Inputs(dataset, candidates, cut or None, name)

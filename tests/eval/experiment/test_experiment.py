@@ -58,6 +58,12 @@ BAD = [
     ("datasets: [a]\nfirst_stage: {k: 10}", "first_stage: give either 'retriever: NAME' or 'run: PATH'"),
     ("datasets: [a]\nfirst_stage: {retriever: bm25, run: x}", "first_stage: give either"),
     (
+        "datasets: [a]\nfirst_stage: {retriever: bge-m3, k1: 1.5}",
+        "first_stage: 'k1' is for BM25; write retriever: bm25",
+    ),
+    ("datasets: [a]\nfirst_stage: {run: x, stemmer: none}", "first_stage: 'stemmer' is for BM25"),
+    ("datasets: [a]\nfirst_stage: {retriever: bm25, stemmer: englich}", "unknown; did you mean 'english'?"),
+    (
         "datasets: [a]\nfirst_stage: {retriever: bm25, k: 0}",
         "first_stage.k: Input should be greater than or equal to 1",
     ),

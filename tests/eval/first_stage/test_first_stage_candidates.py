@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rerankbench.eval.data import Dataset, load_dataset
 from rerankbench.eval.first_stage import bm25_candidates, imported_candidates, read_run, retrieve, trec_order
-from rerankbench.eval.first_stage.bm25 import top_with_ties
+from rerankbench.eval.first_stage.bm25 import Bm25Options, top_with_ties
 from rerankbench.eval.first_stage.tokens import Tokenizer
+from rerankbench.eval.metrics import per_query
 from rerankbench.rerankers.errors import InputError
 
 
@@ -31,6 +32,50 @@ def test_bm25_finds_words_and_nothing_else(toy: Dataset, tmp_path: Path):
     assert found.source["retriever"] == "bm25"
     assert (found.source["k1"], found.source["b"]) == (0.9, 0.4)
     assert {q: trec_order(docs) for q, docs in read_run(found.path).items()} == found.run
+
+
+def test_bm25_with_other_numbers_and_words(toy: Dataset, tmp_path: Path):
+    """Scores are those of bm25s itself with the same numbers; words are as they are told."""
+    import bm25s
+
+    data = Toy({"a": "the teas of tea", "b": "tea and the coffee and the tea", "c": "coffee"}, {"q": "tea"}, toy)
+    options = Bm25Options(k1=1.5, b=0.75, stemmer="none", stopwords="none")
+    found = bm25_candidates(data, 5, tmp_path, options)
+    index = bm25s.BM25(k1=1.5, b=0.75, method="lucene")
+    words = [text.split() for text in data.docs.values()]
+    index.index(words, show_progress=False)
+    scores = dict(zip(data.docs, index.get_scores(["tea"]).tolist()))
+    assert dict(found.run["q"]) == pytest.approx({"a": scores["a"], "b": scores["b"]})
+    assert found.source["tokenizer"] | {"words": ""} == {"words": "", "stemmer": None, "stopwords": None}
+    stemmed = bm25_candidates(data, 5, tmp_path, Bm25Options())
+    assert dict(stemmed.run["q"])["a"] > dict(stemmed.run["q"])["b"]  # teas is tea
+    assert stemmed.path != found.path
+
+
+@pytest.mark.shared
+def test_scifact_with_the_defaults_of_bm25s(shared_data: Path, tmp_path: Path):
+    """k1 1.5, b 0.75, English stemmer and stopwords, beside bm25s with its own tokenizer and search."""
+    import bm25s
+    import Stemmer
+
+    data = load_dataset(str(shared_data / "scifact"), cache=tmp_path)
+    found = bm25_candidates(data, 10, tmp_path, Bm25Options(k1=1.5, b=0.75))
+    ids, texts = zip(*data.corpus())
+    words = {"stopwords": "en", "stemmer": Stemmer.Stemmer("english"), "show_progress": False}
+    index = bm25s.BM25(k1=1.5, b=0.75)
+    index.index(bm25s.tokenize(list(texts), **words), show_progress=False)
+    queries = bm25s.tokenize(list(data.queries.values()), **words)
+    rows, scores = index.retrieve(queries, k=10, show_progress=False)
+    theirs = {
+        query: {ids[i]: float(score) for i, score in zip(row, some)}
+        for query, row, some in zip(data.queries, rows, scores)
+    }
+    ours, expected = (
+        np.mean(list(per_query(run, data.qrels, ["nDCG@10"])["nDCG@10"].values()))
+        for run in ({query: dict(docs) for query, docs in found.run.items()}, theirs)
+    )
+    assert expected == pytest.approx(0.6863, abs=5e-4)
+    assert ours == pytest.approx(expected, abs=0.003)
 
 
 def test_hash_is_that_of_ids_in_order(toy: Dataset, tmp_path: Path):
