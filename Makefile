@@ -7,7 +7,7 @@ OLD := .venv-4.44
 RUN_DIR ?= results/runs
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test docs api parity architectures lint install bench-load
+.PHONY: help quickstart test docs api parity architectures fuzz lint install bench-load
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -54,6 +54,9 @@ parity: $(STAMP) $(OLD)/.installed ## scores against the reference's, with trans
 
 architectures: $(STAMP) ## scores of every sequence classifier of transformers beside the library's, as a table
 	PYTHONPATH=tests/support $(BIN)/python tests/rerankers/architecture_matrix.py
+
+fuzz: $(STAMP) ## 1,800 mutated inputs through the command line, and what became of each
+	OMP_NUM_THREADS=1 PYTHONPATH=tests/support $(BIN)/python tests/attacks/fuzz.py --cases 1800
 
 bench-load: $(STAMP) ## peak memory of loading a checkpoint, as a multiple of its size
 	$(BIN)/python tests/benchmarks/load_memory.py

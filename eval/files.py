@@ -57,6 +57,15 @@ def write_whole(path: Path, content: bytes | str) -> None:
         file.write(content.encode() if isinstance(content, str) else content)
 
 
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
 def temporary_name(name: str) -> str:
     """A name beside `name`, hidden, that says whose it is and ends in random digits."""
     short = os.fsencode(name)[:_LONGEST].decode(errors="ignore")

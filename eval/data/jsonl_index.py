@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 from tqdm import tqdm
 
 from ...rerankers.errors import InputError
-from ..files import replacing_path
+from ..files import file_sha256, replacing_path, write_whole
 from .lines import BOM, decode, parse_record, refuse_irregular
 
 _LAYOUT = 2  # of the index file; another number makes old ones be rebuilt
@@ -42,7 +42,7 @@ class JsonlIndex:
         state = _state(path)
         name = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:20]
         file = cache / "index" / f"{name}.sqlite"
-        if _facts(file).get("state") != state:
+        if not _intact(file) or _facts(file).get("state") != state:
             _build(path, file, state)
         facts = _facts(file)
         self.sha256, self.empty, self._count = facts["sha256"], int(facts["empty"]), int(facts["count"])
@@ -93,6 +93,14 @@ def _state(path: Path) -> str:
     return f"{_LAYOUT} {stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}"
 
 
+def _intact(file: Path) -> bool:
+    """The index is the bytes that were written; a damaged one could give another document's text."""
+    try:
+        return file_sha256(file) == file.with_suffix(".sha256").read_text(encoding="ascii")
+    except (OSError, ValueError):
+        return False
+
+
 def _facts(file: Path) -> dict[str, str]:
     if not file.is_file():
         return {}
@@ -117,6 +125,8 @@ def _build(path: Path, file: Path, state: str) -> None:
                 db.commit()
             finally:
                 db.close()
+            digest = file_sha256(temporary)
+        write_whole(file.with_suffix(".sha256"), digest)
     except OSError as err:
         raise InputError(f"{file.parent}: cannot be written ({err.strerror}); set RERANKBENCH_CACHE") from err
 

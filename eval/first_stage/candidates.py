@@ -12,7 +12,7 @@ from typing import Any
 
 from ...rerankers.errors import InputError
 from ..data import Dataset
-from ..files import replacing
+from ..files import file_sha256, replacing
 from .compact import CompactRun
 from .runs import Run, read_run, run_writer, trec_order
 
@@ -112,15 +112,6 @@ def _hash(run: Mapping[str, list[tuple[str, float]]]) -> str:
         piece = json.dumps([query, [doc for doc, _ in run[query]]], ensure_ascii=False)
         digest.update((", " if number else "").encode() + piece.encode())
     digest.update(b"]")
-    return digest.hexdigest()
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
     return digest.hexdigest()
 
 

@@ -61,6 +61,7 @@ def dense_candidates(
         identity = {**passages, "dataset": dataset.name, "checksum": dataset.checksum}
         root = embeddings or cache_folder() / "embeddings"
         store = EmbeddingStore(root / _name(spec, dataset, identity), identity, len(dataset))
+        store.drop_damaged()
         if not store.complete:
             corpus = ((doc, spec.passage_template.replace("{passage}", text)) for doc, text in dataset.corpus())
             block = BLOCK * getattr(encoder, "workers", 1)

@@ -4,7 +4,7 @@
     vectors.npy   float16 or float32, shape (documents, dimensions), rows in the order of the corpus
     ids.txt       document ids, one a line
     ends.npy      int64, shape (documents,): where each line of ids.txt ends
-    journal.txt   one line per block that is whole: rows so far, bytes of ids so far
+    journal.txt   one line per block that is whole: rows so far, bytes of ids so far, SHA-256 of what the block wrote
 
 No more than one block of texts and vectors is in memory, and files are mapped for one chunk at a time, so that
 resident memory does not grow with the corpus.
@@ -12,7 +12,9 @@ resident memory does not grow with the corpus.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,6 +29,8 @@ from tqdm import tqdm
 from ...rerankers.errors import InputError
 from ..files import replacing
 from .encode import Encoder
+
+log = logging.getLogger("rerankbench")
 
 BLOCK = 8192  # documents that are encoded (sorted by length among each other) and stored at a time
 
@@ -48,6 +52,20 @@ class EmbeddingStore:
     def complete(self) -> bool:
         """Every document has its vector."""
         return self._done()[0] == self.documents
+
+    def drop_damaged(self) -> None:
+        """See that every block is what was written. From the first that is not, they are encoded again by `fill`."""
+        proven = end = 0
+        before = (0, 0)
+        for rows, id_bytes, digest, end_of_line in self._journal():
+            if self._digest(before, (rows, id_bytes)) != digest:
+                break
+            before, proven, end = (rows, id_bytes), rows, end_of_line
+        path = self.folder / "journal.txt"
+        if path.is_file() and path.stat().st_size > end:
+            log.warning("%s: damaged or cut off after %d documents, which are encoded again from there", path, proven)
+            with _writing(self.folder), path.open("r+b") as file:
+                file.truncate(end)
 
     def fill(
         self,
@@ -80,12 +98,15 @@ class EmbeddingStore:
                     raise InputError(f"{title}: the corpus has more than the {self.documents} documents it said it has")
                 lines = [f"{doc}\n".encode() for doc, _ in documents]
                 ends = id_bytes + np.cumsum([len(line) for line in lines])
-                self._put("vectors.npy", rows, encoder.encode([text for _, text in documents], queries=False))
-                self._put("ends.npy", rows, ends)
+                vectors = encoder.encode([text for _, text in documents], queries=False)
+                digest = hashlib.sha256(self._put("vectors.npy", rows, vectors))
+                digest.update(self._put("ends.npy", rows, ends))
                 ids.write(b"".join(lines))
+                digest.update(b"".join(lines))
                 _to_disk(ids)
                 rows, id_bytes = rows + len(documents), int(ends[-1])
-                journal.write(f"{rows} {id_bytes}\n".encode())  # last: from here on the block counts
+                # last: from here on the block counts
+                journal.write(f"{rows} {id_bytes} {digest.hexdigest()}\n".encode())
                 _to_disk(journal)
                 bar.update(len(documents))
         if rows < self.documents:
@@ -105,15 +126,35 @@ class EmbeddingStore:
 
     def _done(self) -> tuple[int, int, int]:
         """Rows, bytes of ids, and bytes of the journal that stand for whole blocks."""
-        path = self.folder / "journal.txt"
-        rows = id_bytes = journal_bytes = 0
+        blocks = list(self._journal())
+        rows, id_bytes, _, journal_bytes = blocks[-1] if blocks else (0, 0, "", 0)
+        return rows, id_bytes, journal_bytes
+
+    def _journal(self) -> Iterator[tuple[int, int, str, int]]:
+        """Of every block: rows and bytes of ids up to its end, its hash, bytes of the journal up to its line's end."""
+        path, end = self.folder / "journal.txt", 0
         for line in path.read_bytes().splitlines(keepends=True) if path.is_file() else ():
             cells = line.split()
-            if not line.endswith(b"\n") or len(cells) != 2:  # cut off: the block is done again
-                break
-            rows, id_bytes = map(int, cells)
-            journal_bytes += len(line)
-        return rows, id_bytes, journal_bytes
+            if not line.endswith(b"\n") or len(cells) != 3 or not (cells[0].isdigit() and cells[1].isdigit()):
+                return  # cut off: the block is done again
+            end += len(line)
+            yield int(cells[0]), int(cells[1]), cells[2].decode(errors="replace"), end
+
+    def _digest(self, before: tuple[int, int], after: tuple[int, int]) -> str | None:
+        """Of what is stored of the rows and bytes of ids between; None where that cannot be read."""
+        (row, start), (end_row, end) = before, after
+        digest = hashlib.sha256()
+        try:
+            for name in ("vectors.npy", "ends.npy"):
+                mapped = np.load(self.folder / name, mmap_mode="r")
+                if not row < end_row <= len(mapped) == self.documents:
+                    return None
+                digest.update(np.array(mapped[row:end_row]).tobytes())
+            with (self.folder / "ids.txt").open("rb") as ids:
+                digest.update(os.pread(ids.fileno(), max(end - start, 0), start))
+        except (OSError, ValueError, TypeError):
+            return None
+        return digest.hexdigest()
 
     def _allocate(self, rows: int, dimensions: int, dtype: str) -> None:
         """Files of the full size (sparse at first); what earlier blocks wrote stays."""
@@ -134,13 +175,15 @@ class EmbeddingStore:
                         f"{path}, line {row + 1}: the corpus has '{doc}' there now; delete the folder to encode it anew"
                     )
 
-    def _put(self, name: str, row: int, values: np.ndarray) -> None:
+    def _put(self, name: str, row: int, values: np.ndarray) -> bytes:
         """Rows in place, by writing: a full disk is an error there, and would kill the process in a mapped file."""
         mapped = np.load(self.folder / name, mmap_mode="r")
         with (self.folder / name).open("r+b") as file:
             file.seek(mapped.offset + row * mapped.strides[0])
-            file.write(np.ascontiguousarray(values, mapped.dtype).tobytes())
+            content = np.ascontiguousarray(values, mapped.dtype).tobytes()
+            file.write(content)
             _to_disk(file)
+        return content
 
 
 @contextmanager

@@ -6,7 +6,6 @@ was damaged or edited by itself. `rerankbench run`, which has the judgements, al
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ import pandas as pd
 
 from ...rerankers.errors import InputError
 from .. import metrics
+from ..files import file_sha256
 from .identity import digest
 from .records import PER_QUERY_COLUMNS, QRELS, Cell, Manifest, cell_path, load_manifest
 
@@ -25,7 +25,7 @@ _ROUNDING = 1e-9  # of a mean that is computed in another order
 
 def seal(folder: Path, manifest: Manifest) -> Manifest:
     """The manifest with the hashes of the cell's files and of itself."""
-    found = {name: _sha256(folder / name) for name in (*FILES, QRELS) if (folder / name).is_file()}
+    found = {name: file_sha256(folder / name) for name in (*FILES, QRELS) if (folder / name).is_file()}
     unsealed = manifest.model_copy(update={"files": found, "proof": ""})
     return unsealed.model_copy(update={"proof": _proof(unsealed)})
 
@@ -50,7 +50,7 @@ def prove(cell: Cell, root: Path) -> None:
         raise _unproven(place, "was damaged or edited")
     for name in (*FILES, *({QRELS} & m.files.keys())):
         try:
-            same = m.files.get(name) == _sha256(cell.path / name)
+            same = m.files.get(name) == file_sha256(cell.path / name)
         except OSError as err:
             raise _unproven(cell.path / name, f"cannot be read ({err.strerror})") from err
         if not same:
@@ -113,7 +113,3 @@ def _proof(manifest: Manifest) -> str:
 
 def _unproven(path: Path, problem: str) -> InputError:
     return InputError(f"{path}: {problem}; run the experiment again, which makes the cell anew from the stored scores")
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

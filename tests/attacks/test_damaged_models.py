@@ -10,16 +10,16 @@ import json
 import os
 import random
 import shutil
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from attack import limited
 from checkpoints import PARITY, to_bin
+from mutations import paths
 from rerankbench.rerankers import InputError, LoadOptions, ScoreError, Setting, TextOptions, load
 from rerankbench.rerankers.api import Group
 from wild import PAIRS, alone, classifier, word_tokenizer
@@ -33,25 +33,10 @@ VALUES: tuple[Any, ...] = (
 Damage = Callable[[random.Random, Path], str]
 
 
-def keys_of(content: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Paths to every value, at most a few of a long list or table."""
-    items = (
-        list(content.items())
-        if isinstance(content, dict)
-        else list(enumerate(content))
-        if isinstance(content, list)
-        else []
-    )
-    found = []
-    for key, value in items[:40]:
-        found += [(*at, key), *keys_of(value, (*at, key))]
-    return found
-
-
 def one_value(draw: random.Random, path: Path) -> str:
     """Replace or drop one value of a JSON file."""
     content = json.loads(path.read_text(encoding="utf-8"))
-    *parents, last = draw.choice(keys_of(content))
+    *parents, last = draw.choice(paths(content))
     place = content
     for key in parents:
         place = place[key]
@@ -138,22 +123,6 @@ def damage(draw: random.Random, folder: Path) -> str:
     ways += [(header, weights)] * 2 if weights.suffix == ".safetensors" else []
     way, path = draw.choice(ways)
     return way(draw, path)
-
-
-@contextmanager
-def limited(seconds: float) -> Iterator[None]:
-    """Raise TimeoutError after that long, also in an endless loop of Python."""
-
-    def ring(*_: object) -> None:
-        raise TimeoutError(f"more than {seconds} s")
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def outcome(folder: Path) -> list[float] | str:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -48,7 +50,7 @@ def test_policy_file_is_read(load):
 
 def test_index_is_reused_and_rebuilt_when_the_corpus_changes(load, tmp_path: Path):
     first = load()
-    (index,) = (tmp_path / "cache" / "index").glob("*")
+    (index,) = (tmp_path / "cache" / "index").glob("*.sqlite")
     made = index.stat().st_mtime_ns
     assert load_dataset(str(tmp_path / "toy"), cache=tmp_path / "cache").checksum == first.checksum
     assert index.stat().st_mtime_ns == made
@@ -56,14 +58,25 @@ def test_index_is_reused_and_rebuilt_when_the_corpus_changes(load, tmp_path: Pat
     assert len(changed) == 5
     assert changed.texts(["d5"]) == ["new"]
     assert changed.checksum != first.checksum
-    assert list((tmp_path / "cache" / "index").glob("*")) == [index]
+    assert list((tmp_path / "cache" / "index").glob("*.sqlite")) == [index]
 
 
 def test_damaged_index_is_rebuilt(load, tmp_path: Path):
     load()
-    (index,) = (tmp_path / "cache" / "index").glob("*")
+    (index,) = (tmp_path / "cache" / "index").glob("*.sqlite")
     index.write_bytes(b"no database")
-    assert load().texts(["d2"]) == ["Coffee beans are roasted."]
+    reopened = load_dataset(str(tmp_path / "toy"), cache=tmp_path / "cache")
+    assert reopened.texts(["d2"]) == ["Coffee beans are roasted."]
+
+
+def test_an_index_that_gives_another_text_is_rebuilt(load, tmp_path: Path):
+    load()
+    (index,) = (tmp_path / "cache" / "index").glob("*.sqlite")
+    with closing(sqlite3.connect(index)) as db, db:
+        (place,) = db.execute("SELECT start, size FROM docs WHERE id = 'd1'")
+        db.execute("UPDATE docs SET start = ?, size = ? WHERE id = 'd2'", place)
+    reopened = load_dataset(str(tmp_path / "toy"), cache=tmp_path / "cache")
+    assert reopened.texts(["d2"]) == ["Coffee beans are roasted."]
 
 
 def test_nothing_is_left_of_an_index_that_failed(load, tmp_path: Path):

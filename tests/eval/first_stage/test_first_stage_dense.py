@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -91,6 +92,45 @@ def test_other_identity_is_never_reused(tmp_path: Path):
     second = Letters()
     fill(tmp_path / "s", second, corpus(20), pooling="mean")
     assert len(second.seen) == 20
+
+
+@pytest.mark.parametrize("name", ["vectors.npy", "ends.npy", "ids.txt", "journal.txt"])
+def test_a_damaged_block_is_encoded_again(tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture):
+    documents, flips = corpus(40), random.Random(3)
+    store = fill(tmp_path, Letters(), documents)
+    whole = content(store)
+    for _ in range(25):
+        path = tmp_path / name
+        data = bytearray(path.read_bytes())
+        data[flips.randrange(len(data))] ^= 1 << flips.randrange(8)
+        path.write_bytes(data)
+        again, store = Letters(), EmbeddingStore(tmp_path, {}, 40)
+        caplog.clear()
+        store.drop_damaged()
+        assert len(caplog.records) == 1
+        store.fill(documents, again, "float32", block=10, progress=False)
+        assert 0 < len(again.seen) <= 40
+        assert np.array_equal(content(store)[0], whole[0])
+        assert content(store)[1] == whole[1]
+    store.drop_damaged()
+    assert len(caplog.records) == 1  # what is whole stays
+
+
+def test_damaged_vectors_give_the_same_candidates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("RERANKBENCH_CACHE", str(tmp_path / "cache"))
+    data = load_dataset(str(write_beir(tmp_path / "toy")))
+
+    def candidates(folder: str):
+        return dense_candidates(
+            SPEC, data, 2, tmp_path / folder, device="cpu", make_encoder=lambda *_: Letters(), progress=False
+        )
+
+    first = candidates("a")
+    (vectors,) = (tmp_path / "cache").glob("embeddings/*/vectors.npy")
+    stored = np.load(vectors, mmap_mode="r+")
+    stored[:] = stored[::-1].copy()
+    stored.flush()
+    assert candidates("b").hash == first.hash
 
 
 def test_changed_corpus_is_told(tmp_path: Path):
