@@ -146,6 +146,7 @@ KINDS = {
     "manifest": Kind("out/cells/**/manifest.json", JSON, stored),
     "values by query": Kind("out/cells/**/per_query.parquet", BYTES, stored),
     "run of a cell": Kind("out/cells/**/run.trec.gz", BYTES, stored),
+    "judgements of a cell": Kind("out/cells/**/qrels.trec.gz", BYTES, stored),
 }
 
 
@@ -210,9 +211,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         counts, wrong = fuzz(Path(folder).resolve(), cases, wanted.seed)
     columns = [*RIGHT, *WRONG]
-    print(f"{'':18}" + "".join(f"{column:>16}" for column in columns))
+    print(f"{'':22}" + "".join(f"{column:>16}" for column in columns))
     for name, row in [*counts.items(), ("all", sum(counts.values(), Counter()))]:
-        print(f"{name:18}" + "".join(f"{row[column]:>16}" for column in columns))
+        print(f"{name:22}" + "".join(f"{row[column]:>16}" for column in columns))
     print(f"{sum(map(Counter.total, counts.values()))} mutated inputs, {time.perf_counter() - started:.0f} s")
     print("\n".join(wrong))
     return 1 if wrong else 0
