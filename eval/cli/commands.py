@@ -6,6 +6,7 @@ import typer
 
 from .accept import accept
 from .bench import bench
+from .cascade import cascade
 from .check import check
 from .compare import compare
 from .depth import depth
@@ -39,6 +40,7 @@ for _command, _summary in (
     (compare, "Two variants query by query: intervals, p-values, texts."),
     (pareto, "What each variant scores for its FLOPs; which are dominated."),
     (depth, "What fewer reranked candidates would score and cost."),
+    (cascade, "Cheap setting first, dear one on few: the best within a budget."),
     (report, "One HTML page about a run that opens anywhere."),
     (export, "TREC runs, mteb's result files, or a card's model-index."),
     (evaluate, "Judge any run file; no model involved."),

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+from ...rerankers.errors import InputError
+
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E", "Z")
 
 
@@ -23,3 +27,16 @@ def size(value: float) -> str:
 def share(per_cent: float) -> str:
     """`59.6 %`."""
     return f"{per_cent:.1f} %"
+
+
+def parse_flops(text: str, where: str, whole: float) -> float:
+    """FLOPs that `2TFLOP`, `350 GFLOP`, `2e12` or `70%` (of `whole`) write.
+
+    Raises InputError for anything else and for nothing at all.
+    """
+    number = r"([0-9]{1,15}(?:\.[0-9]{1,15})?(?:[eE]\+?[0-9]{1,2})?)"
+    match = re.fullmatch(rf"{number} ?(?:([kMGTPEZ]?)(?:FLOPs?)?|(%))", text.strip())
+    value = float(match[1]) * (whole / 100 if match[3] else 1000.0 ** _PREFIXES.index(match[2])) if match else 0.0
+    if not 0 < value < 1e30:
+        raise InputError(f"{where} '{text:.40}': expected FLOPs such as 2TFLOP, 350 GFLOP or 70%")
+    return value

@@ -1,0 +1,58 @@
+"""`rerankbench cascade`: a cheap setting on many candidates, a dear one on few, from a stored run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .depth import whole_numbers
+from .output import emit
+
+
+def cascade(
+    dirs: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Output folders of `rerankbench run`.")],
+    budget: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="FLOPs per query, such as 2TFLOP, or 70% of the dearest; again for more. Default: each setting's."
+        ),
+    ] = None,
+    metric: Annotated[str, typer.Option(help="nDCG at some cutoff.")] = "nDCG@10",
+    depths: Annotated[str, typer.Option(help="Candidates of a stage; the run's depth is always among them.")] = (
+        "5,10,20,50,100,200,500,1000"
+    ),
+    stages: Annotated[int, typer.Option(min=1, max=3, help="Most stages of a cascade.")] = 3,
+    splits: Annotated[int, typer.Option(min=1, max=1000, help="How often the queries are halved.")] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="Of the halves.")] = 0,
+    dataset: Annotated[str | None, typer.Option(help="One dataset instead of all of them.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Choose a cascade of stored settings within a budget on one half of the queries, and judge it on the other.
+
+    Beside it stand the best single setting over all candidates and the best setting and depth, chosen in the same way.
+    A later stage pays only for layers that no earlier one has computed. No model is loaded.
+    """
+    from ...rerankers.errors import InputError, suggest
+    from ..replay.cascade import options
+    from ..replay.choice import choose, families_of
+    from ..replay.pool import pools
+    from ..results import load_cells
+    from ..tables.cascade import to_json, to_text
+    from ..text.units import parse_flops
+
+    found = pools(load_cells(dirs))
+    if dataset is not None and dataset not in (known := [pool.dataset for pool in found]):
+        raise InputError(f"--dataset '{dataset}': was not reranked{suggest(dataset, known)}")
+    texts, records = [], []
+    for pool in (pool for pool in found if dataset in (None, pool.dataset)):
+        plans = options(pool, metric, depths=whole_numbers(depths, "--depths"), stages=stages)
+        single = families_of(plans)["single"]
+        costs = sorted(plans.flops[single].mean(axis=1).tolist())
+        limits = [parse_flops(text, "--budget", costs[-1]) for text in budget or ()]
+        choices = choose(plans, limits or costs, splits=splits, seed=seed)
+        texts.append(to_text(plans, choices, metric))
+        records.append(to_json(plans, choices))
+    emit(json.dumps(records, indent=2) + "\n" if as_json else "\n".join(texts))

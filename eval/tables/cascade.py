@@ -1,0 +1,98 @@
+"""What cascades came to, as text and JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..replay.cascade import Options
+from ..replay.choice import Choice, Chosen, frontier
+from ..text import units
+from ..text.aligned import listing
+
+FRONTIER = 12  # plans shown
+
+
+def to_text(found: Options, choices: Sequence[Choice], metric: str) -> str:
+    """One line per budget and family, then the frontier over all queries."""
+    pool = found.pool
+    splits = next((len(c.cascade.scores) for c in choices if c.cascade), 0)
+    start = found.first.mean()
+    head = (
+        f"{pool.dataset}: {len(found.plans):,} plans over the top {pool.depth} of {pool.first.manifest.model} "
+        f"({100 * start:.2f}), chosen on one half of {len(pool.queries):,} queries, shown on the other, "
+        f"mean of {splits} splits\n"
+    )
+    rows = []
+    for choice in choices:
+        budget = units.flops(choice.budget)
+        for name, chosen in (("single", choice.single), ("depth", choice.depth), ("cascade", choice.cascade)):
+            if chosen is None:
+                rows.append((budget, name, "–", "–", "–", "nothing within the budget"))
+            else:
+                often = f"{chosen.plan.name(pool)} ({chosen.times} of {splits})"
+                against = "" if name == "single" else _against(chosen, choice.single)
+                rows.append((budget, name, f"{chosen.score:.2f}", units.flops(chosen.flops), against, often))
+            budget = ""
+    titles = ("budget", "family", f"{metric} x 100", "FLOPs/query", "above/equal/below single", "chosen most often")
+    return head + listing(titles, rows, right=(0, 2, 3)) + _frontier(found, metric)
+
+
+def _against(chosen: Chosen, single: Chosen | None) -> str:
+    if single is None:
+        return "–"
+    above, equal, below = wins(chosen, single)
+    return f"{above}/{equal}/{below}  {chosen.score - single.score:+.2f}"
+
+
+def wins(chosen: Chosen, other: Chosen) -> tuple[int, int, int]:
+    """Splits in which the one is above, equal to and below the other on the half that did not choose."""
+    gaps = [round(a - b, 7) for a, b in zip(chosen.scores, other.scores)]
+    return sum(gap > 0 for gap in gaps), sum(gap == 0 for gap in gaps), sum(gap < 0 for gap in gaps)
+
+
+def _frontier(found: Options, metric: str) -> str:
+    places = frontier(found)
+    step = max(1, -(-len(places) // FRONTIER))
+    shown = sorted({*places[::step], places[-1]}, key=places.index)
+    rows = [
+        (found.plans[i].name(found.pool), f"{100 * found.values[i].mean():.2f}", units.flops(found.flops[i].mean()))
+        for i in shown
+    ]
+    head = f"frontier over all queries, to which it is fitted ({len(shown)} of {len(places)} plans shown)\n"
+    return head + listing(("plan", f"{metric} x 100", "FLOPs/query"), rows, right=(1, 2))
+
+
+def to_json(found: Options, choices: Sequence[Choice]) -> dict[str, object]:
+    """Everything, unrounded; scores x 100."""
+    pool = found.pool
+
+    def chosen(one: Chosen | None) -> dict[str, object] | None:
+        if one is None:
+            return None
+        return {
+            "plan": one.plan.name(pool),
+            "times": one.times,
+            "score": one.score,
+            "flops_per_query": one.flops,
+            "scores": list(one.scores),
+        }
+
+    return {
+        "dataset": pool.dataset,
+        "first_stage": pool.first.manifest.model,
+        "first_stage_score": 100 * float(found.first.mean()),
+        "queries": len(pool.queries),
+        "plans": len(found.plans),
+        "choices": [
+            {"budget": c.budget, "single": chosen(c.single), "depth": chosen(c.depth), "cascade": chosen(c.cascade)}
+            for c in choices
+        ],
+        "frontier": [
+            {
+                "plan": found.plans[i].name(pool),
+                "score": 100 * float(found.values[i].mean()),
+                "flops_per_query": float(found.flops[i].mean()),
+            }
+            for i in frontier(found)
+        ],
+    }
