@@ -9,17 +9,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from .flops import Shape
+from .groups import Group, Pair
 from .options import TextOptions
 from .settings import Setting
 from .spec import ModelSpec
 
-
-@dataclass(frozen=True)
-class Group:
-    """One query and its candidate passages. Keeping them together lets decoders share the query's prefix."""
-
-    query: str
-    passages: Sequence[str]
+__all__ = ["Executed", "Group", "Prepared", "Reranker", "Scored"]
 
 
 @dataclass
@@ -112,4 +107,25 @@ class Reranker(Protocol):
         A score depends on its pair, its setting and `text` only. `prepared` saves tokenising the same groups again.
         Raises ScoreError on NaN or infinity.
         """
+        ...
+
+    def predict(self, pairs: Sequence[Pair] | Pair | None = None, **options: Any) -> np.ndarray:
+        """See `faces.Faces.predict`."""
+        ...
+
+    def rank(
+        self,
+        query: str,
+        documents: Sequence[str],
+        top_k: int | None = None,
+        return_documents: bool = False,
+        **options: Any,
+    ) -> list[dict[str, Any]]:
+        """See `faces.Faces.rank`."""
+        ...
+
+    def compute_score(
+        self, sentence_pairs: Sequence[Pair] | Pair, normalize: bool = False, **options: Any
+    ) -> list[float]:
+        """See `faces.Faces.compute_score`."""
         ...

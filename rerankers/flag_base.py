@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import logging
-import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -13,10 +14,12 @@ import torch
 from .adapters.decoder_adapter import DecoderAdapter, Pass
 from .api import Group, Reranker
 from .errors import InputError, suggest
+from .faces import sigmoid
 from .family import Family
+from .groups import gather
 from .hub import resolve
 from .options import HeadPolicy, LoadOptions, SoftcapPolicy, TextOptions
-from .spec import ModelSpec
+from .spec import ModelSpec, list_models, load_spec
 from .template import PromptTemplate
 
 log = logging.getLogger("rerankbench")
@@ -35,7 +38,7 @@ class FlagBase:
     """Construction and text handling that the four classes share.
 
     Args:
-        model_name_or_path: hub id or local folder.
+        model_name_or_path: a name of `rerankbench ls models`, a hub id or a local folder.
         use_fp16: float16 on a GPU; on a CPU it stays float32, as in the reference.
         use_bf16: bfloat16.
         query_instruction_for_rerank, passage_instruction_for_rerank: put before the texts with the `_format`s.
@@ -72,32 +75,35 @@ class FlagBase:
         device = _device(devices)
         half = "bfloat16" if use_bf16 else "float16" if use_fp16 and device != "cpu" else "float32"
         options = LoadOptions(device, half, head_policy=head_policy, attention_softcap=attention_softcap)
-        files = resolve(str(model_name_or_path), cache_dir=cache_dir)
-        name = str(model_name_or_path)
-        spec = ModelSpec(name=name, family=self.family.name, source=name, revision=files.revision)
-        self.reranker: Reranker = self.family.load(spec, files, options)
+        spec = self._spec(str(model_name_or_path))
+        files = resolve(spec.source, spec.revision, cache_dir=cache_dir)
+        self.reranker: Reranker = self.family.load(replace(spec, revision=files.revision), files, options)
         self.max_length, self.query_max_length, self.normalize = max_length, query_max_length, normalize
         self._instructions = (
             (query_instruction_for_rerank, query_instruction_format),
             (passage_instruction_for_rerank, passage_instruction_format),
         )
 
+    def _spec(self, name: str) -> ModelSpec:
+        """The source and revision of a registered name; a hub id or a folder as it is."""
+        if name not in list_models() or Path(name).exists():
+            return ModelSpec(name=name, family=self.family.name, source=name)
+        known = load_spec(name)
+        if known.family != self.family.name:
+            raise InputError(f"{type(self).__name__}: '{name}' is of the family {known.family}, not {self.family.name}")
+        return ModelSpec(name=name, family=known.family, source=known.source, revision=known.revision)
+
     def groups(self, sentence_pairs: Pairs) -> tuple[list[Group], list[int]]:
-        """Pairs gathered by query, and for every pair its place among the gathered ones."""
-        if len(sentence_pairs) and isinstance(sentence_pairs[0], str):
-            sentence_pairs = [sentence_pairs]  # pyright: ignore[reportAssignmentType]
-        members: dict[str, list[tuple[int, str]]] = {}
-        for i, pair in enumerate(sentence_pairs):
-            if isinstance(pair, str) or len(pair) != 2:
-                raise InputError(f"pair {i}: expected [query, passage], found {pair!r:.60}")
-            query, passage = (_instruct(text, *how) for text, how in zip(pair, self._instructions))
-            members.setdefault(query, []).append((i, passage))
-        order = [i for pairs in members.values() for i, _ in pairs]
-        groups = [Group(query, [passage for _, passage in pairs]) for query, pairs in members.items()]
-        places = [0] * len(order)
-        for place, i in enumerate(order):
-            places[i] = place
-        return groups, places
+        """Pairs with their instructions gathered by query, and for every pair its place among the gathered ones."""
+        groups, places = gather(sentence_pairs)
+        (about_query, in_query), (about_passage, in_passage) = self._instructions
+        return [
+            Group(
+                _instruct(group.query, about_query, in_query),
+                [_instruct(passage, about_passage, in_passage) for passage in group.passages],
+            )
+            for group in groups
+        ], places
 
     def text_options(self, prompt: str | None, max_length: int | None, query_max_length: int | None) -> TextOptions:
         """What was asked for in a call, else at construction."""
@@ -107,7 +113,7 @@ class FlagBase:
         """Rows of scores (reads, pairs) in the given order of the pairs, as Python floats."""
         squash = self.normalize if normalize is None else normalize
         lists = [row[places].tolist() for row in rows]
-        return [[_sigmoid(score) for score in scores] for scores in lists] if squash else lists
+        return [[sigmoid(score) for score in scores] for scores in lists] if squash else lists
 
 
 class FlagDecoder(FlagBase):
@@ -183,7 +189,3 @@ def _instruct(text: str, instruction: str | None, template: str) -> str:
     if instruction is None:
         return text
     return template.replace("\\n", "\n").format(instruction, text)
-
-
-def _sigmoid(x: float) -> float:
-    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))

@@ -16,6 +16,7 @@ from ..checks import check_finite
 from ..decoder_tokens import PairTokens, pair_tokens
 from ..device import dtype_name, resolve_device, resolve_dtype
 from ..errors import InputError
+from ..faces import Faces
 from ..flops import Shape
 from ..hub import Resolved
 from ..lengths import check_ids
@@ -58,7 +59,7 @@ class _Rules(Protocol):
     def warnings(self, setting: Setting, layers: int) -> list[str]: ...
 
 
-class DecoderAdapter:
+class DecoderAdapter(Faces):
     """A decoder on a device, scored as its family says.
 
     Attributes:

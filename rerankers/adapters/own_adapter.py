@@ -11,6 +11,7 @@ import numpy as np
 from ..api import Executed, Group, Prepared, Scored
 from ..checks import check_given
 from ..errors import InputError, ScoreError
+from ..faces import Faces
 from ..family import Family
 from ..options import TextOptions
 from ..own import scorer, telling
@@ -18,7 +19,7 @@ from ..settings import Setting
 from ..spec import ModelSpec
 
 
-class OwnAdapter:
+class OwnAdapter(Faces):
     """Calls an object that `own.check` has passed. `given` are the settings that its constructor took."""
 
     def __init__(self, family: Family, spec: ModelSpec, model: Any, given: dict[str, str]) -> None:

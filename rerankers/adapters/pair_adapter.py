@@ -14,6 +14,7 @@ from ..batching import run_batches
 from ..checks import check_finite
 from ..device import dtype_name
 from ..errors import InputError
+from ..faces import Faces
 from ..family import Family
 from ..flops import Shape
 from ..hub import Resolved
@@ -29,7 +30,7 @@ from ..tokenizer import Tokenizer
 BUDGET = {"cpu": 4096, "cuda": 65536}  # tokens per forward pass
 
 
-class PairAdapter:
+class PairAdapter(Faces):
     """A classifier of pairs on a device. Subclasses load it, and run one batch.
 
     Attributes:

@@ -23,6 +23,7 @@ from ..batching import run_batches
 from ..checks import check_finite
 from ..device import dtype_name, resolve_device, resolve_dtype
 from ..errors import InputError
+from ..faces import Faces
 from ..family import Family
 from ..hub import Resolved
 from ..kept import KeptVectors
@@ -41,7 +42,7 @@ from .pair_adapter import BUDGET
 KEPT_BYTES = 256 << 20
 
 
-class TextEncoder:
+class TextEncoder(Faces):
     """A text encoder used as a reranker. A cutoff layer pools the states after that layer."""
 
     def __init__(self, family: Family, spec: ModelSpec, files: Resolved, options: LoadOptions) -> None:

@@ -7,6 +7,7 @@ import logging
 import numpy as np
 import pytest
 from decoder_goldens import PARITY, pairs, read
+from rerankbench.rerankers import load_spec
 from rerankbench.rerankers.errors import InputError
 from rerankbench.rerankers.flag import (
     FlagLLMReranker,
@@ -112,3 +113,20 @@ def test_refused_keywords(lightweight):
 
 def test_no_pairs(lightweight):
     assert lightweight.compute_score([]) == []
+
+
+def test_registered_names_are_known(monkeypatch):
+    asked = []
+
+    def resolve(source, revision=None, cache_dir=None):
+        asked.append((source, revision, cache_dir))
+        raise InputError("no hub in tests")
+
+    monkeypatch.setattr("rerankbench.rerankers.flag_base.resolve", resolve)
+    for name in ("bge-reranker-v2-m3", "BAAI/bge-reranker-v2-m3"):
+        with pytest.raises(InputError, match="no hub in tests"):
+            FlagReranker(name, cache_dir="here")
+    revision = load_spec("bge-reranker-v2-m3").revision
+    assert asked == [("BAAI/bge-reranker-v2-m3", revision, "here"), ("BAAI/bge-reranker-v2-m3", None, "here")]
+    with pytest.raises(InputError, match="FlagReranker: 'bge-reranker-v2-gemma' is of the family llm, not cross-enc"):
+        FlagReranker("bge-reranker-v2-gemma")
