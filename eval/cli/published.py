@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ...rerankers.errors import InputError
 from .output import emit
 
 
@@ -19,6 +20,10 @@ def published(
     strict: Annotated[
         bool, typer.Option("--strict", help="With --check: status 1 when a contradiction has no explanation.")
     ] = False,
+    model: Annotated[
+        str | None, typer.Option(help="What every source prints of this model, side by side, and what differs.")
+    ] = None,
+    row: Annotated[str | None, typer.Option(help="With --model: of this row, instead of the means.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show published tables with their sources and errata, and check that they fit together.
@@ -31,6 +36,11 @@ def published(
     from ..tables.as_text import write
     from ..text.aligned import listing
 
+    if model is not None:
+        emit(_of_model(model, row, as_json))
+        return
+    if row is not None:
+        raise InputError("--row goes with --model; name a table to see all of its rows")
     names = [load_published(name).name] if name else list_published()
     if check:
         report = check_tables(names)
@@ -47,6 +57,26 @@ def published(
         else:
             rows = [(t.name, str(len(t.columns)), str(len(t.rows)), t.title) for t in tables]
             emit(listing(("NAME", "COLUMNS", "ROWS", "TABLE"), rows, right=(1, 2)))
+
+
+def _of_model(model: str, row: str | None, as_json: bool) -> str:
+    from ..published.sources import facts, figures_of
+    from ..text.aligned import listing
+
+    found = figures_of(model, row)
+    names = ("first_stage", "depth", "length", "precision", "sets")
+    if as_json:
+        told = [dict(zip(names, facts(one))) for one in found]
+        own = [{"row": f.row, "setting": f.setting, "printed": f.printed, "corrected": f.corrected} for f in found]
+        return _json([{"table": f.table.name, **o, **t} for f, o, t in zip(found, own, told)])
+    rows = []
+    for one in found:
+        printed = f"{one.printed:.{one.table.decimals}f}"
+        right = "" if one.corrected is None else f" ({one.corrected:.{one.table.decimals}f})"
+        rows.append((printed + right, one.setting, *facts(one), one.table.name))
+    head = (found[0].table.metric, "SETTING", "FIRST STAGE", "TOP", "TOKENS", "PRECISION", "OVER", "TABLE")
+    sources = [one.table.source.title for one in found]
+    return listing(head, rows, notes=sources) + "in brackets: what its rows or another source say; ?: not stated\n"
 
 
 def _json(value: object) -> str:

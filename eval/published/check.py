@@ -50,7 +50,9 @@ class CellCheck:
 
 
 def check_means(table: PublishedTable) -> list[MeanCheck]:
-    """Recompute the mean of every column of a table, in the order of the columns."""
+    """Recompute the mean of every column of a table, in the order of the columns; none where it lacks means or rows."""
+    if table.mean is None or not table.rows:
+        return []
     return [_check(table, column.model, column.setting) for column in table.columns]
 
 

@@ -65,12 +65,18 @@ class Erratum(_Record):
 class PublishedTable(_Record):
     """Rows are datasets or macro groups, columns are variants; figures are the metric x 100, as printed.
 
-    `older` names a table that printed the same measurements before.
+    A source may print rows without their mean, a mean without its rows, or leave a figure out (None). `first_stage`,
+    `depth`, `length` (tokens of a pair), `precision` and `sets` are what figures of one model differ by; None where
+    the source does not say. `older` names a table that printed the same measurements before.
     """
 
     name: str
     title: str
-    first_stage: str
+    first_stage: str | None = None
+    depth: int | None = None
+    length: int | None = None
+    precision: str | None = None
+    sets: str | None = None
     source: Source
     older: str | None = None
     note: str = ""
@@ -78,13 +84,16 @@ class PublishedTable(_Record):
     decimals: int
     tolerance: Tolerance
     columns: tuple[Column, ...]
-    rows: dict[str, tuple[float, ...]]
-    mean: tuple[float, ...]
+    rows: dict[str, tuple[float | None, ...]] = {}
+    mean: tuple[float, ...] | None = None
     errata: tuple[Erratum, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> PublishedTable:
-        for row, values in [*self.rows.items(), (MEAN, self.mean)]:
+        if not self.rows and self.mean is None:
+            raise ValueError("holds no figure; give rows, a mean or both")
+        means = [] if self.mean is None else [(MEAN, self.mean)]
+        for row, values in [*self.rows.items(), *means]:
             if len(values) != len(self.columns):
                 raise ValueError(f"row '{row}' has {len(values)} figures for {len(self.columns)} columns")
         for column in self.columns:
