@@ -14,7 +14,7 @@ import yaml
 
 from ..configs import CONFIGS, read
 from ..rerankers.errors import InputError
-from .files import replacing
+from ..rerankers.whole_files import replacing
 from .measures import parse_metric
 from .results import Cell, Manifest
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatch
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from .cache import cache_folder
 from .errors import InputError
+from .whole_files import file_sha256, write_whole
 
 # What no loader of this package, of transformers or of sentence-transformers reads when it makes scores; a file that is
 # not named here counts. Weights count only where they are in use (see `hub.weight_files`).
@@ -41,7 +41,6 @@ NOT_READ = {
     "training_args.bin": "a state of training",
 }
 _WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
-_BLOCK = 1 << 20
 _WORTH_KEEPING = 4 << 20  # bytes of a file whose hash is kept
 _SETTLED = 2.0  # seconds: a file changed later than this before it was read may change again under the same time
 
@@ -103,18 +102,15 @@ def file_hash(path: Path) -> str:
         kept = _kept(path) if before.st_size >= _WORTH_KEEPING else None
         if kept is not None and (known := _read(kept, before)):
             return known
-        started, digest = time.time(), hashlib.sha256()
-        with path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
+        started, digest = time.time(), file_sha256(path)
         after = path.stat()
     except OSError as err:
         raise InputError(f"{path}: cannot be read ({err.strerror})") from err
     if _state(after) != _state(before):
         raise InputError(f"{path}: changed while it was read; run again when nobody writes to it")
     if kept is not None and max(after.st_mtime, after.st_ctime) < started - _SETTLED:
-        _keep(kept, {"path": str(path.resolve()), "state": _state(after), "sha256": digest.hexdigest()})
-    return digest.hexdigest()
+        _keep(kept, {"path": str(path.resolve()), "state": _state(after), "sha256": digest})
+    return digest
 
 
 def _state(stat: os.stat_result) -> list[int]:
@@ -140,10 +136,6 @@ def _read(kept: Path, stat: os.stat_result) -> str | None:
 def _keep(kept: Path, content: dict[str, object]) -> None:
     """A hash that cannot be kept is only slower."""
     try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=kept.parent, suffix=".tmp")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file)
-        Path(temporary).replace(kept)
-    except OSError:
+        write_whole(kept, json.dumps(content))
+    except (OSError, InputError):
         return

@@ -9,9 +9,9 @@ from pathlib import Path
 from markupsafe import Markup
 
 from ...rerankers.errors import InputError, suggest
+from ...rerankers.whole_files import write_whole
 from ..board.frontier import MEAN, Point, first_stages, label, points, short_label
 from ..board.pivot import pivot
-from ..files import write_whole
 from ..results import Cell
 from ..text import units
 from .drawing import environment, plain_style

@@ -38,10 +38,10 @@ def bench(
     import json
     import sys
 
+    from ...rerankers.whole_files import replacing
     from ..bench.options import BenchOptions, Hardware
     from ..bench.run import run_bench
     from ..bench.summary import markdown
-    from ..files import replacing
 
     options = BenchOptions(
         shape=shape,

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from ...rerankers.errors import InputError
-from ..files import left_behind, write_whole
+from ...rerankers.whole_files import left_behind, write_whole
 from ..text.inert import clean
 
 

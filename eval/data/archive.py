@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import http.client
 import shutil
-import tempfile
 import urllib.error
 import urllib.request
 import zipfile
@@ -16,6 +15,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ...rerankers.errors import InputError
+from ...rerankers.whole_files import left_behind, open_own, temporary_name
 
 _TIMEOUT = 60  # seconds without a byte
 _BLOCK = 1 << 20
@@ -33,6 +33,8 @@ def fetch_archive(mirrors: Sequence[str], md5: str, target: Path) -> None:
     reasons = []
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        for left in left_behind(target.parent, target.name):
+            shutil.rmtree(left)
         for url in mirrors:
             try:
                 _download(url, part)
@@ -60,7 +62,8 @@ def _download(url: str, part: Path) -> None:
         if err.code == 416:  # nothing is left to fetch: what is there is whole, or wrong, which the check tells
             return
         raise
-    with answer, part.open("ab" if answer.status == 206 else "wb") as file:
+    mode = "ab" if answer.status == 206 else "wb"
+    with answer, open(part, mode, opener=open_own) as file:  # a Path's has no opener
         have = have if answer.status == 206 else 0
         expected = have + int(answer.headers["Content-Length"]) if answer.headers["Content-Length"] else None
         with tqdm(
@@ -85,7 +88,8 @@ def _check(part: Path, md5: str) -> None:
 
 
 def _unpack(part: Path, target: Path) -> None:
-    folder = Path(tempfile.mkdtemp(dir=target.parent))
+    folder = target.with_name(temporary_name(target.name))
+    folder.mkdir()
     try:
         with zipfile.ZipFile(part) as archive:
             size = sum(member.file_size for member in archive.infolist())

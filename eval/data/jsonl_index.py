@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 from tqdm import tqdm
 
 from ...rerankers.errors import InputError
-from ..files import file_sha256, replacing_path, write_whole
+from ...rerankers.whole_files import file_sha256, replacing_path, write_whole
 from .lines import BOM, decode, parse_record, refuse_irregular
 
 _LAYOUT = 2  # of the index file; another number makes old ones be rebuilt

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ...rerankers.errors import InputError
+from ...rerankers.whole_files import file_sha256, replacing
 from ..data import Dataset
-from ..files import file_sha256, replacing
 from .compact import CompactRun
 from .runs import Run, read_run, run_writer, trec_order
 

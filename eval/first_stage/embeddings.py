@@ -27,7 +27,7 @@ from numpy.lib.format import open_memmap
 from tqdm import tqdm
 
 from ...rerankers.errors import InputError
-from ..files import replacing
+from ...rerankers.whole_files import refuse_links, replacing
 from .encode import Encoder
 
 log = logging.getLogger("rerankbench")
@@ -39,8 +39,12 @@ class EmbeddingStore:
     """The vectors of one corpus under one setting, in a folder of their own."""
 
     def __init__(self, folder: Path, identity: dict[str, Any], documents: int) -> None:
-        """Open the store of `identity`. What the folder holds of another identity is dropped."""
+        """Open the store of `identity`. What the folder holds of another identity is dropped.
+
+        Raises InputError for links in the folder.
+        """
         self.folder, self.documents = folder, documents
+        refuse_links(folder)
         note = folder / "identity.json"
         wanted = json.dumps({**identity, "documents": documents}, indent=1, sort_keys=True)
         if not note.is_file() or note.read_bytes() != wanted.encode():

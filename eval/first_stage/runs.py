@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow as pa
 
 from ...rerankers.errors import InputError
+from ...rerankers.whole_files import replacing
 from ..data.lines import check_id, read_lines, read_text
-from ..files import replacing
 from .compact import CompactRun, Documents, Lazy
 
 _MOST = float(np.finfo(np.float32).max)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from ...rerankers.errors import InputError, suggest
-from ..files import write_whole
+from ...rerankers.whole_files import write_whole
 from ..measures import parse_metric
 from ..validate import validated
 from .snapshot import Record, Snapshot

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from ...rerankers.errors import InputError
+from ...rerankers.whole_files import file_sha256
 from .. import metrics
-from ..files import file_sha256
 from .identity import digest
 from .records import PER_QUERY_COLUMNS, QRELS, Cell, Manifest, cell_path, load_manifest
 

@@ -24,8 +24,8 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...rerankers.errors import InputError
+from ...rerankers.whole_files import replacing
 from ..data import read_qrels
-from ..files import replacing
 from ..validate import validated
 
 MANIFEST_VERSION = 2

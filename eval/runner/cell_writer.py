@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ...rerankers.whole_files import write_whole
 from .. import metrics
-from ..files import write_whole
 from ..first_stage import run_writer
 from ..results import (
     FIRST_STAGE,

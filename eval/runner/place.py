@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from ...rerankers.errors import InputError
-from ..files import left_behind, write_whole
+from ...rerankers.whole_files import left_behind, refuse_links, write_whole
 
 MARK = ".rerankbench"  # the file that a run puts into its folder
 PARTS = ("cells", "scores", "candidates")
@@ -25,7 +25,7 @@ def take_over(out: Path, overwrite: bool) -> None:
             f"{out / held[0]}: was not made by a run of this release; move it away or choose another --out"
         )
     for name in held:
-        _refuse_links(out / name)
+        refuse_links(out / name)
         if overwrite:
             shutil.rmtree(out / name)
     for folder in (out, out / "candidates", *(out / "candidates").glob("*/")):
@@ -35,10 +35,3 @@ def take_over(out: Path, overwrite: bool) -> None:
         write_whole(
             out / MARK, "made by rerankbench run; --overwrite removes cells, scores and candidates beside this\n"
         )
-
-
-def _refuse_links(top: Path) -> None:
-    for folder, folders, files in os.walk(top):
-        for path in (top, *(Path(folder) / name for name in (*folders, *files))):
-            if path.is_symlink():
-                raise InputError(f"{path}: is a link, and nothing is written through links; remove it")

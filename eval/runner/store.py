@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from ...rerankers.api import Scored
 from ...rerankers.errors import ScoreError
 from ...rerankers.settings import Setting
-from ..files import replacing, write_whole
+from ...rerankers.whole_files import replacing, write_whole
 from ..results import digest
 
 Candidates = Mapping[str, Sequence[tuple[str, float]]]

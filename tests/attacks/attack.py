@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import logging
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
+from processes import started
 from rerankbench.eval.cli import main
 
 
@@ -72,6 +74,22 @@ def spawn(*arguments: object, env: Mapping[str, str | None] | None = None, cwd: 
             surroundings.pop(key, None)
     done = subprocess.run(command(*arguments), capture_output=True, env=surroundings, cwd=cwd, timeout=120)
     return Outcome(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
+
+
+def together(*calls: Sequence[object], folder: Path) -> list[Outcome]:
+    """Several command lines at the same time, each in a process of its own; their outcomes are told in a new folder."""
+    folder.mkdir()
+    places = [folder / str(number) for number in range(len(calls))]
+    with started(_tell, list(zip(places, calls))) as processes:
+        for process in processes:
+            process.join(100)
+        assert [process.exitcode for process in processes] == [0] * len(calls)
+    return [Outcome(*json.loads(place.read_text())) for place in places]
+
+
+def _tell(place: Path, arguments: Sequence[object]) -> None:
+    done = cli(*arguments)
+    place.write_text(json.dumps([done.status, done.out, done.err]))
 
 
 def on_disk(root: Path) -> dict[str, bytes]:

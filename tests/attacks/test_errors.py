@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from attack import cli, command, on_disk, spawn
+from attack import cli, command, on_disk, spawn, together
 from conftest import Trial
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="devices of Linux")
@@ -89,7 +89,7 @@ def test_arguments(arguments: list[str]) -> None:
 
 
 def test_what_dead_processes_left_is_cleared(trial: Trial) -> None:
-    from rerankbench.eval.files import temporary_name
+    from rerankbench.rerankers.whole_files import temporary_name
 
     dead = subprocess.run([sys.executable, "-c", "pass"], check=True) and temporary_name("x").replace(
         f"-{os.getpid()}-", "-999999999-"
@@ -112,16 +112,11 @@ def test_modes_are_the_umasks(fresh: Trial) -> None:
     assert modes == {0o640}
 
 
-def test_two_runs_in_one_folder(fresh: Trial) -> None:
-    calls = [
-        subprocess.Popen(
-            command("run", fresh.experiment, "--out", fresh.out), stderr=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        for _ in range(2)
-    ]
-    ends = [(call.communicate(timeout=100)[1].decode(), call.returncode) for call in calls]
-    assert 0 in {status for _, status in ends}
-    assert all(status == 0 or (status == 2 and "another run writes here" in error) for error, status in ends), ends
+def test_two_runs_in_one_folder(fresh: Trial, tmp_path: Path) -> None:
+    ends = together(*[("run", fresh.experiment, "--out", fresh.out)] * 2, folder=tmp_path / "told")
+    assert 0 in {done.status for done in ends}
+    for done in ends:
+        done.refused("another run writes here") if done.status else done.well()
     cli("table", fresh.out).well()
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-from attack import cli, command, on_disk
+from attack import cli, on_disk, together
 from gate_cells import FakeCell, some_scores
 
 KEY = "toy/small/L4"
@@ -125,18 +124,11 @@ def test_files_that_are_no_baseline(gate: tuple[Path, Path], content: bytes) -> 
     assert baseline.read_bytes() == content
 
 
-def test_accepts_at_the_same_time_lose_no_history(gate: tuple[Path, Path]) -> None:
+def test_accepts_at_the_same_time_lose_no_history(gate: tuple[Path, Path], tmp_path: Path) -> None:
     baseline, run = gate
-    calls = [
-        subprocess.Popen(
-            command("accept", "--run", run, "--baseline", baseline, "--reason", f"number {i}"),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        for i in range(6)
-    ]
-    said = [call.communicate(timeout=120)[1] for call in calls]
-    assert [call.returncode for call in calls] == [0] * 6, said
+    accept = ("accept", "--run", run, "--baseline", baseline, "--reason")
+    for done in together(*[(*accept, f"number {i}") for i in range(6)], folder=tmp_path / "told"):
+        done.well()
     reasons = sorted(entry["reason"] for entry in json.loads(baseline.read_text())["history"])
     assert reasons == sorted(["first", *(f"number {i}" for i in range(6))])
     assert not list(baseline.parent.glob(".*")), "a lock or a temporary file was left"

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import re
 import threading
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from beir_folder import write_beir
+from processes import started
 from rerankbench.eval.data import Policy, load
 from rerankbench.eval.data.archive import fetch_archive
 from rerankbench.eval.data.catalog import NamedDataset
 from rerankbench.eval.data.irds import SourceError
 from rerankbench.rerankers.errors import InputError
+from rerankbench.rerankers.whole_files import temporary_name
 
 
 class Server:
@@ -26,6 +30,8 @@ class Server:
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.break_after: int | None = None
+        self.halfway, self.go_on = threading.Event(), threading.Event()
+        self.go_on.set()
         self.calls: list[tuple[str, str | None]] = []
         outer = self
 
@@ -44,7 +50,11 @@ class Server:
                 self.send_response(206 if wanted else 200)
                 self.send_header("Content-Length", str(len(data) - start))
                 self.end_headers()
-                self.wfile.write(data[start : outer.break_after])
+                with suppress(OSError):  # whoever asked was killed
+                    self.wfile.write(data[start : start + 100])
+                    outer.halfway.set()
+                    outer.go_on.wait(60)
+                    self.wfile.write(data[start + 100 : outer.break_after])
 
             def log_message(self, *_):
                 pass
@@ -82,11 +92,12 @@ def entry(server: Server, data: bytes, *paths: str) -> NamedDataset:
     return NamedDataset("beir/toy", Policy(archive="toy"), "beir/toy", mirrors, md5(data), "toy")
 
 
+def fail(name: str, irds_id: str, policy: Policy) -> None:
+    raise SourceError(f"{name}: ir_datasets cannot deliver it (no network)")
+
+
 @pytest.fixture
 def no_irds(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(name: str, irds_id: str, policy: Policy) -> None:
-        raise SourceError(f"{name}: ir_datasets cannot deliver it (no network)")
-
     monkeypatch.setattr(load, "IrDataset", fail)
 
 
@@ -147,6 +158,54 @@ def test_whole_download_that_was_not_unpacked(server: Server, archive: bytes, tm
     (tmp_path / "toy.zip.part").write_bytes(archive)
     fetch_archive([server.url + "/toy.zip"], md5(archive), tmp_path / "toy")
     assert (tmp_path / "toy" / "toy" / "queries.jsonl").is_file()
+
+
+def fetch(cache: Path, wanted: NamedDataset) -> None:
+    """What `open_entry` does where ir_datasets cannot deliver, in a process of its own."""
+    load.IrDataset = fail  # pyright: ignore[reportAttributeAccessIssue]
+    assert len(load.open_entry(wanted, cache)) == 4
+
+
+def test_two_processes_that_fetch_the_same(server: Server, archive: bytes, tmp_path: Path):
+    server.files["/toy.zip"] = archive
+    call = (tmp_path / "cache", entry(server, archive, "/toy.zip"))
+    with started(fetch, [call, call]) as processes:
+        for process in processes:
+            process.join(60)
+        assert [process.exitcode for process in processes] == [0, 0]
+    assert len(server.calls) == 1
+    assert [p.name for p in (tmp_path / "cache" / "archives").iterdir()] == ["toy"]
+
+
+def test_a_process_that_is_killed_while_another_waits(server: Server, archive: bytes, tmp_path: Path):
+    server.files["/toy.zip"] = archive
+    server.go_on.clear()
+    call = (tmp_path / "cache", entry(server, archive, "/toy.zip"))
+    with started(fetch, [call]) as (first,):
+        assert server.halfway.wait(60)
+        with started(fetch, [call]) as (second,):
+            first.kill()
+            server.go_on.set()
+            second.join(60)
+            assert second.exitcode == 0
+    assert [p.name for p in (tmp_path / "cache" / "archives").iterdir()] == ["toy"]
+
+
+def test_what_a_killed_process_unpacked_is_cleared(server: Server, archive: bytes, tmp_path: Path):
+    server.files["/toy.zip"] = archive
+    dead = tmp_path / temporary_name("toy").replace(f"-{os.getpid()}-", "-999999999-")
+    write_beir(dead)
+    fetch_archive([server.url + "/toy.zip"], md5(archive), tmp_path / "toy")
+    assert [p.name for p in tmp_path.iterdir() if p.name != "source"] == ["toy"]
+
+
+def test_no_link_is_followed(server: Server, archive: bytes, tmp_path: Path):
+    server.files["/toy.zip"] = archive
+    (tmp_path / "mine").write_text("mine")
+    (tmp_path / "toy.zip.part").symlink_to(tmp_path / "mine")
+    with pytest.raises(InputError, match="symbolic link"):
+        fetch_archive([server.url + "/toy.zip"], md5(archive), tmp_path / "toy")
+    assert (tmp_path / "mine").read_text() == "mine"
 
 
 def test_nobody_answers(tmp_path: Path):

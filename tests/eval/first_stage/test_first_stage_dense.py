@@ -133,6 +133,16 @@ def test_damaged_vectors_give_the_same_candidates(tmp_path: Path, monkeypatch: p
     assert candidates("b").hash == first.hash
 
 
+@pytest.mark.parametrize("name", ["vectors.npy", "ids.txt", "journal.txt"])
+def test_no_link_is_followed(tmp_path: Path, name: str):
+    (tmp_path / "mine").write_text("mine")
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / name).symlink_to(tmp_path / "mine")
+    with pytest.raises(InputError, match=f"{name}: is a link"):
+        fill(tmp_path / "s", Letters(), corpus(20))
+    assert (tmp_path / "mine").read_text() == "mine"
+
+
 def test_changed_corpus_is_told(tmp_path: Path):
     with pytest.raises(KeyboardInterrupt):
         fill(tmp_path / "s", Letters(die_after=15), corpus(40))

@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
-from ..rerankers.errors import InputError
+from .errors import InputError
 
 _TEMPORARY = re.compile(r"\..*\.(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{16}\.tmp", re.DOTALL)
 _LONGEST = 200  # bytes of a name, so that what is added to it fits
@@ -43,7 +43,7 @@ def replacing_path(path: Path) -> Iterator[Path]:
     if path.is_dir() or (path.exists() and not path.is_symlink() and not stat.S_ISREG(path.lstat().st_mode)):
         raise InputError(f"{path}: is no regular file and stays as it is; choose another name")
     temporary = path.with_name(temporary_name(path.name))
-    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0), 0o666))
+    os.close(open_own(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
     try:
         yield temporary
         temporary.replace(path)
@@ -55,6 +55,19 @@ def write_whole(path: Path, content: bytes | str) -> None:
     """Write a file; text as UTF-8."""
     with replacing(path) as file:
         file.write(content.encode() if isinstance(content, str) else content)
+
+
+def refuse_links(top: Path) -> None:
+    """Raises InputError when a folder, or anything in it, is a link."""
+    for folder, folders, files in os.walk(top):
+        for path in (top, *(Path(folder) / name for name in (*folders, *files))):
+            if path.is_symlink():
+                raise InputError(f"{path}: is a link, and nothing is written through links; remove it")
+
+
+def open_own(path: str | os.PathLike[str], flags: int) -> int:
+    """An `opener` for `open` that follows no link."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
 def file_sha256(path: Path) -> str:
