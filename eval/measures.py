@@ -23,7 +23,7 @@ _HIGHEST = 30  # grade whose exponential gain still fits the integers of trec_ev
 
 @dataclass(frozen=True)
 class Parameter:
-    """What stands in parentheses. A number is at least 1; a text is one of `choices`."""
+    """What stands in parentheses. A number is at least 1; a text is one of `choices`; a switch is True."""
 
     name: str
     default: Value
@@ -89,19 +89,27 @@ class Measure:
         return {"needed": cut, "never": whole, "optional": f"{whole}, {cut}"}[self.cutoff]
 
 
+JUDGED_ONLY = Parameter("judged_only", False)  # unjudged documents leave the ranking: condensed lists (Sakai 2007)
 _REL = (Parameter("rel", 1),)
-_DCG = (Parameter("dcg", "log2", ("log2", "exp-log2")),)
+_CONDENSED = (*_REL, JUDGED_ONLY)
+_DCG = (Parameter("dcg", "log2", ("log2", "exp-log2")), JUDGED_ONLY)
 MEASURES: dict[str, Measure] = {
     row.name: row
     for row in (
         Measure("nDCG", "optional", "ndcg", "ndcg_cut_{}", parameters=_DCG, mteb="ndcg"),
         Measure("R", "needed", "", "recall_{}", parameters=_REL, aliases=("recall",), mteb="recall"),
         Measure(
-            "RR", "optional", "recip_rank", formula=_reciprocal_rank, parameters=_REL, aliases=("mrr",), mteb="mrr"
+            "RR",
+            "optional",
+            "recip_rank",
+            formula=_reciprocal_rank,
+            parameters=_CONDENSED,
+            aliases=("mrr",),
+            mteb="mrr",
         ),
-        Measure("AP", "optional", "map", "map_cut_{}", parameters=_REL, mteb="map"),
-        Measure("P", "needed", "", "P_{}", parameters=_REL, aliases=("precision",), mteb="precision"),
-        Measure("Success", "needed", "", "success_{}", parameters=_REL, aliases=("hit", "hits", "accuracy")),
+        Measure("AP", "optional", "map", "map_cut_{}", parameters=_CONDENSED, mteb="map"),
+        Measure("P", "needed", "", "P_{}", parameters=_CONDENSED, aliases=("precision",), mteb="precision"),
+        Measure("Success", "needed", "", "success_{}", parameters=_CONDENSED, aliases=("hit", "hits", "accuracy")),
         Measure("Judged", "needed", formula=_judged),
     )
 }
@@ -181,7 +189,8 @@ def _parameters(name: str, measure: Measure, inner: str | None) -> tuple[tuple[s
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             value = ""
         if key in given or not known[key].admits(value):
-            allowed = " or ".join(map(repr, known[key].choices)) or "a number from 1 on"
+            numbers = "True" if isinstance(known[key].default, bool) else "a number from 1 on"
+            allowed = " or ".join(map(repr, known[key].choices)) or numbers
             raise InputError(f"metric '{name}': {key} must be {allowed}, once")
         given[key] = value
     return tuple((key, given[key]) for key, p in known.items() if given.get(key, p.default) != p.default)

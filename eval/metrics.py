@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from ..rerankers.errors import InputError
-from .measures import DEFAULT_METRICS, Metric, Value, parse_metric
+from .measures import DEFAULT_METRICS, JUDGED_ONLY, Metric, Value, parse_metric
 
 Run = Mapping[str, Mapping[str, float]]
 Qrels = Mapping[str, Mapping[str, int]]
@@ -61,6 +61,9 @@ def _judge(metrics: Sequence[Metric], run: Run, qrels: Qrels) -> Iterator[tuple[
     # A negative grade gains nothing, as 0 does; a query with none but negative ones sends pytrec_eval into an endless
     # loop.
     judged = {q: {doc: max(count(int(grade), parameters), 0) for doc, grade in qrels[q].items()} for q in qrels}
+    if parameters.get(JUDGED_ONLY.name):
+        kept = {query: {doc: s for doc, s in docs.items() if doc in judged[query]} for query, docs in run.items()}
+        run = {query: docs for query, docs in kept.items() if docs}
     native = {metric.trec for metric in metrics if metric.trec}
     results = pytrec_eval.RelevanceEvaluator(judged, native).evaluate(run) if native and run else {}
     for metric in metrics:

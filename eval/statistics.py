@@ -1,17 +1,21 @@
 """Paired statistics over queries: numpy in, numbers out, seeded. Knows nothing of cells, runs or baselines.
 
-All functions take `differences`: one float per query, B minus A. Smucker, Allan and Carterette (CIKM 2007) found
-the randomisation test the right one for paired per-query metrics; the corrections are Holm's (1979).
+Most functions take `differences`: one float per query, B minus A. Smucker, Allan and Carterette (CIKM 2007) found
+the randomisation test the right one for paired per-query metrics; the corrections are Holm's (1979) and Benjamini and
+Hochberg's (1995).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
 
+_NORMAL = NormalDist()
 Alternative = Literal["two-sided", "less"]
 RESAMPLES = 19_999
 _CHUNK = 4_000_000  # elements drawn at once: bounds memory to some tens of MB
@@ -104,6 +108,38 @@ def holm(p_values: Sequence[float]) -> list[float]:
     adjusted = np.empty_like(p)
     adjusted[order] = np.minimum(stepped, 1.0)
     return adjusted.tolist()
+
+
+def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p-values in the order given: rejecting those of at most q keeps the share of false ones below q.
+
+    Benjamini and Hochberg (1995), for independent or positively dependent tests.
+    """
+    p = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(p, kind="stable")
+    scaled = p[order] * p.size / np.arange(1, p.size + 1)
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
+    return adjusted.tolist()
+
+
+CORRECTIONS = {"holm": holm, "bh": benjamini_hochberg}
+CORRECTION_NAMES = {"holm": "Holm", "bh": "Benjamini-Hochberg"}
+
+
+def detectable(parts: Sequence[np.ndarray], *, alpha: float = 0.05, power: float = 0.8) -> float:
+    """The smallest true difference that a two-sided paired test at `alpha` would find with this probability.
+
+    `parts` are weighted differences by query, one array for each dataset, their sums adding up to the difference of the
+    means. (z(1 - alpha/2) + z(power)) x the standard error of that sum, by the normal approximation (Cohen 1988).
+    """
+    error = math.sqrt(sum(d.size * float(np.var(d, ddof=1)) for d in parts if d.size > 1))
+    return (_NORMAL.inv_cdf(1 - alpha / 2) + _NORMAL.inv_cdf(power)) * error
+
+
+def ranks(means: np.ndarray) -> np.ndarray:
+    """Ranks along the first axis, the highest being 1; equal ones share the better rank. Shape as given."""
+    return 1 + (means[None] > means[:, None]).sum(axis=1)
 
 
 def _rows(total: int, width: int) -> Iterator[int]:

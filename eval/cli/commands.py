@@ -18,6 +18,7 @@ from .ls import ls
 from .pareto import pareto
 from .plan import plan
 from .published import published
+from .rank import rank
 from .report import report
 from .run import run
 from .table import table
@@ -38,6 +39,7 @@ for _command, _summary in (
     (plan, "What an experiment would cost: tokens, FLOPs, hours, bytes."),
     (table, "The table of stored results, in six formats."),
     (compare, "Two variants query by query: intervals, p-values, texts."),
+    (rank, "Which variants can be told apart: ranks, tests, power, judged."),
     (pareto, "What each variant scores for its FLOPs; which are dominated."),
     (depth, "What fewer reranked candidates would score and cost."),
     (cascade, "Cheap setting first, dear one on few: the best within a budget."),

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from .output import emit
+from .stats_options import Correction
 
 
 def compare(
@@ -18,6 +19,9 @@ def compare(
     ] = True,
     metric: Annotated[str, typer.Option(help="Metric of the run's values by query.")] = "nDCG@10",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    correction: Annotated[
+        Correction, typer.Option(help="For several tests: holm (no false alarm), bh (few false ones among the alarms).")
+    ] = Correction.holm,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the randomisation test and of the bootstrap.")] = 0,
 ) -> None:
     """Show paired differences B - A by dataset, and both top 10s of the queries that changed most."""
@@ -26,5 +30,6 @@ def compare(
     from ..gate import compare_text
 
     sides = comparison.Selector.parse(a), comparison.Selector.parse(b)
-    found = comparison.compare(*sides, metric=metric, worst=worst, load=load_dataset if texts else None, seed=seed)
+    load = load_dataset if texts else None
+    found = comparison.compare(*sides, metric=metric, worst=worst, load=load, seed=seed, correction=correction.value)
     emit(f"{compare_text.to_json(found, metric) if as_json else compare_text.to_text(found, metric)}\n")

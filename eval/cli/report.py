@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from .output import emit
+from .stats_options import Correction
 
 
 def report(
@@ -19,6 +20,9 @@ def report(
     metric: Annotated[
         str, typer.Option(help="Metric to show; any that the stored run can answer, such as nDCG@5.")
     ] = "nDCG@10",
+    correction: Annotated[
+        Correction, typer.Option(help="For several tests: holm (no false alarm), bh (few false ones among the alarms).")
+    ] = Correction.holm,
     texts: Annotated[
         bool, typer.Option("--texts/--no-texts", help="Texts and grades from the dataset, which is fetched if need be.")
     ] = True,
@@ -34,6 +38,13 @@ def report(
 
     made = f"rerankbench {environment()['versions']['rerankbench']}, {now()}"
     cells = with_metric(load_cells(dirs), metric)
-    page = render(cells, metric=metric, published=published, load=load_dataset if texts else None, made=made)
+    page = render(
+        cells,
+        metric=metric,
+        published=published,
+        load=load_dataset if texts else None,
+        made=made,
+        correction=correction.value,
+    )
     emit(page, output)
     typer.echo(f"wrote {output} ({len(page.encode()) / 1e6:.1f} MB); open it in a browser", err=True)

@@ -72,7 +72,7 @@ class QueryChange:
 
 @dataclass(frozen=True)
 class Difference:
-    """B minus A on one dataset. `p_holm` is two-sided, corrected over all differences; the interval holds 95 %.
+    """B minus A on one dataset. `p_adjusted` is two-sided, corrected over all differences; the interval holds 95 %.
 
     `parts` are the parts of the identity that differ: name -> (A, B). `only` counts queries that one side lacks.
     """
@@ -85,7 +85,7 @@ class Difference:
     mean_a: float
     mean_b: float
     paired: statistics.Paired
-    p_holm: float
+    p_adjusted: float
     parts: dict[str, tuple[Any, Any]]
     worst: tuple[QueryChange, ...]
     note: str | None = None
@@ -93,10 +93,14 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Differences sorted by dataset, and the cells (`A: model@setting on dataset`) that have no partner."""
+    """Differences sorted by dataset, and the cells (`A: model@setting on dataset`) that have no partner.
+
+    `correction` is a key of `statistics.CORRECTIONS`.
+    """
 
     differences: tuple[Difference, ...]
     left_out: tuple[str, ...] = ()
+    correction: str = "holm"
 
 
 def variant(cell: Cell) -> str:
@@ -105,7 +109,14 @@ def variant(cell: Cell) -> str:
 
 
 def compare(
-    a: Selector, b: Selector, *, metric: str, worst: int, load: Callable[[str], Any] | None, seed: int = 0
+    a: Selector,
+    b: Selector,
+    *,
+    metric: str,
+    worst: int,
+    load: Callable[[str], Any] | None,
+    seed: int = 0,
+    correction: str = "holm",
 ) -> Comparison:
     """One difference per pair of cells. `load` turns a dataset's name into a `Dataset`; None leaves texts out.
 
@@ -115,10 +126,10 @@ def compare(
     cells = a.cells(metric), b.cells(metric)
     pairs = _pair(*cells)
     found = [_difference(left, right, metric, worst, load, seed) for left, right in pairs]
-    adjusted = statistics.holm([d.paired.p for d in found])
+    adjusted = statistics.CORRECTIONS[correction]([d.paired.p for d in found])
     paired = {cell.path for pair in pairs for cell in pair}
     alone = [f"{side}: {_name(c)}" for side, some in zip("AB", cells) for c in some if c.path not in paired]
-    return Comparison(tuple(replace(d, p_holm=p) for d, p in zip(found, adjusted)), tuple(alone))
+    return Comparison(tuple(replace(d, p_adjusted=p) for d, p in zip(found, adjusted)), tuple(alone), correction)
 
 
 def _pair(a: list[Cell], b: list[Cell]) -> list[tuple[Cell, Cell]]:
@@ -175,7 +186,7 @@ def _difference(a: Cell, b: Cell, metric: str, worst: int, load: Callable[[str],
         mean_a=float(before.mean()),
         mean_b=float(after.mean()),
         paired=result,
-        p_holm=result.p,
+        p_adjusted=result.p,
         parts=parts,
         worst=shown,
         note=note,

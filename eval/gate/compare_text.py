@@ -8,6 +8,7 @@ from dataclasses import asdict
 from itertools import zip_longest
 from typing import Any
 
+from ..statistics import CORRECTION_NAMES
 from ..text.aligned import pad, width
 from .compare import Comparison, Difference, Document, QueryChange
 
@@ -19,7 +20,8 @@ Parts = dict[str, tuple[Any, Any]]
 def to_text(comparison: Comparison, metric: str) -> str:
     """A table of differences, then the queries that changed most, both tops side by side."""
     found = comparison.differences
-    rows = [("dataset", "queries", "A", "B", "B - A", "95 % interval", "p", "p (Holm)", "win/tie/loss")]
+    named = CORRECTION_NAMES[comparison.correction]
+    rows = [("dataset", "queries", "A", "B", "B - A", "95 % interval", "p", f"p ({named})", "win/tie/loss")]
     rows += [_row(d) for d in found]
     lines = [metric]
     variants = {(d.a, d.b) for d in found}
@@ -50,7 +52,7 @@ def _row(d: Difference) -> tuple[str, ...]:
     interval = f"[{p.low:+.4f}, {p.high:+.4f}]"
     votes = f"{p.wins}/{p.ties}/{p.losses}"
     means = f"{d.mean_a:.4f}", f"{d.mean_b:.4f}", f"{p.mean:+.4f}"
-    return (d.dataset, str(d.queries), *means, interval, f"{p.p:.3g}", f"{d.p_holm:.3g}", votes)
+    return (d.dataset, str(d.queries), *means, interval, f"{p.p:.3g}", f"{d.p_adjusted:.3g}", votes)
 
 
 def _shared_parts(found: Sequence[Difference]) -> Parts:

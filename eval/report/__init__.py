@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...rerankers.errors import InputError
+from ..board.evidence import Evidence
 from ..board.pivot import pivot
 from ..published import PublishedTable, check_means, load_published
 from ..results import Cell
 from . import cost, trace
-from .evidence import Evidence
 from .graphs import graphs
 from .languages import heat_map
 from .page import write_page
 from .queries import Finder, Loader
-from .summary import METHOD, summarise
+from .summary import method, summarise
 from .table import Builder
 
 
@@ -25,6 +25,7 @@ def render(
     published: str | None = None,
     load: Loader | None = None,
     made: str = "",
+    correction: str = "holm",
 ) -> str:
     """The report as one HTML page.
 
@@ -33,19 +34,20 @@ def render(
         metric: a key of the manifests' `metrics`.
         published: the name of a file in configs/published/: adds differences, verdicts and errata.
         load: gives a dataset by its name, for the texts of the worst queries; None leaves the texts out.
+        correction: of tests of several variants, a key of `statistics.CORRECTIONS`.
         made: when and by what the report was made, shown at its end.
 
     Raises InputError when there are no cells, none has the metric, or for an unknown published name.
     """
     table = _published(published, metric)
-    evidence = Evidence(pivot(cells, metric))
+    evidence = Evidence(pivot(cells, metric), correction)
     finder = Finder(evidence, load)
     worst = finder.find()
     context = {
         "title": ", ".join(dict.fromkeys(cell.manifest.experiment for cell in cells)),
         "metric": metric,
         "made": made,
-        "method": METHOD,
+        "method": method(correction),
         "scope": _scope(cells),
         "summary": summarise(evidence),
         "table": Builder(evidence, cells, table).build(),

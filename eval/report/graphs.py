@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..board.costs import seconds_per_query
+from ..board.evidence import Evidence, Interval
 from ..board.figures import Figure
 from ..board.frontier import MEAN, Point, first_stages, label, names, points, short_label
 from ..board.pivot import Variant
@@ -13,7 +14,6 @@ from ..chart.layout import Dot, Legend, Level, Plot, legend, plot
 from ..results import FIRST_STAGE, Cell
 from ..text import units
 from .cost import NOT_MEASURED
-from .evidence import Evidence, Interval
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..board.evidence import Evidence
 from ..board.frontier import label
 from ..tables.layout import best_of
-from .evidence import Evidence
 
 PREFIX = "miracl/"
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...rerankers.errors import InputError
+from ..board.evidence import Evidence
 from ..board.frontier import label
 from ..board.pivot import Board, Variant
 from ..data import Dataset
 from ..metrics import rank
 from ..results import FIRST_STAGE, Cell
 from .cost import cells_of
-from .evidence import Evidence
 
 DEPTH = 10
 SHOWN = 8  # queries of each kind and model

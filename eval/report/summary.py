@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..board.evidence import DRAWS, RESAMPLES, Evidence, Interval, Test
 from ..board.frontier import MEAN, label
 from ..board.pivot import Board, Variant
 from ..results import FIRST_STAGE
+from ..statistics import CORRECTION_NAMES
 from ..text import units
-from .evidence import DRAWS, RESAMPLES, Evidence, Interval, Test
 
 _FEW = 50  # queries; fewer leave intervals too wide for a choice
 
@@ -153,8 +154,10 @@ def _list(names: list[str], most: int = 4) -> str:
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
-METHOD = (
-    "Tests are paired randomisation tests over queries, two-sided (Smucker et al. 2007; exact for few queries, else "
-    f"{RESAMPLES:,} draws or more), Holm-corrected within each column, at 5 %. "
-    f"Intervals hold 95 % of {DRAWS:,} bootstrap means over queries drawn within datasets."
-)
+def method(correction: str) -> str:
+    """How intervals and tests were made."""
+    return (
+        "Tests are paired randomisation tests over queries, two-sided (Smucker et al. 2007; exact for few queries, "
+        f"else {RESAMPLES:,} draws or more), {CORRECTION_NAMES[correction]}-corrected within each column, at 5 %. "
+        f"Intervals hold 95 % of {DRAWS:,} bootstrap means over queries drawn within datasets."
+    )

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..board.costs import shown
+from ..board.evidence import Evidence, Test
 from ..board.figures import Figure
 from ..board.frontier import MEAN, label
 from ..board.pivot import Variant
 from ..published import PublishedTable, compare
 from ..results import Cell
 from ..tables.layout import best_of
-from .evidence import Evidence, Test
 
 
 @dataclass(frozen=True)

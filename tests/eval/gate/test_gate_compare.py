@@ -98,7 +98,7 @@ def test_without_the_dataset_ids_remain(root: Path) -> None:
 def test_whole_folders_pair_by_variant_and_are_corrected(root: Path, tmp_path: Path) -> None:
     found = compare(Selector(root), Selector(root), metric="RR@10", worst=3, load=fake_dataset).differences
     assert [(d.a, d.b) for d in found] == [("small@L2-r2@1", "small@L2-r2@1"), ("small@L4", "small@L4")]
-    assert all(d.p_holm == 1 and not d.worst and not d.parts for d in found)
+    assert all(d.p_adjusted == 1 and not d.worst and not d.parts for d in found)
 
 
 def test_holm_over_datasets(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_holm_over_datasets(tmp_path: Path) -> None:
         Selector(tmp_path / "a"), Selector(tmp_path / "b"), metric="nDCG@10", worst=0, load=unreadable
     ).differences
     assert [d.dataset for d in found] == ["one", "three", "two"]
-    assert all(d.p_holm == pytest.approx(3 * d.paired.p) for d in found)
+    assert all(d.p_adjusted == pytest.approx(3 * d.paired.p) for d in found)
 
 
 def test_cells_without_a_partner_are_told(root: Path, tmp_path: Path) -> None:

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from report_cells import dataset, write, write_first_stage
 from report_page import HOSTILE, Page, hostile_dataset
+from rerankbench.eval.board.evidence import Evidence
 from rerankbench.eval.board.frontier import MEAN
 from rerankbench.eval.board.pivot import Variant, pivot
 from rerankbench.eval.cli import main
 from rerankbench.eval.report import render
-from rerankbench.eval.report.evidence import Evidence
 from rerankbench.eval.report.languages import heat_map
 from rerankbench.eval.report.page import embedded
 from rerankbench.eval.report.queries import Finder

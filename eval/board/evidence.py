@@ -2,7 +2,7 @@
 
 A mean of rows gives every row one weight, so each query weighs 1 / (rows x members of its group x queries of its
 dataset). Intervals are percentiles of a bootstrap that draws queries within datasets; two variants with the same
-queries share the draws. Tests flip the signs of weighted differences (`eval.statistics`), Holm-corrected by row.
+queries share the draws. Tests flip the signs of weighted differences (`eval.statistics`), corrected by row.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from ...rerankers.errors import InputError
-from ..board.figures import Figure
-from ..board.frontier import MEAN
-from ..board.pivot import Board, Variant
 from ..results import FIRST_STAGE, Cell
-from ..statistics import holm, randomisation_test
+from ..statistics import CORRECTIONS, detectable, randomisation_test, ranks
+from .figures import Figure
+from .frontier import MEAN
+from .pivot import Board, Variant
 
 DRAWS = 1_999
 RESAMPLES = 1_999  # at least; more where a row has so many variants that the correction could not be passed
@@ -38,8 +38,17 @@ class Interval:
 
 
 @dataclass(frozen=True)
+class Rank:
+    """Place among the variants of a row, the best being 1, and the ends of its 95 % bootstrap interval."""
+
+    place: int
+    low: int
+    high: int
+
+
+@dataclass(frozen=True)
 class Test:
-    """A figure against another one of its row. `difference` is x 100, `p` Holm-adjusted within the row."""
+    """A figure against another one of its row. `difference` is x 100, `p` corrected within the row."""
 
     against: Variant
     difference: float
@@ -64,6 +73,7 @@ class Evidence:
     """What the queries say about the figures of a board."""
 
     board: Board
+    correction: str = "holm"
     _values: dict[str, Values | None] = field(default_factory=dict)
     _draws: dict[str, np.ndarray] = field(default_factory=dict)
     _tested: dict[tuple[str, str], dict[Variant, Test]] = field(default_factory=dict)
@@ -98,6 +108,27 @@ class Evidence:
         ]
         low, high = np.quantile(sides[0] - sides[1], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
         return Interval(100 * float(low), 100 * float(high))
+
+    def ranks(self, row: str) -> dict[Variant, Rank]:
+        """Rank of each comparable variant of a row whose queries are those of the best, and the interval of the rank.
+
+        All variants share the draws of queries, so what one query does to all of them moves no rank.
+        """
+        best = self.best(row)
+        same = [v for v in self.comparable(row) if best and (v == best or self._differences(row, v, best) is not None)]
+        if not best or not self._strata(row, best):
+            return {}
+        drawn = np.array([sum(weight * self._resampled(cell) for weight, cell in self._strata(row, v)) for v in same])
+        low, high = np.quantile(
+            ranks(drawn.round(9)), [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=1, method="inverted_cdf"
+        )
+        places = ranks(np.array([self.figure(row, v).score for v in same]).round(7))
+        return {v: Rank(int(p), int(a), int(b)) for v, p, a, b in zip(same, places, low, high)}
+
+    def detectable(self, row: str, variant: Variant, other: Variant) -> float | None:
+        """The smallest true difference of the two that the queries would show, x 100; see `statistics.detectable`."""
+        parts = self._parts(row, variant, other)
+        return None if parts is None else 100 * detectable(parts)
 
     def against_first_stage(self, row: str) -> dict[Variant, Test]:
         """Every variant of a row against the first stage whose candidates it reranked."""
@@ -136,11 +167,16 @@ class Evidence:
     def _tests(self, row: str, pairs: Sequence[tuple[Variant, Variant]]) -> dict[Variant, Test]:
         found = [(a, b, d) for a, b in pairs if (d := self._differences(row, a, b)) is not None]
         resamples = max(RESAMPLES, 40 * len(found) - 1)
-        adjusted = holm([randomisation_test(d, resamples=resamples) for _, _, d in found])
+        adjusted = CORRECTIONS[self.correction]([randomisation_test(d, resamples=resamples) for _, _, d in found])
         return {a: Test(b, 100 * float(d.sum()), p) for (a, b, d), p in zip(found, adjusted, strict=True)}
 
     def _differences(self, row: str, a: Variant, b: Variant) -> np.ndarray | None:
-        """Weighted differences by query, their sum being the difference of the means; None where queries differ."""
+        """Those of `_parts`, in a row."""
+        parts = self._parts(row, a, b)
+        return None if parts is None else np.concatenate(parts)
+
+    def _parts(self, row: str, a: Variant, b: Variant) -> list[np.ndarray] | None:
+        """Weighted differences by query and dataset, their sum being that of the means; None where queries differ."""
         left, right = self._strata(row, a), self._strata(row, b)
         if not left or len(left) != len(right):
             return None
@@ -152,7 +188,7 @@ class Evidence:
             if mine is None or theirs is None or mine.queries != theirs.queries:
                 return None
             parts.append((mine.values - theirs.values).round(9) * weight / len(mine.queries))
-        return np.concatenate(parts)
+        return parts
 
     def _strata(self, row: str, variant: Variant) -> list[tuple[float, Cell]]:
         """Cells with their weights, which sum to 1; empty when the figure is not run or a cell's values are unknown."""

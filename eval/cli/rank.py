@@ -1,0 +1,48 @@
+"""`rerankbench rank`: which variants the queries can tell apart."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .output import emit
+from .stats_options import Correction
+
+
+def rank(
+    dirs: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Output folders of `rerankbench run`.")],
+    metric: Annotated[str, typer.Option(help="Any metric, such as nDCG@10 or RR@10.")] = "nDCG@10",
+    dataset: Annotated[
+        str | None, typer.Option(help="A dataset, a group or `mean`; default: the mean, or the only dataset.")
+    ] = None,
+    correction: Annotated[
+        Correction, typer.Option(help="For several tests: holm (no false alarm), bh (few false ones among the alarms).")
+    ] = Correction.holm,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Rank variants with intervals of their ranks, tests against the best, and the smallest difference that would show.
+
+    Beside the metric stands the same over judged passages only, and how many are judged; a variant that looks worse
+    because it finds unjudged passages is named.
+    """
+    from ...rerankers.errors import InputError, suggest
+    from ..board.frontier import names
+    from ..board.pivot import pivot
+    from ..board.standing import standings
+    from ..results import load_cells, with_metric
+    from ..tables.standing import to_json, to_text
+
+    cells = with_metric(load_cells(dirs), metric)
+    board = pivot(cells, metric)
+    known = [*names(board), *(member for row in board.rows for member in row.members)]
+    if dataset is not None and dataset not in known:
+        raise InputError(f"--dataset '{dataset}': is not among the results{suggest(dataset, known)}")
+    row, found = standings(cells, metric, dataset, correction.value)
+    if not found:
+        raise InputError("no variant was run on every dataset, so there is no mean to rank by; give --dataset")
+    write = to_json if as_json else to_text
+    told = write(row, found, metric, correction.value)
+    emit(told if isinstance(told, str) else json.dumps(told, indent=2) + "\n")
