@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Annotated, Any
 
 import typer
@@ -61,12 +62,12 @@ def _text(kind: str, items: list[dict[str, Any]]) -> str:
 
 
 def _by_family(items: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
-    """Models in the order of their families, and above each what its family scores by."""
+    """Models in the order of their families, small ones first, and above each what its family scores by."""
     from ..inventory import shipped
 
     families = {family["name"]: family["score"] for family in shipped.families()}
     order = list(families)
-    items = sorted(items, key=lambda item: order.index(item["family"]))
+    items = sorted(items, key=lambda item: (order.index(item["family"]), item["parameters"] or math.inf))
     return items, [f"{item['family']}: {families[item['family']]}" for item in items]
 
 

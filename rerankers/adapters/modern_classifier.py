@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 
 from ..errors import InputError
+from ..families.modern_encoder import MODULES
 from ..models.heads import SCORE, read_head
 from ..models.modern_encoder import ModernEncoder
 from .encoder_classifier import EncoderClassifier
@@ -32,8 +33,6 @@ class ModernClassifier(EncoderClassifier):
             head = encoder.pooler = read_head(self.saved.modules, self.config.hidden, device, SCORE)
             if head.width != 1:
                 raise InputError(f"{self.files.root}: {head.width} scores per pair; a reranker has one")
-            assert self.shape is not None, "the shape of every encoder is known"
-            flops = 2 * sum(rows * columns for columns, rows in head.dense)
-            pools = not encoder.first_only
-            self.shape = replace(self.shape, head_per_pair=flops, head_needed=flops, pools=pools)
+            shape = self.family.shape({**self.files.config, MODULES: [list(matrix) for matrix in head.dense]})
+            self.shape = shape and replace(shape, pools=not encoder.first_only)
         return encoder

@@ -37,8 +37,8 @@ class ModernEncoderFamily(Family):
         modular = saved.kind == "CrossEncoder" and bool(saved.modules) and saved.task == "feature-extraction"
         return raw.get("model_type") in self.architectures and (plain or (modular and not is_classifier(raw)))
 
-    def shape(self, raw: Mapping[str, Any], where: str = "config.json") -> Shape:
-        """See `Family.shape`.
+    def shape(self, raw: Mapping[str, Any], where: str = "config.json") -> Shape | None:
+        """See `Family.shape`; None for an encoder of whose Dense modules nothing is known yet.
 
         The published code computes all products of a layer with a window and masks those beyond it; `useful` counts
         those inside. The head is that of the classifier (dense d x d, then d x labels), or of the Dense modules.
@@ -46,6 +46,8 @@ class ModernEncoderFamily(Family):
         config: ModernConfig = self.config(raw, where)
         d = config.hidden
         matrices = [(d, d), (d, config.labels)] if config.head == "classifier" else _modules(raw, where)
+        if not matrices:
+            return None
         head = 2 * sum(rows * columns for rows, columns in matrices)
         return Shape(
             layers=config.layers,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from counting import flop_counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from modern import make_modern
-from rerankbench.rerankers import InputError, LoadOptions, Setting, TextOptions, load
+from rerankbench.rerankers import InputError, LoadOptions, Setting, TextOptions, load, load_spec
 from rerankbench.rerankers.api import Group
 from rerankbench.rerankers.flops import reference, useful
 from rerankbench.rerankers.models.packed import Packed
@@ -34,7 +35,8 @@ def words(count: int, seed: int) -> str:
 
 @pytest.mark.parametrize("case", GOLDEN["cases"], ids=lambda case: str(case["call"]))
 def test_goldens(case):
-    reranker = load(str(PARITY / "modernbert-s1"), EXACT)
+    spec = replace(load_spec("gte-reranker-modernbert-base"), source=str(PARITY / "modernbert-s1"), revision=None)
+    reranker = load(spec, EXACT)
     assert reranker.family.name == "modern-encoder"
     groups = [Group(query, [passage]) for query, passage in GOLDEN["pairs"]]
     text = TextOptions(max_length=case["call"]["max_length"], truncation="snippet")
@@ -243,6 +245,13 @@ def test_modular_head_of_sentence_transformers(tmp_path, pooling):
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
     head = 2 * (24 * 24 + 24)
     assert (reranker.shape.head_per_pair, reranker.shape.pools) == (head, pooling == "mean")
+    raw = json.loads((tmp_path / "saved" / "config.json").read_text())
+    family = family_named("modern-encoder")
+    assert family.shape(raw) is None  # what stands after the encoder is not in its config.json
+    stated = family.shape(raw | {"modules_dense": [[24, 24], [24, 1]]})
+    assert (stated == reranker.shape) == (pooling == "cls")
+    with pytest.raises(InputError, match="key 'modules_dense': expected a list of"):
+        family.shape(raw | {"modules_dense": [24, 1]})
 
 
 def test_a_head_of_two_outputs_is_refused(tmp_path):
