@@ -7,8 +7,8 @@ from dataclasses import replace
 import torch
 
 from ..errors import InputError
-from ..families.modern_encoder import MODULES
 from ..models.heads import SCORE, read_head
+from ..models.modern_config import MODULES
 from ..models.modern_encoder import ModernEncoder
 from .encoder_classifier import EncoderClassifier
 

@@ -12,15 +12,13 @@ from ..errors import InputError
 from ..family import Family, Tensors, is_classifier, is_plain
 from ..flops import LayerCost, Shape
 from ..hub import Resolved
-from ..models.modern_config import ModernConfig
+from ..models.modern_config import MODULES, ModernConfig
 from ..options import LoadOptions
 from ..spec import ModelSpec
 from ..st_folder import StFolder
 
 if TYPE_CHECKING:
     from ..adapters.modern_classifier import ModernClassifier
-
-MODULES = "modules_dense"  # of a specification's config: (in, out) of the Dense modules beside config.json
 
 
 class ModernEncoderFamily(Family):

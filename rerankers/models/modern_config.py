@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+MODULES = "modules_dense"  # of a specification's config: [in, out] of the Dense modules beside config.json
+
 
 @dataclass(frozen=True)
 class ModernConfig:
