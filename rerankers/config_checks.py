@@ -54,6 +54,7 @@ _SWITCHES = (
     "mlp_bias",
     "norm_bias",
     "classifier_bias",
+    "use_sliding_window",
     "layer_wise",
     "head_multi",
     "is_decoder",
@@ -130,14 +131,18 @@ _DEFAULTED = {
         "layer_norm_eps", "max_position_embeddings", "type_vocab_size", "pad_token_id",
     ),
     "decoder": (
-        "num_hidden_layers", "hidden_size", "num_attention_heads", "num_key_value_heads", "head_dim", "vocab_size",
-        "intermediate_size", "rms_norm_eps", "max_position_embeddings",
+        "num_hidden_layers", "hidden_size", "num_attention_heads", "vocab_size", "intermediate_size", "rms_norm_eps",
+        "max_position_embeddings",
     ),
     "modern": (
         "num_hidden_layers", "hidden_size", "num_attention_heads", "intermediate_size", "vocab_size", "norm_eps",
         "hidden_activation", "max_position_embeddings", "local_attention", "attention_bias", "mlp_bias", "norm_bias",
         "classifier_bias", "classifier_activation", "classifier_pooling",
     ),
+    "own_heads": ("num_key_value_heads", "head_dim"),
+    "own_key_heads": ("num_key_value_heads",),  # the width of a head follows from the hidden size
+    "windows": ("max_window_layers",),
+    "window": ("sliding_window",),
     "gemma2": (
         "query_pre_attn_scalar", "attn_logit_softcapping", "final_logit_softcapping", "sliding_window",
     ),
@@ -145,8 +150,12 @@ _DEFAULTED = {
 _DEFAULTS_OF = {
     **dict.fromkeys(("bert", "roberta", "xlm-roberta"), ("encoder",)),
     "modernbert": ("modern",),
-    "gemma": ("decoder",),
-    **dict.fromkeys(("gemma2", "cost_wise_gemma"), ("decoder", "gemma2")),
+    "gemma": ("decoder", "own_heads"),
+    **dict.fromkeys(("gemma2", "cost_wise_gemma"), ("decoder", "own_heads", "gemma2")),
+    "llama": ("decoder",),
+    "mistral": ("decoder", "own_key_heads", "window"),
+    "qwen2": ("decoder", "own_key_heads", "windows"),
+    "qwen3": ("decoder", "own_heads", "windows"),
 }
 
 
@@ -157,7 +166,10 @@ def completed(raw: Mapping[str, Any], kind: str | None) -> Mapping[str, Any]:
         return raw
     from transformers import CONFIG_MAPPING
 
-    own = CONFIG_MAPPING["gemma2" if kind == "cost_wise_gemma" else str(kind)]()
+    library = "gemma2" if kind == "cost_wise_gemma" else str(kind)
+    if library not in CONFIG_MAPPING:  # a release before that architecture
+        return raw
+    own = CONFIG_MAPPING[library]()
     return {**{key: getattr(own, key) for key in keys if hasattr(own, key)}, **raw}
 
 
@@ -173,10 +185,3 @@ def check_native(raw: Mapping[str, Any], where: str) -> None:
         raise InputError(f"{where}: num_attention_heads {heads} is no multiple of num_key_value_heads {groups}")
     if raw.get("sliding_window") == 0:
         raise InputError(f"{where}: key 'sliding_window': a window of no token is not implemented")
-    kinds = raw.get("layer_types") or []
-    if "local_attention" in raw:  # any layer may have this window
-        return
-    slides = [kind == "sliding_attention" for kind in kinds][: raw["num_hidden_layers"]]
-    usual = [layer % 2 == 0 for layer in range(len(slides))]
-    if slides != usual and not (raw.get("sliding_window") is None and not any(slides)):
-        raise InputError(f"{where}: key 'layer_types': only every other layer can slide, the first one on")

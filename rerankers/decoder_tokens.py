@@ -1,18 +1,20 @@
-"""Token ids of a template filled in, put together by hand as FlagEmbedding's classes and the model card do it.
+"""Token ids of a template filled in, put together by hand as the published code of each model does it.
 
-    BOS  query  between  passage  after
+    special  before  query  between  passage  after
 
 The query and the passage are cut apart from each other; then, when both together are still too long, the passage is
-cut again (together with what is between), and the pieces after it are appended, so that they are never cut.
+cut again (together with what is between), and the pieces after it are appended, so that they are never cut. Where the
+template joins the pair, it is one text, cut at its end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 from .api import Group
+from .errors import InputError
 from .options import ResolvedText
 from .pairs import distinct_ids
 from .template import PromptTemplate
@@ -25,7 +27,8 @@ class PairTokens:
 
     Attributes:
         ids: all ids, BOS to prompt.
-        query: how many of them are BOS, query and what stands between it and the passage.
+        query: how many of them are BOS, query and what stands before them and between query and passage. These do not
+            depend on the passage, but for how many they are.
         prompt: how many stand after the pair.
         truncated: the query or the passage lost tokens.
     """
@@ -52,32 +55,94 @@ def pair_tokens(
         text: instruction and lengths.
         template: what surrounds the texts.
         begin: the ids that begin a sequence.
-    """
-    separator, *after = tokenizer.ids([template.between, *template.tail(text.instruction)])
-    tail = list(chain.from_iterable(after))
-    limit = text.max_length + (0 if text.truncation == "snippet" else len(tail))
-    queries = distinct_ids(tokenizer, [template.of_query(group.query) for group in groups])
-    passages = distinct_ids(tokenizer, [template.of_passage(p) for group in groups for p in group.passages])
 
-    pairs = []
+    Raises InputError when the template alone is longer than the limit.
+    """
+    frame = _frame(tokenizer, text, template, begin)
+    return list((_joined if template.joined else _cut_apart)(tokenizer, groups, text, template, frame))
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """Ids around the pair, and the most that stand before those after it."""
+
+    head: list[int]
+    tail: list[int]
+    limit: int
+
+
+def _frame(tokenizer: Tokenizer, text: ResolvedText, template: PromptTemplate, begin: Sequence[int]) -> _Frame:
+    head = [*begin, *chain.from_iterable(tokenizer.ids(template.head(text.instruction)))]
+    tail = list(chain.from_iterable(tokenizer.ids(template.tail(text.instruction))))
+    if template.limit == "sequence":
+        limit = text.max_length - len(tail)
+        if limit <= len(head):
+            own = len(head) + len(tail)
+            raise InputError(f"max_length {text.max_length}: the template alone takes {own} tokens; allow more")
+    elif template.limit == "pair":
+        limit = text.max_length + len(head) - len(begin)
+    else:
+        limit = text.max_length + (0 if text.truncation == "snippet" else len(tail))
+    return _Frame(head, tail, limit)
+
+
+def _cut_apart(
+    tokenizer: Tokenizer, groups: Sequence[Group], text: ResolvedText, template: PromptTemplate, frame: _Frame
+) -> Iterator[PairTokens]:
+    """Query and passage have limits of their own."""
+    (separator,) = tokenizer.ids([template.separator(text.instruction)])
+    queries = distinct_ids(tokenizer, [template.of_query(group.query, text.instruction) for group in groups])
+    passages = distinct_ids(
+        tokenizer, [template.of_passage(p, text.instruction) for group in groups for p in group.passages]
+    )
     for group in groups:
-        query_ids = queries[template.of_query(group.query)]
-        first = [*begin, *tokenizer.cut(query_ids, text.query_max_length)]
+        query_ids = queries[template.of_query(group.query, text.instruction)]
+        first = [*frame.head, *tokenizer.cut(query_ids, text.query_max_length)]
         for passage in group.passages:
-            passage_ids = passages[template.of_passage(passage)]
+            passage_ids = passages[template.of_passage(passage, text.instruction)]
             second, kept = separator + tokenizer.cut(passage_ids, text.max_length), len(separator)
             # `only_second` truncation of transformers leaves the pair alone when the second part is too short for it
-            surplus = len(first) + len(second) - limit
+            surplus = len(first) + len(second) - frame.limit
             if 0 < surplus < len(second):
                 second = tokenizer.cut(second, len(second) - surplus)
                 if tokenizer.truncation_side == "left":  # the separator before the passage goes first
                     kept = max(0, kept - surplus)
-            pairs.append(
-                PairTokens(
-                    ids=first + second + tail,
-                    query=len(first) + min(kept, len(second)),
-                    prompt=len(tail),
-                    truncated=len(query_ids) > text.query_max_length or len(second) - len(separator) < len(passage_ids),
-                )
+            yield PairTokens(
+                ids=first + second + frame.tail,
+                query=len(first) + min(kept, len(second)),
+                prompt=len(frame.tail),
+                truncated=template.shortens(group.query, passage)
+                or len(query_ids) > text.query_max_length
+                or len(second) - len(separator) < len(passage_ids),
             )
-    return pairs
+
+
+def _joined(
+    tokenizer: Tokenizer, groups: Sequence[Group], text: ResolvedText, template: PromptTemplate, frame: _Frame
+) -> Iterator[PairTokens]:
+    """The pair is one text. Its query part is what it has in common with that part tokenised alone."""
+    separator, opening = template.separator(text.instruction), template.opening(text.instruction)
+    parts = [template.of_query(group.query, text.instruction) + separator for group in groups]
+    texts = [
+        part + template.of_passage(passage, text.instruction)
+        for part, group in zip(parts, groups)
+        for passage in group.passages
+    ]
+    found = distinct_ids(tokenizer, texts)
+    alone = distinct_ids(tokenizer, [part + opening for part in parts])
+    places = iter(texts)
+    for part, group in zip(parts, groups):
+        for passage in group.passages:
+            whole = found[next(places)]
+            kept = tokenizer.cut(whole, frame.limit - len(frame.head))
+            yield PairTokens(
+                ids=frame.head + kept + frame.tail,
+                query=len(frame.head) + _in_common(alone[part + opening], kept),
+                prompt=len(frame.tail),
+                truncated=len(kept) < len(whole) or template.shortens(group.query, passage),
+            )
+
+
+def _in_common(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many leading ids are the same."""
+    return next((i for i, (a, b) in enumerate(zip(one, other)) if a != b), min(len(one), len(other)))

@@ -38,6 +38,7 @@ class Family:
         score: what its score is, in a few words.
         template: what surrounds a pair; None where the tokenizer joins the two texts.
         wording: instruction by task, names of configs/prompts.yaml or texts; a specification's wording comes first.
+        spec_keys: keys of a specification that this family reads and others do not.
     """
 
     name: ClassVar[str]
@@ -46,6 +47,7 @@ class Family:
     architectures: ClassVar[Mapping[str, Callable[[Mapping[str, Any], str], Any]]] = {}
     template: ClassVar[PromptTemplate | None] = None
     wording: ClassVar[Mapping[str, str]] = {}
+    spec_keys: ClassVar[tuple[str, ...]] = ()
 
     def claims(self, raw: Mapping[str, Any], saved: StFolder) -> bool:
         """Whether this family runs the model of a `config.json` that nobody wrote a specification for.
@@ -80,6 +82,10 @@ class Family:
         """The shape of a model that has no `config.json`."""
         return None
 
+    def shape_of(self, spec: ModelSpec, raw: Mapping[str, Any], where: str = "config.json") -> Shape | None:
+        """`shape`, where the specification has a say in it."""
+        return self.shape(raw, where)
+
     def tensors(self, raw: Mapping[str, Any], where: str = "config.json") -> Tensors:
         """What a checkpoint holds, for random ones."""
         raise InputError(f"{where}: no random checkpoint can be written for the family {self.name}")
@@ -100,13 +106,22 @@ class Family:
                 f"model '{spec.name}': the family {self.name} has no prompt; leave out {text.prompt!r:.60}"
             )
 
+    def template_of(self, spec: ModelSpec) -> PromptTemplate | None:
+        """`template`, or what the specification says instead."""
+        return self.template
+
+    def recipe(self, spec: ModelSpec) -> dict[str, Any]:
+        """What of a specification can change a score, text options aside: for the identity, JSON values only."""
+        return {}
+
     def policies(self, options: LoadOptions) -> dict[str, str]:
         """Choices of this family that can change a score."""
         return {}
 
     def prompt_tokens(self, spec: ModelSpec, text: TextOptions) -> int:
-        """Tokens that the template puts after a pair, as `PromptTemplate.tail_tokens` estimates them."""
-        return self.template.tail_tokens(self.resolve(spec, text).instruction) if self.template else 0
+        """Tokens that the template puts around a pair, as `PromptTemplate.own_tokens` estimates them."""
+        template = self.template_of(spec)
+        return template.own_tokens(self.resolve(spec, text).instruction) if template else 0
 
     def open(self, spec: ModelSpec, options: LoadOptions) -> Reranker:
         """The model of a specification, its files found and loaded. Families without files say how else."""

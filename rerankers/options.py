@@ -8,6 +8,7 @@ from typing import Literal, get_args
 Truncation = Literal["class", "snippet"]
 HeadPolicy = Literal["released", "by_layer"]
 SoftcapPolicy = Literal["released", "config"]
+Formula = Literal["row", "difference", "log_softmax"]
 Task = Literal["answer", "contradiction", "same_question", "same_meaning"]
 # the finite choices of LoadOptions, each with its default first
 POLICIES = {"head_policy": get_args(HeadPolicy), "attention_softcap": get_args(SoftcapPolicy)}

@@ -30,6 +30,8 @@ FAMILIES = {
     "lightweight": ".families.lightweight:LightweightReranker",
     "layerwise": ".families.layerwise:LayerwiseReranker",
     "llm": ".families.llm:LlmReranker",
+    "token-logit": ".families.token_logit:TokenLogit",
+    "mean-pooled": ".families.mean_pooled:MeanPooled",
     "cross-encoder": ".families.cross_encoder:CrossEncoder",
     "modern-encoder": ".families.modern_encoder:ModernEncoderFamily",
     "bi-encoder": ".families.bi_encoder:BiEncoder",
@@ -37,6 +39,7 @@ FAMILIES = {
     "own": ".families.own:Own",
 }
 OBJECTS = Own()
+_PLAIN = ModelSpec("", "", "")  # with nothing said
 PLUGINS = "rerankbench.families"  # the entry-point group in which other packages register families
 
 
@@ -68,6 +71,9 @@ def load(model: str | Path | ModelSpec | OwnReranker, options: LoadOptions | Non
 def _refuse_unused(family: Family, spec: ModelSpec, options: LoadOptions) -> None:
     if spec.wording and family.template is None:
         raise InputError(f"model '{spec.name}': the family {family.name} has no prompt; leave out `wording`")
+    for key in ("template", "tokens", "formula", "scale"):
+        if key not in family.spec_keys and getattr(spec, key) != getattr(_PLAIN, key):
+            raise InputError(f"model '{spec.name}': the family {family.name} does not read `{key}`; leave it out")
     for name, choices in POLICIES.items():
         value = getattr(options, name)
         if value not in choices:
@@ -97,14 +103,14 @@ def shape_of(spec: ModelSpec) -> Shape | None:
     of a local folder; None where none of these is there or the family does not know the shape.
     """
     if spec.config:
-        return family_of(spec).shape(spec.config, spec.name)
+        return family_of(spec).shape_of(spec, spec.config, spec.name)
     if (stated := family_of(spec).stated_shape(spec)) is not None:
         return stated
     folder = Path(spec.source).expanduser()
     if not (transformer_folder(folder) / "config.json").is_file():
         return None
     files = Resolved(spec.source, folder)
-    return family_of(spec).shape(files.config, str(files.folder / "config.json"))
+    return family_of(spec).shape_of(spec, files.config, str(files.folder / "config.json"))
 
 
 def find_spec(model: str) -> ModelSpec:

@@ -10,7 +10,8 @@ from typing import Any, get_args
 from ..configs import find, names, read
 from .config_checks import check_config
 from .errors import InputError, suggest
-from .options import Task
+from .options import Formula, Task
+from .token_spec import check_tokens
 
 DEFAULT_LENGTH = 512  # tokens, where neither a specification nor a model says
 
@@ -26,6 +27,9 @@ class ModelSpec:
         revision: commit of the hub repository; None is its default branch (recorded once resolved).
         wording: the prompt for each task, a name in configs/prompts.yaml or a text; decoder families only. What is not
             written is the family's.
+        template: what surrounds a pair: a name in configs/templates.yaml, or its keys and values.
+        tokens: texts or ids of the tokens whose logits score, the one for a match first.
+        formula, scale: how a score is made of these logits (`models.decoder.Head`), and the factor on it.
         max_length: default length limit in tokens; None takes the model's own (and a loaded model's spec states it).
         trust_remote_code: must be written out before any code of the hub repository runs.
         config: the parts of the model's config.json that fix its shape, so that FLOPs need no download.
@@ -44,6 +48,10 @@ class ModelSpec:
     source: str
     revision: str | None = None
     wording: dict[str, str] = field(default_factory=dict)
+    template: str | dict[str, Any] | None = None
+    tokens: list[str | int] = field(default_factory=list)
+    formula: Formula = "row"
+    scale: float = 1.0
     max_length: int | None = None
     trust_remote_code: bool = False
     config: dict[str, Any] = field(default_factory=dict)
@@ -84,7 +92,10 @@ def load_spec(name: str) -> ModelSpec:
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _TEXTS = ("name", "family", "source", "revision", "license", "note")
 _NUMBERS = {"max_length": 8, "parameters": 1, "download_bytes": 1}  # the least of each
-_NEEDED = ("name", "family", "source", "sources", "note", "wording", "config", "trust_remote_code")  # not null
+_NEEDED = (  # not null
+    *("name", "family", "source", "sources", "note", "wording", "config", "trust_remote_code"),
+    *("tokens", "formula", "scale"),
+)
 NOT_DISCLOSED = "not disclosed"  # of training sets
 
 
@@ -113,6 +124,7 @@ def _check(raw: Mapping[str, Any], where: str) -> None:
             )
         if not isinstance(text, str) or not text:
             raise InputError(f"{where}: key 'wording': task '{task}': expected text, found {text!r:.60}")
+    check_tokens(raw, where)
     check_config(raw.get("config", {}), f"{where}: key 'config'")
 
 

@@ -47,10 +47,11 @@ class _Rules(Protocol):
     """What a family of decoders is asked; see `families/decoder.py`."""
 
     adapter: ClassVar[str]
-    template: ClassVar[PromptTemplate]
 
     def config(self, raw: Mapping[str, Any], where: str = ...) -> DecoderConfig: ...
-    def shape(self, raw: Mapping[str, Any], where: str = ...) -> Shape: ...
+    def shape_of(self, spec: ModelSpec, raw: Mapping[str, Any], where: str = ...) -> Shape: ...
+    def template_of(self, spec: ModelSpec) -> PromptTemplate: ...
+    def recipe(self, spec: ModelSpec) -> dict[str, Any]: ...
     def resolve(self, spec: ModelSpec, text: TextOptions) -> ResolvedText: ...
     def head(self, adapter: DecoderAdapter, layer: int) -> Head: ...
     def begin(self, adapter: DecoderAdapter, text: ResolvedText) -> list[int]: ...
@@ -70,7 +71,7 @@ class DecoderAdapter(Faces):
         where = str(files.folder / "config.json")
         self.family, self.spec, self.files, self.options = family, spec, files, options
         self.config = family.config(files.config, where)
-        self.shape = family.shape(files.config, where)
+        self.shape = family.shape_of(spec, files.config, where)
         device = resolve_device(options.device)
         dtype = resolve_dtype(options.dtype, device)
         self.device, self.dtype = str(device), dtype_name(dtype)
@@ -80,11 +81,12 @@ class DecoderAdapter(Faces):
         self.model = self._load(device, dtype)
 
     def _load(self, device: torch.device, dtype: torch.dtype) -> Decoder:
-        tied = self.config.tied
+        tied, pooled = self.config.tied, self.config.bidirectional
 
         def ignore(name: str) -> bool:
-            # buffers that old checkpoints carry, and the second name of a tied matrix
-            return name.endswith("rotary_emb.inv_freq") or (tied and name == "lm_head.weight")
+            # buffers that old checkpoints carry, the second name of a tied matrix, and what no causal model reads
+            unread = (tied and name == "lm_head.weight") or (not pooled and name == "score.weight")
+            return unread or name.endswith("rotary_emb.inv_freq")
 
         weights = load_weights(self.files.folder, decoder_shapes(self.config), dtype, device, ignore=ignore)
         model = Decoder(self.config, weights, attention_softcap=self.family.applies_softcap(self.options))
@@ -106,6 +108,7 @@ class DecoderAdapter(Faces):
             "max_length": resolved.max_length,
             "query_max_length": resolved.query_max_length,
             "truncation": resolved.truncation,
+            **self.family.recipe(self.spec),
             **self.family.policies(self.options),
         }
 
@@ -121,7 +124,8 @@ class DecoderAdapter(Faces):
         """See `api.Reranker`; `template` stands in for the family's."""
         start, resolved = time.perf_counter(), self.family.resolve(self.spec, text)
         begin = self.family.begin(self, resolved)
-        pairs = pair_tokens(self.tokenizer, groups, resolved, template or self.family.template, begin=begin)
+        own = template or self.family.template_of(self.spec)
+        pairs = pair_tokens(self.tokenizer, groups, resolved, own, begin=begin)
         return Prepared(pairs, time.perf_counter() - start)
 
     def score(
@@ -192,10 +196,11 @@ class DecoderAdapter(Faces):
 
     def _prefixes(self, pairs: Sequence[PairTokens], group_of: np.ndarray, groups: int) -> np.ndarray:
         """Tokens that all candidates of each group begin with, within the query part; shape (groups,)."""
-        if not self.share_prefix:
+        if not self.share_prefix or self.config.bidirectional:
             return np.zeros(groups, dtype=np.int64)
         prefixes = np.full(groups, np.iinfo(np.int64).max)
-        np.minimum.at(prefixes, group_of, [p.query for p in pairs])
+        # at least one token of a pair is its own
+        np.minimum.at(prefixes, group_of, [min(p.query, len(p.ids) - 1) for p in pairs])
         return prefixes
 
 

@@ -6,12 +6,15 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from ..errors import InputError
 from ..models.config import DecoderConfig, decoder_matrices, layer_heads
 
 
 def minicpm(raw: Mapping[str, Any], where: str) -> DecoderConfig:
     """MiniCPM, with a scalar head after layers from `start_layer` on where `head_multi` says so."""
     matrices = decoder_matrices(raw, where)
+    if matrices["rope"].kind != "default":
+        raise InputError(f"{where}: rotary scaling '{matrices['rope'].kind}' is not implemented for MiniCPM")
     return DecoderConfig(
         **matrices,
         query_scale=matrices["head_dim"] ** -0.5,

@@ -74,11 +74,23 @@ class DecoderFamily(Family):
         config = self.config(raw, where)
         return Tensors(decoder_shapes(config), unit_norm=1.0 - config.norm_plus_one)
 
+    def template_of(self, spec: ModelSpec) -> PromptTemplate:
+        """See `Family.template_of`."""
+        return self.template
+
     def resolve(self, spec: ModelSpec, text: TextOptions) -> ResolvedText:
         """See `Family.resolve`; the instruction is the experiment's prompt, else the model's wording for the task."""
-        filled = super().resolve(spec, text)
+        filled, template = super().resolve(spec, text), self.template_of(spec)
         wording = {**self.wording, **spec.wording}
         prompt = text.prompt if text.prompt is not None else wording.get(text.task)
+        if not template.instructed:
+            if prompt is not None:
+                raise InputError(
+                    f"model '{spec.name}': its template has no place for a prompt; leave out {prompt!r:.60}"
+                )
+            return filled
+        if prompt is None and template.bare_query is not None:
+            return filled
         if prompt is None:
             raise InputError(
                 f"model '{spec.name}': has no wording for the task '{text.task}', only for {', '.join(wording)}; "

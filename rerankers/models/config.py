@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InputError
+from .rope_config import Rope, read_rope
 
 
 @dataclass(frozen=True)
 class DecoderConfig:
-    """A causal transformer.
+    """A transformer of Llama's kind, causal unless `bidirectional`.
 
     Attributes:
         layers, hidden, heads, kv_heads, head_dim, intermediate, vocab: the matrix shapes.
@@ -27,11 +28,15 @@ class DecoderConfig:
         logit_scale: factor on the last hidden state before a vocabulary head (MiniCPM's dim_model_base rule).
         query_scale: factor on q.k.
         attention_softcap, final_softcap: c in c * tanh(x / c), or None.
-        sliding_window: tokens that a sliding layer sees, or None; even layers slide (Gemma-2).
-        rope_theta: base of the rotary embedding.
+        sliding_window: tokens that a sliding layer sees, or None.
+        sliding_layers: the layers that slide.
+        rope: the rotary embedding.
+        qk_norm: RMSNorm of every head's query and key before they are rotated (Qwen3).
+        qkv_bias, output_bias, mlp_bias: the projections that add a bias.
         start_layer: first layer with its own scalar head; None means one vocabulary head after the last layer.
         layer_sep: distance between layers that have heads.
         tied: the vocabulary head is the embedding.
+        bidirectional: tokens see all of their sequence, and one row scores the mean of its last states.
     """
 
     layers: int
@@ -43,7 +48,7 @@ class DecoderConfig:
     vocab: int
     activation: str
     norm_eps: float
-    rope_theta: float
+    rope: Rope
     max_positions: int
     query_scale: float
     norm_plus_one: bool = False
@@ -54,9 +59,15 @@ class DecoderConfig:
     attention_softcap: float | None = None
     final_softcap: float | None = None
     sliding_window: int | None = None
+    sliding_layers: tuple[int, ...] = ()
+    qk_norm: bool = False
+    qkv_bias: bool = False
+    output_bias: bool = False
+    mlp_bias: bool = False
     start_layer: int | None = None
     layer_sep: int = 1
     tied: bool = True
+    bidirectional: bool = False
 
     @property
     def head_layers(self) -> range:
@@ -129,20 +140,8 @@ def read_activation(name: str, where: str) -> str:
     return _ACTIVATIONS[name]
 
 
-def read_rope_theta(raw: Mapping[str, Any], where: str) -> float:
-    """The base of the rotary embedding. Raises InputError for a scaling, which is not implemented."""
-    # transformers 5 writes rope_parameters instead of rope_theta and rope_scaling
-    rope = raw.get("rope_parameters") or raw.get("rope_scaling") or {}
-    kind = rope.get("rope_type", rope.get("type", "default"))
-    if kind != "default":
-        raise InputError(f"{where}: rotary scaling '{kind}' is not implemented")
-    return float(rope.get("rope_theta", raw.get("rope_theta", 10000.0)))
-
-
 def decoder_matrices(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """The fields of `DecoderConfig` that all decoders read in the same way. Raises InputError for biases."""
-    if raw.get("attention_bias"):
-        raise InputError(f"{where}: attention_bias is not implemented")
+    """The fields of `DecoderConfig` that all decoders read in the same way."""
     heads = raw["num_attention_heads"]
     return {
         "layers": raw["num_hidden_layers"],
@@ -153,9 +152,11 @@ def decoder_matrices(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
         "intermediate": raw["intermediate_size"],
         "vocab": raw["vocab_size"],
         "norm_eps": raw.get("rms_norm_eps", 1e-6),
-        "rope_theta": read_rope_theta(raw, where),
+        "rope": read_rope(raw, where),
         "max_positions": raw["max_position_embeddings"],
         "tied": raw.get("tie_word_embeddings", True),
+        "qkv_bias": bool(raw.get("attention_bias")),
+        "output_bias": bool(raw.get("attention_bias")),
         "activation": read_activation(raw.get("hidden_activation") or raw.get("hidden_act", "silu"), where),
     }
 
@@ -167,3 +168,15 @@ def layer_heads(raw: Mapping[str, Any], has_heads: bool, where: str) -> dict[str
     if raw.get("head_type", "simple") != "simple":
         raise InputError(f"{where}: head_type '{raw['head_type']}' is not implemented, only 'simple'")
     return {"start_layer": raw["start_layer"], "layer_sep": raw.get("layer_sep", 1)}
+
+
+def sliding_layers(raw: Mapping[str, Any], where: str, usual: range) -> tuple[int, ...]:
+    """The layers that `layer_types` lets slide; without that key, `usual`. Raises InputError for other types."""
+    kinds, layers = raw.get("layer_types"), raw["num_hidden_layers"]
+    if kinds is None:
+        return tuple(usual)
+    if not isinstance(kinds, list) or len(kinds) != layers:
+        raise InputError(f"{where}: key 'layer_types': expected a list of {layers} types, one for each layer")
+    if other := [kind for kind in kinds if kind not in ("full_attention", "sliding_attention")]:
+        raise InputError(f"{where}: key 'layer_types': {other[0]!r:.60} is not implemented")
+    return tuple(layer for layer, kind in enumerate(kinds) if kind == "sliding_attention")

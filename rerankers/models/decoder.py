@@ -1,27 +1,27 @@
-"""One causal transformer for Gemma-1, Gemma-2 (and its compressing variant) and MiniCPM, over packed tokens.
+"""One transformer for the bodies of Llama's kind (Llama, Mistral, Qwen, Gemma, MiniCPM), over packed tokens.
 
-Only what a score needs is computed: in the deepest layer, queries and MLP run for each sequence's last token;
-a head is one row of weights on one state; no hidden state outlives its layer.
+Only what a score needs is computed: in the deepest layer, queries and MLP run for each sequence's last token (unless
+all tokens are pooled); a head is some rows of weights on one state; no hidden state outlives its layer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..options import Formula
 from .compression import compress
 from .config import DecoderConfig
-from .decoder_attention import AttentionKind, How, Masks, attend_causal
+from .decoder_attention import AttentionKind, How, Masks, attend
 from .layout import Layout, as_index
 from .onednn import blocked
 from .pointwise import add_block, norm, rms_norm
-from .rope import rope_tables, rotate
-from .work import Work
+from .rope import frequencies, rope_tables, rotate
+from .work import Weights, Work
 
 
 @dataclass(frozen=True)
@@ -32,24 +32,29 @@ class Head:
         rows: places of the rows; of a vocabulary head they are token ids.
         formula: `row` is the logit of the only row, `difference` that of the first less that of the second,
             `log_softmax` the logarithm of the first row's share among all of them.
+        scale: factor on that.
     """
 
     rows: tuple[int, ...]
-    formula: Literal["row", "difference", "log_softmax"] = "row"
+    formula: Formula = "row"
+    scale: float = 1.0
 
     def score(self, logits: Tensor) -> Tensor:
         """Scores (sequences,) from the logits of `rows`, shape (sequences, rows)."""
         if self.formula == "difference":
-            return logits[:, 0] - logits[:, 1]
-        return logits.log_softmax(-1)[:, 0] if self.formula == "log_softmax" else logits[:, 0]
+            return (logits[:, 0] - logits[:, 1]) * self.scale
+        return (logits.log_softmax(-1) if self.formula == "log_softmax" else logits)[:, 0] * self.scale
 
 
 @dataclass(frozen=True)
 class Read:
-    """One number per sequence: the last token's state after `layer` layers, through an output head."""
+    """One number per sequence: its state after `layer` layers (of the last token, or the mean), through a head."""
 
     layer: int
     head: Head
+
+
+_ROW = "score.weight"  # the head of a bidirectional model
 
 
 def decoder_shapes(config: DecoderConfig) -> dict[str, tuple[int, ...]]:
@@ -69,13 +74,23 @@ def decoder_shapes(config: DecoderConfig) -> dict[str, tuple[int, ...]]:
         "mlp.down_proj": (hidden, inner),
         **dict.fromkeys(norms, (hidden,)),
     }
+    if config.qk_norm:
+        layer |= dict.fromkeys(("self_attn.q_norm", "self_attn.k_norm"), (config.head_dim,))
+    biased = [
+        *(f"self_attn.{part}_proj" for part in "qkv" if config.qkv_bias),
+        *(("self_attn.o_proj",) if config.output_bias else ()),
+        *(f"mlp.{part}_proj" for part in ("gate", "up", "down") if config.mlp_bias),
+    ]
     shapes: dict[str, tuple[int, ...]] = {
         "model.embed_tokens.weight": (config.vocab, hidden),
         "model.norm.weight": (hidden,),
     }
     for i in range(config.layers):
         shapes |= {f"model.layers.{i}.{name}.weight": shape for name, shape in layer.items()}
-    if config.start_layer is not None:
+        shapes |= {f"model.layers.{i}.{name}.bias": layer[name][:1] for name in biased}
+    if config.bidirectional:
+        shapes[_ROW] = (1, hidden)
+    elif config.start_layer is not None:
         shapes |= {f"lm_head.{j}.linear_head.weight": (1, hidden) for j in range(len(config.head_layers))}
     elif not config.tied:
         shapes["lm_head.weight"] = (config.vocab, hidden)
@@ -112,7 +127,10 @@ class Decoder:
             for name, weight in weights.items()
             if name.endswith("norm.weight")
         }
-        if config.start_layer is None:
+        self._frequencies = frequencies(config.rope, config.head_dim).to(self.embedding.device)
+        if config.bidirectional:
+            self._heads = weights[_ROW]
+        elif config.start_layer is None:
             self._heads = weights.get("lm_head.weight", self.embedding)
         else:
             rows = [weights[f"lm_head.{j}.linear_head.weight"] for j in range(len(config.head_layers))]
@@ -150,27 +168,38 @@ class Decoder:
         config = self.config
         wanted = {read.layer for read in reads}
         deepest = max(wanted)
-        states: dict[int, Tensor] = {}
+        final: dict[int, Tensor] = {}
         x = F.embedding(ids, self.embedding) * self._embedding_scale
         masks = Masks(layout.longest, x.dtype, x.device)
         tables = self._tables(layout)
         last = as_index(layout.last, x.device)
         for i in range(deepest):
             if i in wanted:
-                states[i] = x[last]
+                final[i] = self._final(x, layout, last)
             if i and ratio > 1 and i in compress_layers:
                 x, layout = compress(x, layout, ratio)
                 tables = self._tables(layout)
                 last = as_index(layout.last, x.device)
-            x = self._layer(i, x, layout, tables, last if i == deepest - 1 else None, masks, work)
-        states[deepest] = x if deepest else x[last]
-        weight, eps = self._norms["model.norm.weight"], config.norm_eps
-        final = {layer: rms_norm(state.float(), weight, eps) for layer, state in states.items()}
+            only = i == deepest - 1 and not config.bidirectional
+            x = self._layer(i, x, layout, tables, last if only else None, masks, work)
+        final[deepest] = self._final(x, layout, None if deepest and not config.bidirectional else last)
         return torch.stack([read.head.score(self._logits(final[read.layer], read.head.rows, work)) for read in reads])
 
     def _tables(self, layout: Layout) -> tuple[Tensor, Tensor]:
         positions = as_index(layout.positions, self.embedding.device)
-        return rope_tables(positions, self.config.head_dim, self.config.rope_theta)
+        return rope_tables(positions, self._frequencies, self.config.rope.attention_factor)
+
+    def _final(self, x: Tensor, layout: Layout, last: Tensor | None) -> Tensor:
+        """What a head reads of states x (rows, hidden), or of those of `last` tokens alone when it is None.
+
+        Float32 of shape (sequences, hidden): the normed state of the last token, or the mean of all normed states.
+        """
+        pools = self.config.bidirectional
+        picked = x if pools or last is None else x[last]
+        normed = rms_norm(picked.float(), self._norms["model.norm.weight"], self.config.norm_eps)
+        if not pools:
+            return normed
+        return torch.segment_reduce(normed, "mean", lengths=as_index(layout.lengths, x.device), axis=0)
 
     def _logits(self, state: Tensor, rows: tuple[int, ...], work: Work) -> Tensor:
         """State (sequences, hidden) through some rows of the output head, in float32: shape (sequences, rows)."""
@@ -193,33 +222,35 @@ class Decoder:
         """One block on x (rows, hidden). With `last` given, only those rows come out: (sequences, hidden)."""
         config, name, weights = self.config, f"model.layers.{index}.", self._weights
 
-        def matrix(part: str) -> Tensor:
-            return weights[f"{name}{part}.weight"]
+        def matrix(part: str) -> Weights:
+            return weights[f"{name}{part}.weight"], weights.get(f"{name}{part}.bias")
 
         def weight(part: str) -> Tensor:
             return self._norms[f"{name}{part}.weight"]
 
         def linear(x: Tensor, part: str) -> Tensor:
-            return work.linear(x, matrix(part))
+            return work.linear(x, *matrix(part))
 
-        def heads(x: Tensor) -> Tensor:
-            return x.unflatten(-1, (-1, config.head_dim))
+        def heads(x: Tensor, part: str) -> Tensor:
+            found = linear(x, f"self_attn.{part}_proj").unflatten(-1, (-1, config.head_dim))
+            normed = config.qk_norm and part != "v"
+            return norm(found, weight(f"self_attn.{part}_norm"), config.norm_eps) if normed else found
 
         cos, sin = tables
         normed = norm(x, weight("input_layernorm"), config.norm_eps)
-        k = rotate(heads(linear(normed, "self_attn.k_proj")), cos, sin)
-        v = heads(linear(normed, "self_attn.v_proj"))
+        k, v = rotate(heads(normed, "k"), cos, sin), heads(normed, "v")
         if last is not None:
             x, normed, cos, sin = x[last], normed[last], cos[last], sin[last]
-        q = rotate(heads(linear(normed, "self_attn.q_proj")), cos, sin)
+        q = rotate(heads(normed, "q"), cos, sin)
         how = How(
             scale=config.query_scale,
             softcap=self.softcap,
-            window=config.sliding_window if index % 2 == 0 else None,  # Gemma-2: even layers slide
+            window=config.sliding_window if index in config.sliding_layers else None,
             last_only=last is not None,
             kind=self.attention,
+            causal=not config.bidirectional,
         )
-        attended = attend_causal(q, k, v, layout, how, masks, work)
+        attended = attend(q, k, v, layout, how, masks, work)
         block = linear(attended.flatten(1), "self_attn.o_proj")
         eps, scale = config.norm_eps, config.residual_scale
         if config.sandwich_norms:
@@ -228,5 +259,5 @@ class Decoder:
         else:
             after, before, last_norm = None, weight("post_attention_layernorm"), None
         x, normed = add_block(x, block, scale, after, before, eps)
-        inner = work.gated(normed, (matrix("mlp.gate_proj"), None), (matrix("mlp.up_proj"), None), config.activation)
+        inner = work.gated(normed, matrix("mlp.gate_proj"), matrix("mlp.up_proj"), config.activation)
         return add_block(x, linear(inner, "mlp.down_proj"), scale, last_norm, None, eps)[0]

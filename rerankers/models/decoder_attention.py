@@ -1,4 +1,4 @@
-"""Causal attention over a packed batch whose sequences may share their prefix.
+"""Attention over a packed batch whose sequences may share their prefix: causal, or of all tokens to all.
 
 Three ways, equal up to rounding: `blocks` runs one small dense attention per prefix and per block of equally long
 suffixes, `flex` one kernel for the whole batch, and `plain` the blocks by the formula that both are tested against.
@@ -49,13 +49,13 @@ class Masks:
         # who sees whom depends on the distance only, so any part of the diagonal will do
         return self._square[window][keys - queries : keys, :keys]
 
-    def whole(self, layout: Layout, window: int | None, last_only: bool) -> Any:
+    def whole(self, layout: Layout, how: How) -> Any:
         """The mask of the whole batch for FlexAttention."""
-        if window is not None and window >= self.longest:
-            window = None
-        key = (layout, window, last_only)
+        window = None if how.window is not None and how.window >= self.longest else how.window
+        key = (layout, window, how.last_only)
         if key not in self._whole:
-            self._whole[key] = flex.block_mask(layout, window, last_only, self.device)
+            sight = flex.Sight.of(layout, how.last_only, causal=how.causal)
+            self._whole[key] = flex.block_mask(sight, window, self.device)
         return self._whole[key]
 
 
@@ -82,6 +82,7 @@ class How:
         last_only: queries are the last tokens of the sequences.
         kind: `auto` is `flex` where `flex.serves` says so, else `blocks`; where scores are capped, blocks run the
             formula.
+        causal: a token sees those before it only; else all tokens of its sequence, and nothing may be shared.
     """
 
     scale: float
@@ -89,10 +90,11 @@ class How:
     window: int | None = None
     last_only: bool = False
     kind: AttentionKind = "auto"
+    causal: bool = True
 
 
-def attend_causal(q: Tensor, k: Tensor, v: Tensor, layout: Layout, how: How, masks: Masks, work: Work) -> Tensor:
-    """Attention of every row to those before it in its sequence, or of each sequence's last one.
+def attend(q: Tensor, k: Tensor, v: Tensor, layout: Layout, how: How, masks: Masks, work: Work) -> Tensor:
+    """Attention of every row to its sequence (causal: to those before it), or of each sequence's last one.
 
     Args:
         q: shape (rows, heads, head_dim), or (sequences, heads, head_dim) when `how.last_only`.
@@ -108,7 +110,7 @@ def attend_causal(q: Tensor, k: Tensor, v: Tensor, layout: Layout, how: How, mas
     """
     if how.kind == "flex" or (how.kind == "auto" and flex.serves(q)):
         work.attention(q.shape[1], q.shape[2], _products(layout, how.last_only))
-        return flex.flex_attend(q, k, v, masks.whole(layout, how.window, how.last_only), how.scale, how.softcap)
+        return flex.flex_attend(q, k, v, masks.whole(layout, how), how.scale, how.softcap)
     out = torch.empty_like(q)
     if not how.last_only:
         for start, length in zip(layout.prefix_starts.tolist(), layout.prefixes.tolist()):
@@ -133,11 +135,12 @@ def _dense(q: Tensor, k: Tensor, v: Tensor, how: How, masks: Masks, work: Work) 
     q = q.reshape(-1, share, queries, head_dim)
     k, v = (x.reshape(-1, 1, keys, head_dim).expand(-1, share, -1, -1) for x in (k, v))
     if how.kind == "plain" or how.softcap is not None:
-        attended = plain(q, k, v, masks.get(queries, keys, how.window), how.scale, how.softcap, work)
+        mask = masks.get(queries, keys, how.window) if how.causal else None
+        attended = plain(q, k, v, mask, how.scale, how.softcap, work)
     else:
         work.attention(heads, head_dim, count * queries * keys)
-        causal = queries == keys and (how.window is None or how.window >= keys)
-        mask = None if causal else masks.get(queries, keys, how.window)
+        causal = how.causal and queries == keys and (how.window is None or how.window >= keys)
+        mask = None if causal or not how.causal else masks.get(queries, keys, how.window)
         attended = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal, scale=how.scale)
     return attended.reshape(count, heads, queries, head_dim)
 

@@ -1,6 +1,7 @@
 """Attention over a packed batch in one FlexAttention kernel (Dong et al., 2024, arXiv 2412.05496), for GPUs.
 
-The mask says it all: a token sees the tokens of its own suffix and of its group's prefix that are not behind it.
+The mask says it all: a token sees the tokens of its own suffix and of its group's prefix that are not behind it, or,
+without a causal mask, all of its sequence.
 FlexAttention also takes the cap on scores, which the fused kernels of scaled_dot_product_attention do not.
 """
 
@@ -45,6 +46,8 @@ def _known() -> bool:
 class Sight:
     """What each query sees, as rows: [start, row] and, of the shared prefix, [prefix_start, prefix_stop).
 
+    `row` is the query's own, or without a causal mask the last one of its sequence.
+
     Attributes:
         row, start, prefix_start, prefix_stop: int64, shape (queries,).
         rows: keys in all.
@@ -57,8 +60,8 @@ class Sight:
     rows: int
 
     @classmethod
-    def of(cls, layout: Layout, last_only: bool) -> Sight:
-        """Of every row, or of each sequence's last one."""
+    def of(cls, layout: Layout, last_only: bool, *, causal: bool = True) -> Sight:
+        """Of every row, or of each sequence's last one. Without a causal mask nothing is shared."""
         prefixes, starts = layout.prefixes, layout.prefix_starts
         none = np.zeros(int(prefixes.sum()), dtype=np.int64)  # a prefix stands behind no other
 
@@ -67,8 +70,9 @@ class Sight:
                 return of_suffix
             return np.concatenate([of_prefix, np.repeat(of_suffix, layout.lengths)])
 
+        own = np.arange(layout.rows) if causal else np.repeat(layout.last, layout.lengths)
         return cls(
-            row=layout.last if last_only else np.arange(layout.rows),
+            row=layout.last if last_only else own,
             start=of_rows(np.repeat(starts, prefixes), layout.suffix_starts),
             prefix_start=of_rows(none, starts[layout.groups]),
             prefix_stop=of_rows(none, (starts + prefixes)[layout.groups]),
@@ -90,11 +94,10 @@ class Sight:
         return touched(self.start, self.row + 1) | touched(self.prefix_start, self.prefix_stop)
 
 
-def block_mask(layout: Layout, window: int | None, last_only: bool, device: torch.device) -> Any:
-    """The BlockMask of every row, or of each sequence's last one; the same for every layer with this window."""
+def block_mask(sight: Sight, window: int | None, device: torch.device) -> Any:
+    """The BlockMask of what is seen; the same for every layer with this window."""
     from torch.nn.attention.flex_attention import BlockMask
 
-    sight = Sight.of(layout, last_only)
     row, start, prefix_start, prefix_stop = (
         as_index(values, device).int() for values in (sight.row, sight.start, sight.prefix_start, sight.prefix_stop)
     )

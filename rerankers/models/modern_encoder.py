@@ -23,7 +23,8 @@ from .modern_config import ModernConfig
 from .onednn import blocked
 from .packed import AttentionKind, Packed, attend_all
 from .pointwise import add_then_norm
-from .rope import rope_tables, rotate
+from .rope import frequencies, rope_tables, rotate
+from .rope_config import Rope
 from .work import Work
 
 _PREFIX = re.compile(r"^model\.")
@@ -161,7 +162,7 @@ class ModernEncoder:
         """Normalised states after the last layer: (T, d), or (n, d) where the first tokens are all that is read."""
         config = self.config
         tables = {
-            theta: rope_tables(batch.places, config.head_dim, theta)
+            theta: rope_tables(batch.places, frequencies(Rope(theta), config.head_dim).to(batch.ids.device))
             for theta in {config.global_theta, config.local_theta}
         }
         x = F.layer_norm(F.embedding(batch.ids, self.words), (config.hidden,), *self.norm, config.norm_eps)

@@ -12,7 +12,8 @@ from decoder_goldens import PARITY, pairs
 from rerankbench.rerankers.api import Group
 from rerankbench.rerankers.models.compiled import can_compile
 from rerankbench.rerankers.models.pointwise import add_block, add_layer_norm, gated, norm
-from rerankbench.rerankers.models.rope import rope_tables, rotate
+from rerankbench.rerankers.models.rope import frequencies, rope_tables, rotate
+from rerankbench.rerankers.models.rope_config import Rope
 from rerankbench.rerankers.options import LoadOptions, TextOptions
 from rerankbench.rerankers.random_weights import write_random_weights
 from rerankbench.rerankers.registry import load
@@ -70,7 +71,7 @@ def test_compiled_formulas_equal_themselves():
         assert can_compile(x)
         after, before = torch.rand(2, 384, device="cuda").unbind()
         heads = torch.randn(rows, 6, 64, device="cuda", dtype=torch.bfloat16)
-        tables = rope_tables(torch.arange(rows, device="cuda"), 64, 10000.0)
+        tables = rope_tables(torch.arange(rows, device="cuda"), frequencies(Rope(10000.0), 64).cuda())
         for formula, arguments in (
             (norm, (x, after, 1e-6)),
             (add_block, (x, block, 1.0, after, before, 1e-6)),

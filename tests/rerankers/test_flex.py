@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rerankbench.rerankers.models import flex
-from rerankbench.rerankers.models.decoder_attention import How, Masks, attend_causal
+from rerankbench.rerankers.models.decoder_attention import How, Masks, attend
 from rerankbench.rerankers.models.layout import Layout
 from rerankbench.rerankers.models.work import Work
 
@@ -40,7 +40,7 @@ def layouts(draw, longest: int = 150) -> Layout:
 @settings(max_examples=60, deadline=None)
 @given(layouts(), st.sampled_from([None, 1, 7, 200]), st.booleans())
 def test_mask_is_the_definition_and_its_blocks_leave_nothing_out(layout, window, last_only):
-    mask = flex.block_mask(layout, window, last_only, torch.device("cpu"))
+    mask = flex.block_mask(flex.Sight.of(layout, last_only), window, torch.device("cpu"))
     rows = layout.last if last_only else np.arange(layout.rows)
     q, k = torch.arange(len(rows))[:, None], torch.arange(layout.rows)
     zero = torch.tensor(0)
@@ -83,7 +83,7 @@ def test_kernel_equals_the_formula_on_cuda(last_only, window, softcap, heads, kv
             dtype = torch.float32 if kind == "plain" else torch.bfloat16
             work, masks = Work(), Masks(layout.longest, dtype, q.device)
             how = How(head_dim**-0.5, softcap, window, last_only, kind)
-            found[kind] = attend_causal(*(x.to(dtype) for x in (q, k, v)), layout, how, masks, work).float()
+            found[kind] = attend(*(x.to(dtype) for x in (q, k, v)), layout, how, masks, work).float()
             assert work.flops > 0
         assert torch.equal(found["auto"], found["flex"])
         torch.testing.assert_close(found["flex"], found["plain"], rtol=2e-2, atol=2e-2)

@@ -13,13 +13,14 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from rerankbench.rerankers.api import Group
 from rerankbench.rerankers.options import LoadOptions, TextOptions
 from rerankbench.rerankers.registry import load
 from rerankbench.rerankers.settings import Setting
-from rerankbench.rerankers.spec import ModelSpec
+from rerankbench.rerankers.spec import ModelSpec, load_spec
 from safetensors.torch import load_file, save_file
 
 PARITY = Path(__file__).parent / "parity"
@@ -30,9 +31,14 @@ CASES = {
     "modern-encoder": ("modernbert-s1", ("full",)),
     "sequence-classification": ("xlmr-s1", ("full",)),
     "llm": ("gemma-s1", ("full",)),
+    "token-logit": ("qwen3-s1", ("full",)),
+    "mean-pooled": ("nemotron-s1", ("full",)),
     "layerwise": ("minicpm-layerwise-s1", ("L2", "L4", "full")),
     "lightweight": ("gemma2-lightweight-s1", ("L3", "L5", "full", "L5-r4@2", "r2@4", "r8@2+5")),
 }
+_LENGTHS = {"token-logit": 192}  # its template takes more than 64 tokens of this tokenizer
+# families whose template and tokens a specification tells
+SPECS = {"token-logit": "qwen3-reranker-0.6b", "mean-pooled": "llama-nemotron-rerank-1b-v2"}
 Scores = dict[str, dict[str, list[float]]]
 
 
@@ -43,10 +49,13 @@ def score(
     checkpoint, settings = CASES[family]
     pairs = json.loads((PARITY / "pairs.json").read_text(encoding="utf-8"))["main"]
     with _folder(family, PARITY / checkpoint) as folder:
-        spec = ModelSpec(name=checkpoint, family=family, source=str(folder))
+        told = load_spec(SPECS[family]) if family in SPECS else ModelSpec(checkpoint, family, "")
+        spec = replace(told, source=str(folder), revision=None)
         model = load(spec, LoadOptions(device=device, dtype=dtype, token_budget=token_budget))
         groups = [Group(query, [passage]) for query, passage in pairs]
-        scored = model.score(groups, [Setting.parse(name) for name in settings], TextOptions(max_length=64))
+        scored = model.score(
+            groups, [Setting.parse(name) for name in settings], TextOptions(max_length=_LENGTHS.get(family, 64))
+        )
     return {name: [float(f"{value:.8g}") for value in row] for name, row in zip(settings, scored.scores)}
 
 

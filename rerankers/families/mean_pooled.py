@@ -1,0 +1,40 @@
+"""Mean-pooled decoders: no causal mask, and one linear row on the mean of the last states (llama-nemotron-rerank)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ..architectures.llama import llama_bidirectional
+from ..flops import Shape
+from ..st_folder import StFolder
+from .templated import TemplatedFamily
+
+if TYPE_CHECKING:
+    from ..adapters.decoder_adapter import DecoderAdapter
+    from ..models.decoder import Head
+
+
+class MeanPooled(TemplatedFamily):
+    """A decoder's body that reads in both directions, with a classifier of one row."""
+
+    name = "mean-pooled"
+    adapter = "mean-pooled/1"
+    score = "linear row on the mean of the last states"
+    architectures = {"llama_bidirec": llama_bidirectional}
+
+    def claims(self, raw: Mapping[str, Any], saved: StFolder) -> bool:
+        """See `Family.claims`; the template has to be told."""
+        return False
+
+    def shape(self, raw: Mapping[str, Any], where: str = "config.json") -> Shape:
+        """See `Family.shape`; the head runs once per pair, on all tokens of the last layer."""
+        shape, head = super().shape(raw, where), 2 * raw["hidden_size"]
+        return replace(shape, head_per_position=0, head_per_pair=head, head_needed=head, causal=False, pools=True)
+
+    def head(self, adapter: DecoderAdapter, layer: int) -> Head:
+        """The only row."""
+        from ..models.decoder import Head
+
+        return Head((0,))

@@ -1,0 +1,60 @@
+"""What families of decoders share whose template is told by the specification."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError
+from ..options import ResolvedText, TextOptions
+from ..spec import ModelSpec
+from ..template import PromptTemplate
+from ..template_file import read_template
+from .decoder import DecoderFamily
+
+if TYPE_CHECKING:
+    from ..adapters.decoder_adapter import DecoderAdapter
+
+
+class TemplatedFamily(DecoderFamily):
+    """A decoder with the template of its specification."""
+
+    layer_heads = False
+    spec_keys = ("template",)
+
+    def template_of(self, spec: ModelSpec) -> PromptTemplate:
+        """See `Family.template_of`."""
+        if spec.template is None:
+            raise InputError(f"model '{spec.name}': key 'template' is missing; the family {self.name} needs it")
+        return read_template(spec.template, f"model '{spec.name}': key 'template'")
+
+    def resolve(self, spec: ModelSpec, text: TextOptions) -> ResolvedText:
+        """See `Family.resolve`; the template says how a pair is cut."""
+        if text.truncation != "class":
+            raise InputError(
+                f"model '{spec.name}': its template says how a pair is cut; leave out truncation '{text.truncation}'"
+            )
+        if text.query_max_length is not None and self.template_of(spec).joined:
+            raise InputError(
+                f"model '{spec.name}': query and passage are cut as one text; leave out query_max_length "
+                f"{text.query_max_length}"
+            )
+        return super().resolve(spec, text)
+
+    def recipe(self, spec: ModelSpec) -> dict[str, Any]:
+        """See `Family.recipe`."""
+        template = asdict(self.template_of(spec))
+        return {
+            "template": {key: list(value) if isinstance(value, tuple) else value for key, value in template.items()}
+        }
+
+    def begin(self, adapter: DecoderAdapter, text: ResolvedText) -> list[int]:
+        """What the tokenizer puts before a text, where the template asks for it."""
+        if not self.template_of(adapter.spec).special_tokens:
+            return []
+        before, after = adapter.tokenizer.single_template().parts
+        if after:
+            raise InputError(
+                f"{adapter.tokenizer.folder}: the tokenizer ends texts with special tokens, which no score reads"
+            )
+        return before
