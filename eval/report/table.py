@@ -10,6 +10,7 @@ from ..board.evidence import Evidence, Test
 from ..board.figures import Figure
 from ..board.frontier import MEAN, label
 from ..board.pivot import Variant
+from ..board.training import knows, split_means, undisclosed
 from ..published import PublishedTable, compare
 from ..results import Cell
 from ..tables.layout import best_of
@@ -22,6 +23,7 @@ class TableCell:
     Attributes:
         text: as shown; `value` is what the column is sorted by, None sorts last.
         best: the highest of its column as printed.
+        known: whether the model's training data name the dataset.
         notes: numbers of the footnotes that say why the figure is partial, from 1 on.
         first: 1 or -1 where it is significantly above or below its first stage, 0 where not, None where not tested.
         near_best: not significantly below the best of its column, and not the best.
@@ -33,6 +35,7 @@ class TableCell:
     text: str
     value: float | None = None
     best: bool = False
+    known: bool = False
     notes: tuple[int, ...] = ()
     first: int | None = None
     near_best: bool = False
@@ -60,6 +63,12 @@ class Table:
     lines: tuple[tuple[Variant, tuple[TableCell, ...]], ...]
     reasons: tuple[str, ...]
     verdicts: Mapping[str, int]
+    undisclosed: tuple[str, ...] = ()
+
+    @property
+    def known(self) -> bool:
+        """Whether a model was trained on one of the datasets."""
+        return any(entry.known for _, entries in self.lines for entry in entries)
 
 
 class Builder:
@@ -77,6 +86,7 @@ class Builder:
         columns: list[tuple[Column, Sequence[TableCell]]] = []
         if len(board.rows) > 1:
             columns.append((Column(f"Mean of {len(board.rows)}"), self._scores(MEAN)))
+        columns += self._splits()
         columns += self._costs()
         for row in board.rows:
             title = f"{row.name} ({len(row.members)})" if row.members else row.name
@@ -84,7 +94,9 @@ class Builder:
             for member in row.members:
                 columns.append((_column(member, member_of=row.name), self._scores(member)))
         lines = [(v, tuple(entries[i] for _, entries in columns)) for i, v in enumerate(board.variants)]
-        return Table(tuple(c for c, _ in columns), tuple(lines), tuple(self.reasons), self.verdicts)
+        return Table(
+            tuple(c for c, _ in columns), tuple(lines), tuple(self.reasons), self.verdicts, tuple(undisclosed(board))
+        )
 
     def _scores(self, row: str) -> list[TableCell]:
         variants = self.board.variants
@@ -102,14 +114,17 @@ class Builder:
             text = f"– ({figure.have} of {figure.of})" if figure.have else "not run"
             return TableCell(text, published=published, verdict=verdict, cells=cells)
         near = top is not None and not top.sign and not best
+        known = row != MEAN and any(knows(cell) == "in-domain" for cell in figure.cells)
         words = {1: "significantly above its first stage", -1: "significantly below its first stage", 0: ""}
         spoken = [f"{label(variant)}, {row}: {figure.score:.2f}", "best" if best else ""]
         spoken += [words[first.sign] if first else "", "not distinguishable from the best" if near else ""]
+        spoken += ["in its training data" if known else ""]
         spoken += [f"partial: {reason}" for reason in figure.partial]
         return TableCell(
             text=f"{figure.score:.2f}",
             value=figure.score,
             best=best,
+            known=known,
             notes=tuple(self._note(reason) for reason in figure.partial),
             first=first.sign if first else None,
             near_best=near,
@@ -139,6 +154,22 @@ class Builder:
         if found.difference is not None:
             text += f": {found.difference:+.2f}".replace("-", "\N{MINUS SIGN}")
         return text, found.verdict
+
+    def _splits(self) -> list[tuple[Column, list[TableCell]]]:
+        """Means over what each variant was trained on and over the rest; nothing where no row is of the first kind."""
+        splits = [split_means(self.board, v) for v in self.board.variants]
+        if not any(split and split.in_domain.have for split in splits):
+            return []
+
+        def entry(figure: Figure | None) -> TableCell:
+            if figure is None or figure.score is None:
+                return TableCell("–")
+            return TableCell(f"{figure.score:.2f} of {figure.of}", figure.score)
+
+        return [
+            (Column("In-domain mean", score=False), [entry(split and split.in_domain) for split in splits]),
+            (Column("Zero-shot mean", score=False), [entry(split and split.zero_shot) for split in splits]),
+        ]
 
     def _costs(self) -> list[tuple[Column, list[TableCell]]]:
         means = [self.board.mean(v) for v in self.board.variants]

@@ -160,7 +160,10 @@ class ModelRun:
         return {
             **self.shared,
             **data_provenance(self.out, inputs),
-            "model": {"name": spec.name, "family": spec.family, "source": spec.source, "revision": spec.revision},
+            "model": {
+                key: getattr(spec, key)
+                for key in ("name", "family", "source", "revision", "parameters", "license", "trained_on")
+            },
             "options": vars(self.options),
             "device": loaded.device,
             "device_name": loaded.device_name,

@@ -7,6 +7,7 @@ import io
 
 from ..board.figures import Figure
 from ..board.pivot import Board, Variant
+from ..board.training import knows
 from ..published import PublishedTable, compare
 
 COLUMNS = (
@@ -31,6 +32,7 @@ COLUMNS = (
     "ceiling",  # x 100, of the best order of the candidates; empty: no judgements are stored
     "headroom_taken",  # per cent of what was to gain over the first stage
     "candidates_recall",  # x 100
+    "training",  # of a cell: in-domain, zero-shot, not disclosed; empty: nobody stated it
 )
 
 
@@ -78,6 +80,7 @@ def _line(
         _number(figure.limit and figure.limit.ceiling),
         _number(figure.headroom),
         _number(figure.limit and figure.limit.recall),
+        (knows(figure.cells[0]) or "") if level == "cell" and figure.cells else "",
     ]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..board.figures import Limit, figure
 from ..board.limits import candidates_of, limits_of
+from ..board.training import knows
 from ..published import PublishedTable, compare
 from ..results import Cell
 
@@ -33,6 +34,7 @@ def _cell(cell: Cell, metric: str, published: PublishedTable | None, limit: Limi
         "ceiling": limit and limit.ceiling / 100,
         "headroom_taken": None if judged.headroom is None else judged.headroom / 100,
         "candidates_recall": limit and limit.recall / 100,
+        "training": knows(cell),
         "partial": m.partial,
         "counts": m.counts.model_dump(),
         "identity": m.identity,

@@ -19,6 +19,7 @@ _SPECIAL = {
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
     "–": "--",
+    "°": r"\textdegree{}",
     "[": "{[}",  # a bracket after \\ would be read as an option
     **{char: f"\\{char}" for char in "&%$#_{}"},
 }

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from ..board.costs import shown
 from ..board.figures import Figure
 from ..board.pivot import Board, Variant
+from ..board.training import knows, split_means
 from ..published import PublishedTable, compare
 from ..published.table import MEAN
 
 _MARKS = "*†‡§¶"
+_KNOWN = "°"
 _NONE = "–"
 
 
@@ -65,7 +67,8 @@ def layout(
     same_rows = published if published and len(board.rows) == len(published.rows) else None
     means = [board.mean(variant) for variant in board.variants]
     mean = _line(f"Mean ({len(board.rows)})", MEAN, means, board, same_rows, notes)
-    summary = [Line(mean.label, mean.entries, summary=True), *_cost_lines(board, notes, frontier)]
+    split = _split_lines(board, notes)
+    summary = [Line(mean.label, mean.entries, summary=True), *split, *_cost_lines(board, notes, frontier)]
     corner = f"{board.metric} x 100"
     heads = [head(v.model, v.setting, v.origin) for v in board.variants]
     if not transposed:
@@ -107,6 +110,7 @@ def _line(
     entries = []
     for variant, figure, is_best in zip(board.variants, figures, best):
         marks = notes.marks(figure) if figure.score is not None else ""
+        marks += notes.training(figure) if row != MEAN else ""
         entries.append(GridCell(_text(figure), marks, _detail(row, variant, figure, published, notes), is_best))
     return Line(label, tuple(entries))
 
@@ -140,6 +144,26 @@ def _detail(row: str, variant: Variant, figure: Figure, published: PublishedTabl
     return f"{result.difference:+.2f} {result.verdict}{mark}"
 
 
+def _split_lines(board: Board, notes: _Notes) -> list[Line]:
+    """Means over the rows that a variant's training data name, and over the others, where there are some of the first.
+
+    Behind each stands of how many rows it is: variants differ in what they know.
+    """
+    splits = [split_means(board, variant) for variant in board.variants]
+    if not any(split and split.in_domain.have for split in splits):
+        return []
+
+    def entry(figure: Figure | None) -> GridCell:
+        if figure is None or figure.score is None:
+            return GridCell(_NONE)
+        return GridCell(f"{figure.score:.2f} of {figure.of}", notes.marks(figure))
+
+    return [
+        Line("in-domain mean", tuple(entry(split and split.in_domain) for split in splits), summary=True),
+        Line("zero-shot mean", tuple(entry(split and split.zero_shot) for split in splits), summary=True),
+    ]
+
+
 def _cost_lines(board: Board, notes: _Notes, frontier: Mapping[Variant, bool] | None) -> list[Line]:
     """FLOPs are macro means over the rows, like the score above them, and as strict about missing rows."""
     means = [board.mean(variant) for variant in board.variants]
@@ -171,7 +195,8 @@ class _Notes:
 
     def __init__(self) -> None:
         self._reasons: list[str] = []
-        self._intervals = False
+        self._intervals = self._in_domain = False
+        self._undisclosed: list[str] = []
         self._errata: list[str] = []
 
     def marks(self, figure: Figure) -> str:
@@ -184,6 +209,14 @@ class _Notes:
             self._reasons.append(reason)
         index = self._reasons.index(reason)
         return _MARKS[index] if index < len(_MARKS) else f"[{index + 1}]"
+
+    def training(self, figure: Figure) -> str:
+        """The mark of a figure that is in-domain; notes which models do not say."""
+        said = [knows(cell) for cell in figure.cells]
+        models = [cell.manifest.model for cell, word in zip(figure.cells, said) if word == "not disclosed"]
+        self._undisclosed += [model for model in models if model not in self._undisclosed]
+        self._in_domain |= "in-domain" in said
+        return _KNOWN if "in-domain" in said else ""
 
     def erratum(self, published: PublishedTable, row: str, variant: Variant) -> str:
         """` (e)` where the published figure is not the printed one; says so below the table."""
@@ -201,6 +234,10 @@ class _Notes:
     def lines(self, published: PublishedTable | None) -> tuple[str, ...]:
         """All footnotes."""
         lines = [f"{self._mark(reason)} partial: {reason}" for reason in self._reasons]
+        if self._in_domain:
+            lines.append(f"{_KNOWN} in-domain: the model's publisher names this dataset among its training data")
+        if self._undisclosed:
+            lines.append(f"training data not disclosed: {', '.join(self._undisclosed)}")
         if self._intervals:
             lines.append("(low to high): 95 % bootstrap interval of the mean, over queries")
         if published:

@@ -85,12 +85,17 @@ class Shape:
     def as_json(self) -> dict[str, Any]:
         """All of it in JSON values, for `of_json`."""
         span = self.cutoffs
-        return {**asdict(self), "cutoffs": [span.start, span.stop, span.step]}
+        return {
+            **asdict(self),
+            "cutoffs": [span.start, span.stop, span.step],
+            "local_layers": list(self.local_layers),
+        }
 
     @classmethod
     def of_json(cls, values: Mapping[str, Any]) -> Shape:
         """What `as_json` wrote. Raises ValueError, TypeError or KeyError for anything else."""
-        return cls(**{**values, "layer": LayerCost(**values["layer"]), "cutoffs": range(*values["cutoffs"])})
+        kinds = {"layer": lambda cost: LayerCost(**cost), "cutoffs": lambda ends: range(*ends), "local_layers": tuple}
+        return cls(**{key: kinds[key](value) if key in kinds else value for key, value in values.items()})
 
     def check(self, setting: Setting) -> None:
         """Raises InputError when no score can be read at the setting's depth, or tokens cannot be compressed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rerankbench.rerankers.errors import InputError
 from rerankbench.rerankers.flops import Shape, reference, saved, saved_naive, stretches, total, useful
-from rerankbench.rerankers.registry import family_named
+from rerankbench.rerankers.registry import family_named, shape_of
 from rerankbench.rerankers.settings import Setting
+from rerankbench.rerankers.spec import list_models, load_spec
 from transformers import Gemma2Config, GemmaConfig, XLMRobertaConfig
 
 CLASSIFIER = {"architectures": ["XLMRobertaForSequenceClassification"], "num_labels": 1}
@@ -197,3 +199,9 @@ def test_properties(config: Shape, pairs: list[tuple[int, int, int]], ratio: int
     assert (dense <= full).all()
     assert (needed > 0).all()
     assert 0 <= saved(config, setting, *counts) < 1
+
+
+def test_a_shape_survives_json() -> None:
+    for name in list_models():
+        shape = shape_of(load_spec(name))
+        assert shape is None or Shape.of_json(json.loads(json.dumps(shape.as_json()))) == shape
