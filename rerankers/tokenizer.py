@@ -7,8 +7,9 @@ truncation and pairs are the families' own business.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -141,11 +142,11 @@ class Tokenizer:
             tuple(text_types),
         )
 
-    def _probes(self) -> Sequence[str]:
+    def _probes(self) -> Iterator[str]:
         """Texts of which one has a token in any tokenizer; a word-level one without `unk` knows its own words only."""
-        special = self.all_special
-        words = (word for word, i in sorted(self.backend.get_vocab().items(), key=lambda x: x[1]) if i not in special)
-        return ["a", *(word for word, _ in zip(words, range(100)))]
+        yield "a"
+        vocabulary = sorted(self.backend.get_vocab().items(), key=lambda item: item[1])
+        yield from islice((word for word, number in vocabulary if number not in self.all_special), 100)
 
 
 def _max_length(stated: Any, folder: Path) -> int | None:
