@@ -1,6 +1,6 @@
 """The command line: every end of a command is a status that CI can act on, and at most one line on stderr.
 
-0: done. 1: worse than the baseline (and `doctor`, `published --strict`). 2: anything else that went wrong.
+0: done. 1: worse than the baseline (and `doctor`, `parity`, `published --strict`). 2: anything else that went wrong.
 130, 141, 143: interrupted, a closed pipe, terminated.
 
 Nothing is imported here that takes time, so that Ctrl-C is heard from the start.

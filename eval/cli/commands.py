@@ -16,6 +16,7 @@ from .export import export
 from .flops import flops
 from .ls import ls
 from .pareto import pareto
+from .parity import parity
 from .plan import plan
 from .published import published
 from .rank import rank
@@ -39,6 +40,7 @@ for _command, _summary in (
     (plan, "What an experiment would cost: tokens, FLOPs, hours, bytes."),
     (table, "The table of stored results, in six formats."),
     (compare, "Two variants query by query: intervals, p-values, texts."),
+    (parity, "Two engines on the same pairs; status 1 if they differ."),
     (rank, "Which variants can be told apart: ranks, tests, power, judged."),
     (pareto, "What each variant scores for its FLOPs; which are dominated."),
     (depth, "What fewer reranked candidates would score and cost."),

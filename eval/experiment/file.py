@@ -25,8 +25,8 @@ def load_experiment(name: str, overrides: Sequence[str] = ()) -> Experiment:
     path = Path(name) if Path(name).is_file() else find("experiments", name, "experiment")
     raw = read(path)
     raw.setdefault("name", path.stem)
-    for override in overrides:
-        _apply(raw, override)
+    for change in overrides:
+        override(raw, change, f"--set {change}")
     return parse_experiment(raw, str(path))
 
 
@@ -35,10 +35,11 @@ def parse_experiment(raw: Mapping[str, Any], where: str) -> Experiment:
     return validated(Experiment, raw, where, as_json=True)
 
 
-def _apply(raw: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
+def override(raw: dict[str, Any], change: str, where: str) -> None:
+    """Set one key of what a file says. `change` is `dotted.key=YAML`; raises InputError: `where: fault`."""
+    key, equals, text = change.partition("=")
     if not equals or not key:
-        raise InputError(f"--set {override}: expected key=value, for example --set first_stage.k=50")
+        raise InputError(f"{where}: expected key=value, for example --set first_stage.k=50")
     value = parse(text, f"--set {key}")
     *parents, last = key.split(".")
     node: Any = raw

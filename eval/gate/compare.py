@@ -124,7 +124,7 @@ def compare(
     Raises InputError when nothing pairs, or a metric is unknown.
     """
     cells = a.cells(metric), b.cells(metric)
-    pairs = _pair(*cells)
+    pairs = pair_cells(*cells)
     found = [_difference(left, right, metric, worst, load, seed) for left, right in pairs]
     adjusted = statistics.CORRECTIONS[correction]([d.paired.p for d in found])
     paired = {cell.path for pair in pairs for cell in pair}
@@ -132,7 +132,8 @@ def compare(
     return Comparison(tuple(replace(d, p_adjusted=p) for d, p in zip(found, adjusted)), tuple(alone), correction)
 
 
-def _pair(a: list[Cell], b: list[Cell]) -> list[tuple[Cell, Cell]]:
+def pair_cells(a: list[Cell], b: list[Cell]) -> list[tuple[Cell, Cell]]:
+    """Partners by dataset when each side holds one variant, else by dataset, model and setting. InputError: none."""
     single = len({variant(c) for c in a}) == 1 and len({variant(c) for c in b}) == 1
 
     def key(cell: Cell) -> tuple[str, str]:
@@ -156,7 +157,8 @@ def _name(cell: Cell) -> str:
     return f"{variant(cell)} on {cell.manifest.dataset}"
 
 
-def _values(cell: Cell, metric: str) -> dict[str, float]:
+def values_by_query(cell: Cell, metric: str) -> dict[str, float]:
+    """A metric of every judged query. Raises InputError for a metric that the cell lacks, or NaN."""
     frame = cell.per_query()
     if metric not in frame.columns:
         raise InputError(f"{cell.path}: has no metric '{metric}'{suggest(metric, map(str, frame.columns))}")
@@ -166,7 +168,7 @@ def _values(cell: Cell, metric: str) -> dict[str, float]:
 
 
 def _difference(a: Cell, b: Cell, metric: str, worst: int, load: Callable[[str], Any] | None, seed: int) -> Difference:
-    left, right = _values(a, metric), _values(b, metric)
+    left, right = values_by_query(a, metric), values_by_query(b, metric)
     common = sorted(left.keys() & right.keys())
     if not common:
         raise InputError(f"{a.path} and {b.path}: have no query in common")
