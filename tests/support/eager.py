@@ -44,10 +44,12 @@ def decoder(config: DecoderConfig, setting: Setting, q: int, p: int, prompt: int
         query = rotate(heads(normed, config.heads, h))
         key = rotate(heads(normed, config.kv_heads, h)).repeat_interleave(config.heads // config.kv_heads, 0)
         value = heads(normed, config.kv_heads, h).repeat_interleave(config.heads // config.kv_heads, 0)
-        future = torch.ones(len(x), len(x), dtype=torch.bool).triu(1)
+        future = None if config.bidirectional else torch.ones(len(x), len(x), dtype=torch.bool).triu(1)
         x = x + linear(attention(query, key, value, future), d)
         normed = norm(x)
         x = x + linear(F.silu(linear(normed, config.intermediate)) * linear(normed, config.intermediate), d)
+    if config.bidirectional:
+        return linear(norm(x).mean(0, keepdim=True), 1)[-1]
     return linear(norm(x), config.vocab if config.start_layer is None else 1)[-1]
 
 
