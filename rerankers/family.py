@@ -118,6 +118,10 @@ class Family:
         """Choices of this family that can change a score."""
         return {}
 
+    def under(self, reranker: Reranker, options: LoadOptions) -> Reranker:
+        """The reranker with the policies of `options` over the same weights; itself where there are none."""
+        return reranker
+
     def prompt_tokens(self, spec: ModelSpec, text: TextOptions) -> int:
         """Tokens that the template puts around a pair, as `PromptTemplate.own_tokens` estimates them."""
         template = self.template_of(spec)

@@ -70,7 +70,7 @@ class Tokenizer:
 
     def __init__(self, folder: Path, *, lower_case: bool = False) -> None:
         """Load it; with `lower_case` texts are lower-cased before anything else."""
-        theirs = _load(folder)
+        theirs = of_transformers(folder)
         self.folder = folder
         self.backend = theirs.backend_tokenizer
         self.backend.no_truncation()
@@ -164,7 +164,7 @@ def _encodable(text: str) -> bool:
     return True
 
 
-def _load(folder: Path) -> Any:
+def of_transformers(folder: Path) -> Any:
     """Transformers' tokenizer of the folder; no code of the folder runs. Raises InputError."""
     import transformers
     from transformers import CONFIG_MAPPING, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerFast

@@ -32,7 +32,7 @@ ROOMS = (
     {"replay"},
     {"tables"},
     {"report"},
-    {"bench"},
+    {"bench", "verify"},
     {"cli"},
 )
 
@@ -60,12 +60,14 @@ PUBLIC = {
     "names",
     "options",
     "own",
+    "policies",
     "prompts",
     "random_weights",
     "registry",
     "settings",
     "spec",
     "template",
+    "token_ids",
     "whole_files",
 }
 

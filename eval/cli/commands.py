@@ -23,6 +23,7 @@ from .rank import rank
 from .report import report
 from .run import run
 from .table import table
+from .verify import verify
 
 app = typer.Typer(
     name="rerankbench",
@@ -48,6 +49,7 @@ for _command, _summary in (
     (report, "One HTML page about a run that opens anywhere."),
     (export, "TREC runs, mteb's result files, or a card's model-index."),
     (evaluate, "Judge any run file; no model involved."),
+    (verify, "Do the weights score as published? A minute, before hours."),
     (published, "Published tables, their sources and their errata."),
     (accept, "Make a run the baseline of the regression gate."),
     (check, "Compare a run with the baseline; status 1 if it got worse."),

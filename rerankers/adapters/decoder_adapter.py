@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -92,6 +93,14 @@ class DecoderAdapter(Faces):
         model = Decoder(self.config, weights, attention_softcap=self.family.applies_softcap(self.options))
         model.block()
         return model
+
+    def under(self, options: LoadOptions) -> DecoderAdapter:
+        """The same weights with the policies of other options."""
+        other = copy.copy(self)
+        policies = {"head_policy": options.head_policy, "attention_softcap": options.attention_softcap}
+        other.options = replace(self.options, **policies)
+        other.model = self.model.with_softcap(self.family.applies_softcap(options))
+        return other
 
     def head(self, layer: int) -> Head:
         """What scores a cutoff layer asked for alone."""

@@ -35,6 +35,10 @@ class LightweightReranker(DecoderFamily):
         """`released`: no, because its default attention (SDPA) silently leaves the cap out."""
         return options.attention_softcap == "config"
 
+    def under(self, reranker: DecoderAdapter, options: LoadOptions) -> DecoderAdapter:  # pyright: ignore
+        """See `Family.under`."""
+        return reranker.under(options)
+
     def policies(self, options: LoadOptions) -> dict[str, str]:
         """Both policies."""
         return {"head_policy": options.head_policy, "attention_softcap": options.attention_softcap}

@@ -6,6 +6,7 @@ all tokens are pooled); a head is some rows of weights on one state; no hidden s
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -135,6 +136,12 @@ class Decoder:
         else:
             rows = [weights[f"lm_head.{j}.linear_head.weight"] for j in range(len(config.head_layers))]
             self._heads = torch.cat(rows).float()
+
+    def with_softcap(self, applied: bool) -> Decoder:
+        """The same weights, the configured cap on attention scores applied or not."""
+        other = copy.copy(self)
+        other.softcap = self.config.attention_softcap if applied else None
+        return other
 
     def block(self) -> None:
         """Bring the layers' matrices into the layout that is fastest on their device, one at a time."""

@@ -1,0 +1,45 @@
+"""`rerankbench verify`: do the weights score as published?"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, cast
+
+import typer
+
+from .output import emit
+
+
+def verify(
+    model: Annotated[str, typer.Argument(help="A model, as in `rerankbench ls models`, or a specification's path.")],
+    golden: Annotated[
+        str | None,
+        typer.Option(help="YAML file with pairs and their published scores; default: the shipped one of the model."),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
+    dtype: Annotated[
+        str, typer.Option(help="auto (as published on CUDA, float32 on a CPU), float32, bfloat16, float16.")
+    ] = "auto",
+    head_policy: Annotated[str, typer.Option(help="released or by_layer, where the model has a choice.")] = "released",
+    attention_softcap: Annotated[
+        str, typer.Option(help="released or config, where the model has a choice.")
+    ] = "released",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Score the few pairs whose scores are published, and compare. Exit status 0: as published, 1: not, 2: unusable.
+
+    Weights are loaded once; a model with policies (see docs/models.md) is scored under each of them. Depth, heads,
+    config.json and token ids are checked on the way, memory and speed measured.
+    """
+    from ...rerankers.options import LoadOptions
+    from ...rerankers.registry import find_spec
+    from ..verify.golden import golden_of, load_golden
+    from ..verify.text import to_text
+    from ..verify.verify import verify as run
+
+    known = load_golden(golden) if golden else golden_of(find_spec(model))
+    policies: Any = {"head_policy": head_policy, "attention_softcap": attention_softcap}
+    report = run(model, known, LoadOptions(device=device, dtype=cast(Any, dtype), **policies))
+    emit(json.dumps(report.to_json(), indent=2, ensure_ascii=False) + "\n" if as_json else to_text(report))
+    if not report.passed:
+        raise typer.Exit(1)
