@@ -14,7 +14,39 @@ from .options import TextOptions
 from .settings import Setting
 from .spec import ModelSpec
 
-__all__ = ["Executed", "Group", "Prepared", "Reranker", "Scored"]
+__all__ = ["Executed", "Group", "Prepared", "Requests", "Reranker", "Scored"]
+
+
+REMOTE = "remote"  # the device of models that a server runs
+
+
+@dataclass(frozen=True)
+class Requests:
+    """What a server was asked.
+
+    Attributes:
+        sent, retried: requests that went out, and how many of them were repetitions.
+        seconds: that each answer took, waiting times left out.
+        billed: what the server says that it costs, in `unit`; None where it does not say.
+    """
+
+    sent: int
+    retried: int
+    seconds: tuple[float, ...]
+    billed: float | None = None
+    unit: str | None = None
+
+    def __add__(self, other: Requests | None) -> Requests:
+        if other is None:
+            return self
+        billed = [one for one in (self.billed, other.billed) if one is not None]
+        return Requests(
+            self.sent + other.sent,
+            self.retried + other.retried,
+            self.seconds + other.seconds,
+            sum(billed) if billed else None,
+            self.unit or other.unit,
+        )
 
 
 @dataclass
@@ -27,6 +59,7 @@ class Executed:
         padded_tokens: tokens that entered it and belong to none.
         shared_tokens: tokens that did not have to enter it because another pair's prefix served.
         seconds: wall time by phase: `tokenise`, `forward`.
+        requests: of a server, where one was asked.
     """
 
     flops: int = 0
@@ -34,6 +67,7 @@ class Executed:
     padded_tokens: int = 0
     shared_tokens: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
+    requests: Requests | None = None
 
     def __add__(self, other: Executed) -> Executed:
         phases = {*self.seconds, *other.seconds}
@@ -43,6 +77,7 @@ class Executed:
             self.padded_tokens + other.padded_tokens,
             self.shared_tokens + other.shared_tokens,
             {p: self.seconds.get(p, 0.0) + other.seconds.get(p, 0.0) for p in sorted(phases)},
+            self.requests + other.requests if self.requests else other.requests,
         )
 
 

@@ -37,6 +37,7 @@ class Family:
         architectures: reader of `config.json` by the model types that it runs.
         score: what its score is, in a few words.
         template: what surrounds a pair; None where the tokenizer joins the two texts.
+        has_files: its models are folders, packages or repositories of the hub.
         wording: instruction by task, names of configs/prompts.yaml or texts; a specification's wording comes first.
         spec_keys: keys of a specification that this family reads and others do not.
     """
@@ -48,6 +49,7 @@ class Family:
     template: ClassVar[PromptTemplate | None] = None
     wording: ClassVar[Mapping[str, str]] = {}
     spec_keys: ClassVar[tuple[str, ...]] = ()
+    has_files: ClassVar[bool] = True
 
     def claims(self, raw: Mapping[str, Any], saved: StFolder) -> bool:
         """Whether this family runs the model of a `config.json` that nobody wrote a specification for.

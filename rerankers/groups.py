@@ -32,7 +32,7 @@ def gather(pairs: Sequence[Pair] | Pair) -> tuple[list[Group], list[int]]:
     """
     if isinstance(pairs, str):
         raise InputError(f"expected a list of (query, passage) pairs, found the text '{pairs:.60}'")
-    listed = list(pairs)
+    listed: list[Any] = list(pairs)
     if len(listed) == 2 and all(isinstance(text, str) for text in listed):
         listed = [listed]
     members: dict[str, list[tuple[int, str]]] = {}

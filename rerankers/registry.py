@@ -37,6 +37,7 @@ FAMILIES = {
     "bi-encoder": ".families.bi_encoder:BiEncoder",
     "sequence-classification": ".families.sequence_classification:SequenceClassification",
     "own": ".families.own:Own",
+    "served": ".families.served:Served",
 }
 OBJECTS = Own()
 _PLAIN = ModelSpec("", "", "")  # with nothing said
@@ -71,7 +72,7 @@ def load(model: str | Path | ModelSpec | OwnReranker, options: LoadOptions | Non
 def _refuse_unused(family: Family, spec: ModelSpec, options: LoadOptions) -> None:
     if spec.wording and family.template is None:
         raise InputError(f"model '{spec.name}': the family {family.name} has no prompt; leave out `wording`")
-    for key in ("template", "tokens", "formula", "scale"):
+    for key in ("template", "tokens", "formula", "scale", "server"):
         if key not in family.spec_keys and getattr(spec, key) != getattr(_PLAIN, key):
             raise InputError(f"model '{spec.name}': the family {family.name} does not read `{key}`; leave it out")
     for name, choices in POLICIES.items():

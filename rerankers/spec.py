@@ -33,6 +33,7 @@ class ModelSpec:
         max_length: default length limit in tokens; None takes the model's own (and a loaded model's spec states it).
         trust_remote_code: must be written out before any code of the hub repository runs.
         config: the parts of the model's config.json that fix its shape, so that FLOPs need no download.
+        server: how a server is asked, of models that one runs (see `served/options.py`).
         parameters: number of parameters and `download_bytes`: size of the weights, for plans; None if unknown.
         license: as the publisher states it.
         trained_on: names of the datasets that its training is said to have used, or the text "not disclosed" where the
@@ -55,6 +56,7 @@ class ModelSpec:
     max_length: int | None = None
     trust_remote_code: bool = False
     config: dict[str, Any] = field(default_factory=dict)
+    server: dict[str, Any] = field(default_factory=dict)
     parameters: int | None = None
     download_bytes: int | None = None
     license: str | None = None
@@ -92,8 +94,9 @@ def load_spec(name: str) -> ModelSpec:
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _TEXTS = ("name", "family", "source", "revision", "license", "note")
 _NUMBERS = {"max_length": 8, "parameters": 1, "download_bytes": 1}  # the least of each
+_MAPPINGS = ("wording", "config", "server")
 _NEEDED = (  # not null
-    *("name", "family", "source", "sources", "note", "wording", "config", "trust_remote_code"),
+    *(*_MAPPINGS, "name", "family", "source", "sources", "note", "trust_remote_code"),
     *("tokens", "formula", "scale"),
 )
 NOT_DISCLOSED = "not disclosed"  # of training sets
@@ -112,7 +115,7 @@ def _check(raw: Mapping[str, Any], where: str) -> None:
             )
         if key == "trust_remote_code" and not isinstance(value, bool):
             raise InputError(f"{where}: key '{key}': expected true or false, found {value!r:.60}")
-        if key in ("wording", "config") and not isinstance(value, dict):
+        if key in _MAPPINGS and not isinstance(value, dict):
             raise InputError(f"{where}: key '{key}': expected keys and values, found {value!r:.60}")
     _check_lists(raw, where)
     if not _NAME.fullmatch(raw["name"]):

@@ -41,9 +41,10 @@ PUBLISHED = {"rerankers/flag_base.py: __init__", "rerankers/flag.py: compute_sco
 
 # what runs on a bare GPU image; huggingface_hub and tokenizers come with transformers
 RERANKERS_NEED = {"torch", "transformers", "tokenizers", "huggingface_hub", "safetensors", "numpy", "yaml"}
-ON_DEMAND = {  # imported where an adapter is merged, and where mteb drives a model
+ON_DEMAND = {  # imported where an adapter is merged, where mteb drives a model, and where a server is asked
     "rerankers/lora.py: peft",
     "rerankers/mteb_face.py: mteb.models",
+    "rerankers/served/client.py: urllib3",
 }
 
 # The face of rerankers/: the package itself and the modules that say what a model is, how it is asked and what it

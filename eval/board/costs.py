@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from ..results import Cell, Manifest
+from ..results import Asked, Cell, Manifest
 from ..text import units
 from .figures import Figure
 
@@ -64,6 +64,18 @@ def _peak_memory(cells: Cells) -> float | None:
     return max((bytes_ for bytes_ in memory if bytes_ is not None), default=None)
 
 
+def _requests_per_second(cells: Cells) -> float | None:
+    return _ratio(_sum(cells, lambda m: m.cost.asked and m.cost.asked.requests), _forward(cells))
+
+
+def _slowest(value: Callable[[Asked], float | None]) -> Callable[[Cells], float | None]:
+    """Percentiles of several datasets cannot be put together."""
+    return lambda cells: max(
+        (x for cell in cells if (asked := cell.manifest.cost.asked) and (x := value(asked)) is not None),
+        default=None,
+    )
+
+
 def _times(a: float | None, b: float | None) -> float | None:
     return a * b if a is not None and b is not None else None
 
@@ -93,6 +105,10 @@ def _rate(value: float) -> str:
 
 def _seconds(value: float) -> str:
     return f"{value:,.1f} s"
+
+
+def _latency(value: float) -> str:
+    return f"{value:,.3f} s"
 
 
 def _share(value: float) -> str:
@@ -141,4 +157,13 @@ OF_CELLS: list[Column[Cells]] = [
     Column("TFLOP/s", _tflops, _rate),
     SHARE_OF_PEAK,
     Column("peak memory", _peak_memory, units.size),
+]
+
+# of all cells of a variant that a server scored: more columns of the report's cost table, where there is one
+OF_SERVED: list[Column[Cells]] = [
+    Column("requests", _summed(lambda m: m.cost.asked and m.cost.asked.requests), _count),
+    Column("requests/s", _requests_per_second, _rate),
+    Column("p50, slowest dataset", _slowest(lambda asked: asked.p50_seconds), _latency),
+    Column("p95, slowest dataset", _slowest(lambda asked: asked.p95_seconds), _latency),
+    Column("billed", _summed(lambda m: m.cost.asked and m.cost.asked.billed), _count),
 ]

@@ -235,7 +235,8 @@ def _downloads(
         policy = load_policy(name)
         if name in entries():  # others are here already
             sizes[policy.archive or name] = policy.download_bytes
-    for spec in (*specs, *([retriever] if retriever else [])):
+    fetched = [spec for spec in specs if family_of(spec).has_files]
+    for spec in (*fetched, *([retriever] if retriever else [])):
         if not spec.source.startswith(PACKAGE):
             sizes[spec.name] = spec.download_bytes
     unsized = tuple(name for name, size in sizes.items() if size is None)

@@ -53,7 +53,7 @@ def render(
         "table": Builder(evidence, cells, table).build(),
         "graphs": graphs(evidence, cells),
         "languages": heat_map(evidence),
-        "cost_heads": cost.heads(),
+        "cost_heads": cost.heads(evidence.board),
         "costs": cost.cost_lines(evidence.board),
         "worst": worst,
         "worst_notes": finder.notes,

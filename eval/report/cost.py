@@ -36,14 +36,23 @@ class CostLine:
         return any(amount.implausible for amount in self.amounts)
 
 
-def heads() -> list[str]:
+def heads(board: Board) -> list[str]:
     """Of the columns."""
-    return [column.head for column in costs.OF_CELLS]
+    return [column.head for column in _columns(board)]
+
+
+def _columns(board: Board) -> list[costs.Column[costs.Cells]]:
+    """Those of servers where one was asked."""
+    served = any(cell.manifest.cost.asked for variant in board.variants for cell in cells_of(board, variant))
+    return costs.OF_CELLS + (costs.OF_SERVED if served else [])
 
 
 def cost_lines(board: Board) -> list[CostLine]:
     """One line per reranker variant that was run."""
-    return [_line(v, cells) for v in board.variants if v.setting != FIRST_STAGE and (cells := cells_of(board, v))]
+    columns = _columns(board)
+    return [
+        _line(v, cells, columns) for v in board.variants if v.setting != FIRST_STAGE and (cells := cells_of(board, v))
+    ]
 
 
 def cells_of(board: Board, variant: Variant) -> list[Cell]:
@@ -52,9 +61,9 @@ def cells_of(board: Board, variant: Variant) -> list[Cell]:
     return [cell for name in names for cell in board.figure(name, variant).cells]
 
 
-def _line(variant: Variant, cells: Sequence[Cell]) -> CostLine:
+def _line(variant: Variant, cells: Sequence[Cell], columns: Sequence[costs.Column[costs.Cells]]) -> CostLine:
     shares = tuple(dict.fromkeys(name for cell in cells for name in cell.manifest.cost.pass_settings))
-    amounts = tuple(_amount(column, cells) for column in costs.OF_CELLS)
+    amounts = tuple(_amount(column, cells) for column in columns)
     return CostLine(label(variant), amounts, shares if len(shares) > 1 else ())
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from ...rerankers.errors import InputError
 from ...rerankers.whole_files import replacing
@@ -82,10 +82,26 @@ class Tokens(_Record):
     shared: Count | None = None
 
 
+class Asked(_Record):
+    """What a server was asked over all blocks of a pass. `p50_seconds`, `p95_seconds`: of the answers.
+
+    `billed` is what the server says that it costs, in `unit`; None where it does not say.
+    """
+
+    requests: Count
+    retried: Count = 0
+    requests_per_second: Amount | None = None
+    p50_seconds: Amount | None = None
+    p95_seconds: Amount | None = None
+    billed: Amount | None = None
+    unit: str | None = None
+
+
 class Cost(_Record):
     """Wall seconds by phase and what follows from them; None is "not measured".
 
-    A pass may serve several variants: `pass_settings` names them, and the figures are the whole pass's.
+    A pass may serve several variants: `pass_settings` names them, and the figures are the whole pass's. `asked` is
+    there where a server scored.
     """
 
     load_seconds: Amount | None = None
@@ -98,6 +114,13 @@ class Cost(_Record):
     share_of_peak: Amount | None = None
     peak_memory_bytes: Count | None = None
     pass_settings: tuple[str, ...] = ()
+    asked: Asked | None = None
+
+    @model_serializer(mode="wrap")
+    def _plain(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without `asked` where no server was asked, so that the proof of older manifests holds."""
+        content = handler(self)
+        return content if self.asked is not None else {k: v for k, v in content.items() if k != "asked"}
 
 
 class Manifest(_Record):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import reduce
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ...rerankers import flops
-from ...rerankers.api import Scored
+from ...rerankers.api import Requests, Scored
 from ...rerankers.settings import Setting
-from ..results import Cost, Flops, Tokens
+from ..results import Asked, Cost, Flops, Tokens
 from .engine import Engine, LoadedModel
 
 PHASES = ("tokenise", "forward", "store")
@@ -27,6 +29,7 @@ def block_cost(scored: Scored, device: str) -> dict[str, Any]:
         "shared_tokens": executed.shared_tokens,
         "seconds": dict(executed.seconds),
         "device": device,
+        **({"requests": asdict(executed.requests)} if executed.requests else {}),
     }
 
 
@@ -68,8 +71,27 @@ class PassCost:
             tflops=tflops,
             peak_tflops=peak,
             share_of_peak=tflops / peak if tflops and peak else None,
-            peak_memory_bytes=engine.peak_memory(),
+            peak_memory_bytes=engine.peak_memory() or None,
             pass_settings=self.settings,
+            asked=self.asked(),
+        )
+
+    def asked(self) -> Asked | None:
+        """What a server was asked; None where none was, or where a block's figures were lost."""
+        found = [Requests(**block["requests"]) for block in self.blocks if "requests" in block]
+        if not self.known or len(found) < len(self.blocks):
+            return None
+        total = reduce(Requests.__add__, found)
+        forward = self.seconds("forward")
+        p50, p95 = np.percentile(total.seconds, (50, 95)).tolist() if total.seconds else (None, None)
+        return Asked(
+            requests=total.sent,
+            retried=total.retried,
+            requests_per_second=total.sent / forward if forward else None,
+            p50_seconds=p50,
+            p95_seconds=p95,
+            billed=total.billed,
+            unit=total.unit,
         )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cache
 from time import perf_counter
 
+from ...rerankers.api import REMOTE
+
 
 @cache
 def peak_tflops(device: str, dtype: str, seconds: float = 0.3) -> float:
@@ -25,7 +27,9 @@ def peak_tflops(device: str, dtype: str, seconds: float = 0.3) -> float:
 
 
 def peak_memory(device: str) -> int:
-    """Most bytes in use so far: on the GPU if the model is there, else resident memory of this process."""
+    """Most bytes in use so far: on the GPU if the model is there, else resident memory of this process; remote: 0."""
+    if device == REMOTE:
+        return 0
     if device.startswith("cuda"):
         import torch
 
@@ -39,6 +43,8 @@ def peak_memory(device: str) -> int:
 
 def device_name(device: str) -> str:
     """The product name of a device, as far as the system tells."""
+    if device == REMOTE:
+        return REMOTE
     if device.startswith("cuda"):
         import torch
 

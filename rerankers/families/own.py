@@ -2,52 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from ..family import Family
 from ..flops import Shape
-from ..options import LoadOptions, ResolvedText, TextOptions
+from ..options import LoadOptions
 from ..own import OwnReranker, check, class_of, find, is_reference, make, plugins
 from ..spec import ModelSpec
-from ..st_folder import StFolder
+from .foreign import ForeignFamily
 
 if TYPE_CHECKING:
     from ..adapters.own_adapter import OwnAdapter
 
-_NEVER_CUT = 1 << 30  # tokens
 
-
-class Own(Family):
+class Own(ForeignFamily):
     """A class that reads its texts by itself; only its version tells what can change a score."""
 
     name = "own"
     adapter = "own/1"
     score = "what the class returns"
-
-    def claims(self, raw: Mapping[str, Any], saved: StFolder) -> bool:
-        """See `Family.claims`; no folder is one."""
-        return False
-
-    def shape(self, raw: Mapping[str, Any], where: str = "config.json") -> None:
-        """See `Family.shape`; what the object states is known once it is made."""
-        return
+    reader = "a class of your own"
+    unread = (*ForeignFamily.unread, "revision")
 
     def stated_shape(self, spec: ModelSpec) -> Shape | None:
         """See `Family.stated_shape`; what the class states, if it does so before it is made."""
         shape = getattr(find(spec.source), "shape", None)
         return shape if isinstance(shape, Shape) else None
-
-    def resolve(self, spec: ModelSpec, text: TextOptions) -> ResolvedText:
-        """See `Family.resolve`; there is nothing to choose."""
-        self.refuse_prompt(spec, text)
-        for name in ("max_length", "query_max_length"):
-            if getattr(text, name) is not None:
-                raise InputError(f"model '{spec.name}': a class of your own cuts its texts itself; leave out {name}")
-        if text.truncation != TextOptions.truncation:
-            raise InputError(f"model '{spec.name}': a class of your own cuts its texts itself; leave out truncation")
-        return ResolvedText("", _NEVER_CUT, _NEVER_CUT, text.truncation)
 
     def spec(self, model: str, shipped: Sequence[str]) -> ModelSpec | None:
         """The specification of `module:Class`, or of a name that another package registered; None for anything else.
@@ -56,7 +37,7 @@ class Own(Family):
         """
         if is_reference(model):
             find(model)
-            return ModelSpec(model.rpartition(":")[2], self.name, model, download_bytes=0)
+            return ModelSpec(model.rpartition(":")[2], self.name, model)
         if model not in plugins():
             return None
         if model in shipped:
@@ -64,7 +45,7 @@ class Own(Family):
                 f"model '{model}': comes with this package, and another one registers {plugins()[model]} under that "
                 f"name; write `{plugins()[model]}`, or remove that package"
             )
-        return ModelSpec(model, self.name, plugins()[model], download_bytes=0)
+        return ModelSpec(model, self.name, plugins()[model])
 
     def take(self, model: OwnReranker, options: LoadOptions) -> OwnAdapter:
         """An object that is there already, on the device that it is on."""
@@ -76,13 +57,14 @@ class Own(Family):
         if options != LoadOptions():
             raise InputError(f"{where}: is made already; leave out the options")
         name = getattr(model, "name", None) or source.__name__
-        return OwnAdapter(self, ModelSpec(name, self.name, where, download_bytes=0), model, {})
+        return OwnAdapter(self, ModelSpec(name, self.name, where), model, {})
 
     def open(self, spec: ModelSpec, options: LoadOptions) -> OwnAdapter:
         """See `Family.open`."""
         from ..adapters.own_adapter import OwnAdapter
         from ..device import dtype_name, resolve_device, resolve_dtype
 
+        self.refuse_unread(spec)
         offers = {
             "device": lambda: str(resolve_device(options.device)),
             "dtype": lambda: dtype_name(resolve_dtype(options.dtype, resolve_device(options.device))),

@@ -11,7 +11,7 @@ TOLERANCE = 1e-4  # of a logit: what rounding may change (docs/footguns.md); 2e-
 
 
 def test_every_family_is_watched() -> None:
-    without_weights = {"own"}
+    without_weights = {"own", "served"}
     assert set(CASES) == set(FAMILIES) - without_weights == set(frozen())
 
 

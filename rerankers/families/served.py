@@ -1,0 +1,40 @@
+"""Rerankers behind a server: Cohere, Jina, Voyage, and what one serves oneself with TEI, vLLM or infinity."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..errors import InputError
+from ..options import LoadOptions
+from ..served.options import service_of
+from ..spec import ModelSpec
+from .foreign import ForeignFamily
+
+if TYPE_CHECKING:
+    from ..adapters.served_adapter import ServedAdapter
+
+
+class Served(ForeignFamily):
+    """`source` is the model's name at the server, `revision` the version that the user vouches for."""
+
+    name = "served"
+    adapter = "served/1"
+    score = "what the server answers"
+    reader = "a server"
+    spec_keys = ("server",)
+
+    def open(self, spec: ModelSpec, options: LoadOptions) -> ServedAdapter:
+        """See `Family.open`; no request is sent yet."""
+        where = f"model '{spec.name}'"
+        self.refuse_unread(spec)
+        if not spec.revision:
+            raise InputError(
+                f"{where}: needs a `revision`, since nobody can see what a server runs: a version, a commit or a date, "
+                "to be changed whenever the model behind the address is"
+            )
+        if options.dtype != "auto":
+            raise InputError(f"{where}: a server chooses its own dtype; leave out '{options.dtype}'")
+        service = service_of(spec.server, where)
+        from ..adapters.served_adapter import ServedAdapter
+
+        return ServedAdapter(self, spec, service)

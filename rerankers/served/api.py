@@ -1,0 +1,88 @@
+"""The shapes of rerank requests and answers, from configs/served.yaml."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from ...configs import CONFIGS, read
+from ..errors import InputError, ScoreError, suggest
+
+
+@dataclass(frozen=True)
+class Api:
+    """One shape; the attributes are the keys of configs/served.yaml, which explains them."""
+
+    name: str
+    source: str
+    path: str
+    send: Mapping[str, str]
+    fixed: Mapping[str, Any]
+    results: str
+    index: str
+    score: str
+    most: int
+    url: str | None = None
+    key: str | None = None
+    billed: str | None = None
+    unit: str | None = None
+
+    def payload(self, model: str, query: str, documents: Sequence[str], more: Mapping[str, Any]) -> dict[str, Any]:
+        """What is sent; `more` stands over what is fixed."""
+        ours = {"model": model, "query": query, "documents": list(documents), "cut": len(documents)}
+        return {**self.fixed, **more, **{theirs: ours[name] for name, theirs in self.send.items()}}
+
+    def parse(self, answer: Any, documents: int) -> Answer:
+        """Scores by place among the documents, whatever their order; places may be missing.
+
+        Raises ScoreError for an answer of another shape, a place that there is not or that comes twice, or a score that
+        is no number.
+        """
+        results = _at(answer, self.results) if self.results else answer
+        if not isinstance(results, list):
+            raise ScoreError(f"the answer has no list '{self.results}'" if self.results else "the answer is no list")
+        scores: dict[int, float] = {}
+        for result in results:
+            found = result if isinstance(result, dict) else {}
+            place, score = found.get(self.index), found.get(self.score)
+            if isinstance(place, bool) or not isinstance(place, int) or not 0 <= place < documents:
+                raise ScoreError(f"{self.index} {place!r:.40} in the answer is none of {documents} documents")
+            if place in scores:
+                raise ScoreError(f"{self.index} {place} comes twice in the answer")
+            if isinstance(score, bool) or not isinstance(score, int | float):
+                raise ScoreError(f"{self.score} {score!r:.40} in the answer is no number")
+            scores[place] = float(score)
+        billed = _at(answer, self.billed) if self.billed else None
+        if isinstance(billed, bool) or not isinstance(billed, int | float) or not 0 <= billed < 1e15:
+            return Answer(scores)
+        return Answer(scores, float(billed))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Scores by place, and what the answer says that it costs; None where it does not."""
+
+    scores: Mapping[int, float] = field(default_factory=dict)
+    billed: float | None = None
+
+
+@cache
+def apis() -> dict[str, Api]:
+    """Shape by name."""
+    return {name: Api(name=name, **entry) for name, entry in read(CONFIGS / "served.yaml").items()}
+
+
+def api_named(name: Any, where: str) -> Api:
+    """Raises InputError for an unknown name."""
+    if name not in apis():
+        raise InputError(f"{where}: api {name!r:.40} is unknown{suggest(str(name), apis())}")
+    return apis()[name]
+
+
+def _at(answer: Any, path: str) -> Any:
+    """The value below dotted keys; None where there is none."""
+    for key in path.split("."):
+        answer = answer.get(key) if isinstance(answer, dict) else None
+    return answer

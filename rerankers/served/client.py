@@ -1,0 +1,189 @@
+"""One server asked over HTTP: paced, tried again, timed."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
+
+import urllib3
+
+from ..errors import InputError, ScoreError
+from ..files import one_line
+from .options import Service
+
+log = logging.getLogger("rerankbench")
+
+_AGAIN = {408, 409, 425, 429, 500, 502, 503, 504, 529}
+_FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0  # seconds: doubled from try to try, of which at least half is waited
+_PATIENCE = 3600.0  # seconds: a server that wants more is not waited for
+Parsed = TypeVar("Parsed")
+
+
+class Lost(Exception):
+    """A request that may succeed when it is tried again. `wait`: what the server asks for, in seconds."""
+
+    def __init__(self, why: str, wait: float | None = None) -> None:
+        super().__init__(why)
+        self.wait = wait
+
+
+class Stopped(Exception):
+    """Another request failed for good, so this one is not sent."""
+
+
+@dataclass
+class Sent:
+    """How many requests went out, how many of them were repetitions, and the seconds that each answer took."""
+
+    requests: int
+    retried: int
+    seconds: list[float]
+
+
+class Client:
+    """A server and the patience with it. May be used by several threads.
+
+    Args:
+        url: of the request.
+        key: sent as bearer token; never shown.
+        service: time-outs, attempts, pace.
+
+    Attributes:
+        stop: once it is set nothing more is sent, and who waits wakes up.
+    """
+
+    def __init__(self, url: str, key: str | None, service: Service) -> None:
+        self.url, self._key, self.service = url, key, service
+        self.stop = threading.Event()
+        timeout = urllib3.Timeout(connect=min(10.0, service.timeout), read=service.timeout)
+        self._pool = urllib3.PoolManager(maxsize=service.concurrency, timeout=timeout)
+        self._lock = threading.Lock()
+        self._earliest = 0.0
+        self.sent = Sent(0, 0, [])
+
+    def take(self) -> Sent:
+        """What was sent since the last call."""
+        with self._lock:
+            sent, self.sent = self.sent, Sent(0, 0, [])
+        return sent
+
+    def post(self, payload: dict[str, Any], parse: Callable[[Any], Parsed]) -> Parsed:
+        """The parsed answer; `parse` may raise Lost for one that another try may complete.
+
+        Raises InputError when the server refuses the request, ScoreError when it is given up, Stopped after `stop`.
+        """
+        why, asked, attempt = "", None, 0
+        body = json.dumps(payload, ensure_ascii=False).encode(errors="replace")
+        for attempt in range(1, self.service.attempts + 1):
+            self._wait_turn()
+            if self.stop.is_set():
+                raise Stopped
+            try:
+                return parse(self._once(body, attempt))
+            except Lost as lost:
+                why, asked = str(lost), lost.wait
+            if attempt == self.service.attempts or (asked or 0) > _PATIENCE:
+                break
+            wait = max(asked or 0.0, min(_LONGEST_WAIT, _FIRST_WAIT * 2**attempt) * random.uniform(0.5, 1.0))
+            log.warning("%s: %s; tried again in %.1f s", self.url, why, wait)
+            if asked is not None:
+                self._hold(wait)
+            else:
+                self._sleep(wait)
+        more = f" (it wants {asked:.0f} s)" if asked and asked > _PATIENCE else ""
+        raise ScoreError(f"{self.url}: {why}; given up after {attempt} tries{more}; the same command tries again")
+
+    def _once(self, body: bytes, attempt: int) -> Any:
+        headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "rerankbench"}
+        if self._key:
+            headers["Authorization"] = f"Bearer {self._key}"
+        start = time.perf_counter()
+        with self._lock:
+            self.sent.requests += 1
+            self.sent.retried += attempt > 1
+        try:
+            response = self._pool.request("POST", self.url, body=body, headers=headers, retries=False, redirect=False)
+        except urllib3.exceptions.HTTPError as err:
+            raise Lost(self._shown(_told(err))) from err
+        if response.status in _AGAIN:
+            told = self._shown(response.data.decode("utf-8", "replace"))
+            raise Lost(f"status {response.status}{f' ({told})' if told else ''}", _asked(response.headers))
+        if response.status != 200:
+            raise InputError(f"{self.url}: {self._refusal(response)}")
+        try:
+            answer = json.loads(response.data)
+        except (ValueError, RecursionError) as err:
+            raise Lost("the answer is no JSON, or was cut off") from err
+        with self._lock:
+            self.sent.seconds.append(time.perf_counter() - start)
+        return answer
+
+    def _refusal(self, response: Any) -> str:
+        told = self._shown(response.data.decode("utf-8", "replace"))
+        said = f"status {response.status}{f': {told}' if told else ''}"
+        if response.status in (401, 403):
+            return f"{said}; the server does not accept the key" + ("" if self._key else " (none was sent)")
+        if 300 <= response.status < 400:
+            return f"{said}; it points elsewhere, which is not followed: write that address as `url`"
+        return said
+
+    def _shown(self, text: str) -> str:
+        """A server's or a library's words on one line, without the key."""
+        text = text.replace(self._key, "***") if self._key else text
+        return one_line(text) if text.strip() else ""
+
+    def _wait_turn(self) -> None:
+        """Until the pace, and whatever the server asked for, let the next request go."""
+        gap = 60.0 / self.service.requests_per_minute if self.service.requests_per_minute else 0.0
+        with self._lock:
+            now = time.monotonic()
+            turn = max(now, self._earliest)
+            self._earliest = turn + gap
+        if turn > now:
+            self._sleep(turn - now)
+
+    def _sleep(self, seconds: float) -> None:
+        if self.stop.wait(seconds):
+            raise Stopped
+
+    def _hold(self, seconds: float) -> None:
+        """All requests wait, not only the one that was turned away."""
+        with self._lock:
+            self._earliest = max(self._earliest, time.monotonic() + seconds)
+
+
+def _asked(headers: Any) -> float | None:
+    """Seconds that `Retry-After` asks for, as a number or as a date."""
+    stated = headers.get("Retry-After")
+    if stated is None:
+        return None
+    try:
+        return max(0.0, float(stated))
+    except ValueError:
+        pass
+    try:
+        when = parsedate_to_datetime(stated)
+    except ValueError:
+        return None
+    now = datetime.now(timezone.utc if when.tzinfo else None)
+    return max(0.0, (when - now).total_seconds())
+
+
+def _told(err: BaseException) -> str:
+    """What an error of urllib3 means, in a few words."""
+    kinds = {
+        urllib3.exceptions.NameResolutionError: "the server's name is unknown",
+        urllib3.exceptions.NewConnectionError: "no server answers there",
+        urllib3.exceptions.TimeoutError: "no answer in time",
+        urllib3.exceptions.ProtocolError: "the connection broke off",
+    }
+    found = [words for kind, words in kinds.items() if isinstance(err, kind)]
+    return found[0] if found else f"{type(err).__name__}: {err}"
