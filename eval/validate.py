@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, TypeAdapter, ValidationError
@@ -40,6 +41,27 @@ def validated(kind: type[T], raw: Any, where: str, *, as_json: bool = False) -> 
         return adapter.validate_json(json.dumps(raw, default=str)) if as_json else adapter.validate_python(raw)
     except ValidationError as err:
         raise InputError(f"{where}: {_one_line(kind, err)}") from err
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds. Raises InputError for a file that is none, a key that comes twice and broken Unicode."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        raw = json.loads(text, object_pairs_hook=_unique)
+        if "\\u" in text:  # may be half of a surrogate pair, which nothing can write
+            json.dumps(raw, ensure_ascii=False).encode()
+    except (OSError, ValueError, RecursionError) as err:
+        raise InputError(f"{path}: cannot be read: {' '.join(str(err).split())}") from err
+    return raw
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+        raise ValueError(f"key '{twice}' comes twice")
+    return found
 
 
 def _refuse_unknown(kind: type, raw: Mapping[str, Any], where: str) -> None:

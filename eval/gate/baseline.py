@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from ...rerankers.errors import InputError, suggest
 from ...rerankers.whole_files import write_whole
 from ..measures import parse_metric
-from ..validate import validated
+from ..validate import read_json, validated
 from .snapshot import Record, Snapshot
 
 BASELINE_VERSION = 1
@@ -102,12 +102,9 @@ class Baseline(Stated):
 
 def read(path: Path) -> Baseline:
     """A baseline from its file. Raises InputError naming the file and the key."""
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_unique)
-    except FileNotFoundError as err:
-        raise InputError(f"{path}: no such baseline; write one with `rerankbench accept`") from err
-    except (OSError, ValueError, RecursionError) as err:
-        raise InputError(f"{path}: cannot be read: {err}") from err
+    if not path.exists():
+        raise InputError(f"{path}: no such baseline; write one with `rerankbench accept`")
+    raw = read_json(path)
     version = raw.get("schema_version") if isinstance(raw, dict) else None
     if version != BASELINE_VERSION:
         raise InputError(f"{path}: schema_version {version}, this release reads {BASELINE_VERSION}; accept a run anew")
@@ -185,15 +182,6 @@ def edit_policy(policy: GatePolicy, assignments: Sequence[str]) -> GatePolicy:
             raise InputError(f"--policy: unknown key '{key}'{suggest(key, GatePolicy.model_fields)}")
         changes[key] = tuple(v.strip() for v in value.split(",")) if key == "metrics" else value
     return validated(GatePolicy, {**policy.model_dump(), **changes}, "--policy")
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
-        raise ValueError(f"key '{twice}' comes twice")
-    return found
 
 
 def _refuse_unfit(snap: Snapshot, allow_partial: bool) -> None:

@@ -14,7 +14,6 @@ The first stage is a cell too, with the setting `first-stage`; it also has
 from __future__ import annotations
 
 import gzip
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 from ...rerankers.errors import InputError
 from ...rerankers.whole_files import replacing
 from ..data import read_qrels
-from ..validate import validated
+from ..validate import read_json, validated
 
 MANIFEST_VERSION = 2
 SCHEMA_VERSION = 1  # of what an identity says
@@ -205,10 +204,7 @@ def cell_path(root: Path, dataset: str, model: str, setting: str) -> Path:
 
 def load_manifest(path: Path) -> Manifest:
     """One manifest. Raises InputError naming the file and the key."""
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as err:
-        raise InputError(f"{path}: cannot be read: {' '.join(str(err).split())}") from err
+    raw = read_json(path)
     version = raw.get("schema_version") if isinstance(raw, dict) else None
     if version != MANIFEST_VERSION:
         raise InputError(f"{path}: schema_version {version}, this release reads {MANIFEST_VERSION}; run it again")

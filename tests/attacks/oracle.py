@@ -33,7 +33,7 @@ def of_run(folder: Path) -> Figures:
     """Figures of `trial.yaml` in a folder, obeying every key that it may hold."""
     raw = _yaml(folder / "trial.yaml")
     _known(raw, {"name", "datasets", "first_stage", "rerankers", "metrics", "engine"})
-    metrics = raw.get("metrics", ["nDCG@10", "AP"])
+    metrics = raw.get("metrics", ["default"])
     (dataset,) = raw["datasets"]
     data = folder / dataset
     policy = _yaml(data / "policy.yaml") if (data / "policy.yaml").is_file() else {}

@@ -92,6 +92,7 @@ def _rename(raw: dict[str, Any]) -> None:
         (lambda raw: raw["cells"][KEY].pop("identity"), "identity"),
         (lambda raw: raw["cells"][KEY]["flops"].update(reference=-5), "flops"),
         (lambda raw: raw["cells"][KEY]["counts"].update(pairs=-5), "counts"),
+        (lambda raw: raw["cells"][KEY]["identity_parts"].update({"\ud800": 1}), "surrogates"),
         (lambda raw: raw.update(schema_version=2), "schema_version"),
         (lambda raw: raw.update(cells=[]), "cells"),
     ],

@@ -16,7 +16,7 @@ import pytest
 from attack import cli, on_disk
 from conftest import Trial
 
-FLIPS = int(os.environ.get("RERANKBENCH_FLIPS", "24"))
+FLIPS = int(os.environ.get("RERANKBENCH_FLIPS", "8"))
 
 
 def evidence(out: Path) -> dict[str, bytes]:
@@ -86,6 +86,12 @@ CELLS = {
     "the identity": lambda cell: edit(cell / "manifest.json", lambda raw: raw.update(identity="0" * 64)),
     "a part": lambda cell: edit(cell / "manifest.json", lambda raw: raw["identity_parts"].update(checksum="x")),
     "no proof": lambda cell: edit(cell / "manifest.json", lambda raw: [raw.pop("proof"), raw.pop("files")]),
+    "half of a surrogate pair": lambda cell: edit(
+        cell / "manifest.json", lambda raw: raw["identity_parts"].update({"\ud800": 1})
+    ),
+    "a key twice": lambda cell: (cell / "manifest.json").write_text(
+        (cell / "manifest.json").read_text().replace('"model":', '"model": "other", "model":', 1)
+    ),
     "the name": lambda cell: edit(cell / "manifest.json", lambda raw: raw.update(model="other")),
     "values by query": lambda cell: rewrite(cell / "per_query.parquet", lambda t: t.assign(**{"nDCG@10": 1.0})),
     "a query less": lambda cell: rewrite(cell / "per_query.parquet", lambda t: t.iloc[1:]),
