@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from checkpoints import PARITY
+from checkpoints import PARITY, needs_merges_in_pairs
 from counting import flop_counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,6 +33,7 @@ def words(count: int, seed: int) -> str:
     return " ".join(np.random.default_rng(seed).choice(WORDS, count))
 
 
+@needs_merges_in_pairs
 @pytest.mark.parametrize("case", GOLDEN["cases"], ids=lambda case: str(case["call"]))
 def test_goldens(case):
     spec = replace(load_spec("gte-reranker-modernbert-base"), source=str(PARITY / "modernbert-s1"), revision=None)

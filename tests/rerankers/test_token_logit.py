@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from checkpoints import needs_merges_in_pairs
 from decoder_goldens import NEWER, model, pairs, read
 from rerankbench.rerankers import Group, InputError, LoadOptions, Setting, TextOptions, load
 from rerankbench.rerankers.registry import family_of, shape_of
@@ -23,6 +24,7 @@ def options(case: dict[str, Any]) -> TextOptions:
     return TextOptions(prompt=case["call"].get("instruction"), max_length=case["call"].get("max_length"))
 
 
+@needs_merges_in_pairs
 @pytest.mark.parametrize(("name", "case"), CASES, ids=lambda value: value if isinstance(value, str) else "")
 def test_goldens(name, case):
     reranker, text = model(name), options(case)
