@@ -33,6 +33,7 @@ ROOMS = (
     {"tables"},
     {"report"},
     {"bench", "verify"},
+    {"latency"},
     {"cli"},
 )
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from ..results import Asked, Cell, Manifest
+from ..results.latency import latency_of
 from ..text import units
 from .figures import Figure
 
@@ -122,6 +123,21 @@ def _points(value: float) -> str:
     return f"{value:.2f}"
 
 
+def _latency(mean: Figure, percentile: str) -> float | None:
+    """Of one query with one client, as `rerankbench latency --run` kept it with the run; never from throughput."""
+    for cell in mean.cells:
+        found = latency_of(cell)
+        for served in found.served if found else ():
+            if served.clients == 1:
+                return getattr(served.total, percentile)
+    return None
+
+
+def milliseconds(seconds: float) -> str:
+    """`12.3 ms`, `1.23 s`."""
+    return f"{seconds:,.2f} s" if seconds >= 0.9995 else f"{1000 * seconds:.3g} ms"
+
+
 # of the mean over datasets: below the scores of a table, beside those of the report
 OF_MEAN: list[Column[Figure]] = [
     Column("ceiling", lambda mean: mean.limit and mean.limit.ceiling, _points, optional=True),
@@ -129,6 +145,8 @@ OF_MEAN: list[Column[Figure]] = [
     Column("candidates' recall", lambda mean: mean.limit and mean.limit.recall, _points, optional=True),
     Column("FLOPs per query", lambda mean: mean.flops, units.flops),
     Column("FLOPs saved", lambda mean: mean.saved, units.share),
+    Column("latency p50", lambda mean: _latency(mean, "p50"), milliseconds, optional=True),
+    Column("latency p95", lambda mean: _latency(mean, "p95"), milliseconds, optional=True),
 ]
 
 

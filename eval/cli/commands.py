@@ -14,6 +14,7 @@ from .doctor import doctor
 from .evaluate import evaluate
 from .export import export
 from .flops import flops
+from .latency import latency
 from .ls import ls
 from .pareto import pareto
 from .parity import parity
@@ -56,6 +57,7 @@ for _command, _summary in (
     (ls, "List models, datasets, experiments, published or prompts."),
     (doctor, "Versions, devices, folders, and what can be reached."),
     (flops, "FLOPs of one pair under a setting, without weights."),
+    (latency, "How long one query takes: percentiles, by phase, after warm-up."),
     (bench, "Speed beside other libraries, on random weights."),
 ):
     app.command(short_help=_summary)(_command)

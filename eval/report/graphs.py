@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..board.costs import seconds_per_query
+from ..board.costs import milliseconds, seconds_per_query
 from ..board.evidence import Evidence, Interval
 from ..board.figures import Figure
 from ..board.frontier import MEAN, Point, first_stages, label, names, points, short_label
@@ -76,17 +76,13 @@ def graphs(evidence: Evidence, cells: Sequence[Cell]) -> Graphs:
     )
 
 
-def _time(seconds: float) -> str:
-    return f"{seconds:,.2f} s" if seconds >= 0.9995 else f"{1000 * seconds:.3g} ms"
-
-
 def _tip(evidence: Evidence, variant: Variant, figure: Figure, interval: Interval | None) -> str:
     """Lines for the hover; the first one is the name."""
     ends = f" (95 % interval {interval.low:.2f} to {interval.high:.2f})" if interval else ""
     seconds = seconds_per_query(figure.cells)
     passes = {name for cell in figure.cells for name in cell.manifest.cost.pass_settings}
     shared = f" for a pass of {len(passes)} settings" if len(passes) > 1 else ""
-    time = NOT_MEASURED if seconds is None else f"{_time(seconds)}{shared}"
+    time = NOT_MEASURED if seconds is None else f"{milliseconds(seconds)}{shared}"
     saved = "" if figure.saved is None else f", {units.share(figure.saved)} saved"
     lines = [label(variant), f"{evidence.board.metric} {figure.score:.2f}{ends}"]
     lines += [f"{units.flops(figure.flops or 0.0)} per query{saved}", f"forward time per query: {time}"]

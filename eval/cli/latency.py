@@ -1,0 +1,74 @@
+"""`rerankbench latency`: how long one query takes."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .depth import whole_numbers
+from .output import emit
+
+
+def latency(
+    model: Annotated[str, typer.Argument(help="Model name, YAML specification, folder or hub id.")],
+    setting: Annotated[str, typer.Option(help="full, L25, L25-r2@8.")] = "full",
+    candidates: Annotated[int, typer.Option(min=1, help="Candidates of a query.")] = 100,
+    concurrency: Annotated[str, typer.Option(help="Clients that ask at the same time, such as 1,4.")] = "1",
+    queries: Annotated[int, typer.Option(min=1, help="Queries that count; 100 or more give p99.")] = 100,
+    warmup: Annotated[int, typer.Option(min=0, help="Queries before them.")] = 3,
+    run: Annotated[
+        Path | None,
+        typer.Option(help="A run's folder: its queries and candidates are asked, and its tables show the latency."),
+    ] = None,
+    dataset: Annotated[str | None, typer.Option(help="With --run: which of its datasets; default the first.")] = None,
+    name: Annotated[str | None, typer.Option(help="With --run: what its tables call the model.")] = None,
+    query_words: Annotated[int, typer.Option(min=1, help="Without --run: words of a generated query.")] = 20,
+    passage_words: Annotated[int, typer.Option(min=5, help="Without --run: words of a passage, on average.")] = 110,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:0.")] = "auto",
+    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
+    threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 takes torch's default.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Time one query at a time after warm-up: percentiles of the whole and by phase, and time to first use.
+
+    This is latency, not throughput: `run` and `bench` report pairs per second of many queries together.
+
+    Example: rerankbench latency all-minilm-l6-v2 --candidates 100 --concurrency 1,4
+    """
+    from ...rerankers.errors import InputError
+    from ...rerankers.options import LoadOptions, TextOptions
+    from ...rerankers.registry import load
+    from ...rerankers.settings import Setting
+    from ..latency.requests import generated, of_run
+    from ..latency.run import Trial, label_of, measure
+    from ..results.latency import write_latency
+    from ..tables.latency import to_text
+
+    if dtype not in ("auto", "float32", "bfloat16", "float16"):
+        raise InputError(f"--dtype '{dtype:.40}': must be auto, float32, bfloat16 or float16")
+    wanted, clients = Setting.parse(setting), whole_numbers(concurrency, "--concurrency")
+    text, needed = TextOptions(), 1 + warmup + queries * len(clients)
+    if run is None:
+        if dataset is not None or name is not None:
+            raise InputError("--dataset and --name: only with --run")
+        groups, source = generated(needed, candidates, (query_words, passage_words))
+    else:
+        groups, source, data = of_run(run, dataset, needed, candidates)
+        text = TextOptions(task=data.policy.task)
+    if threads:
+        import torch
+
+        torch.set_num_threads(threads)
+    command = shlex.join(["rerankbench", *sys.argv[1:]])
+    options = LoadOptions(device=device, dtype=dtype)
+    asked = Trial(
+        model, name or label_of(model), wanted, text, options, clients, groups, source, queries, warmup, command
+    )
+    found = measure(asked, load)
+    if run is not None:
+        print(f"kept in {write_latency(run, found)}", file=sys.stderr)
+    emit(found.model_dump_json(indent=1) + "\n" if as_json else to_text(found))

@@ -1,0 +1,49 @@
+"""What is asked: queries of a stored run with their candidates, or generated ones of known length."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ...rerankers.api import Group
+from ...rerankers.errors import InputError, suggest
+from ..bench.pairs import Workload, make_groups
+from ..data import Dataset, load_dataset
+from ..first_stage import trec_order
+from ..results import FIRST_STAGE, Cell, load_cells
+
+
+def generated(queries: int, candidates: int, words: tuple[int, int]) -> tuple[list[Group], str]:
+    """Texts of random words, all different, and what they are called. `words` are those of a query and of a passage."""
+    work = Workload(queries=queries, candidates=candidates, query_tokens=words[0], passage_mean=words[1])
+    groups = [Group(query, passages) for query, passages in make_groups(work)]
+    return groups, f"generated: queries of {words[0]} words, passages of {words[1]} on average"
+
+
+def of_run(root: Path, name: str | None, queries: int, candidates: int) -> tuple[list[Group], str, Dataset]:
+    """The first `queries` of a run's dataset, or all, each with its best candidates.
+
+    Raises InputError when the run has no such dataset, it cannot be read, or it has changed since it was scored.
+    """
+    stages = {c.manifest.dataset: c for c in load_cells([root]) if c.manifest.setting == FIRST_STAGE}
+    if not stages:
+        raise InputError(f"{root}: holds no first stage; give the output folder of `rerankbench run`")
+    name = name or next(iter(stages))
+    if name not in stages:
+        raise InputError(f"--dataset '{name}': is not in {root}{suggest(name, stages)}")
+    cell = stages[name]
+    dataset = _dataset(cell)
+    run = {query: trec_order(scores)[:candidates] for query, scores in cell.run().items()}
+    known = [query for query in dataset.queries if run.get(query)]
+    groups = [Group(dataset.queries[q], dataset.texts([doc for doc, _ in run[q]])) for q in known[:queries]]
+    return groups, name, dataset
+
+
+def _dataset(cell: Cell) -> Dataset:
+    name = cell.manifest.dataset
+    experiment = cell.manifest.provenance.get("experiment") or {}
+    sources: Sequence[str] = [s for s in experiment.get("datasets", ()) if s == name or Path(s).name == name]
+    dataset = load_dataset(sources[0] if sources else name)
+    if dataset.checksum != cell.manifest.identity_parts.get("checksum"):
+        raise InputError(f"dataset '{name}' has changed since {cell.path} was made; run it again")
+    return dataset

@@ -1,0 +1,118 @@
+"""How long one query takes under a variant, kept beside the cells of a run: `DIR/latency/<model>/<setting>.json`."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from ...rerankers.errors import InputError
+from ...rerankers.whole_files import write_whole
+from ..validate import read_json, validated
+from .identity import digest
+from .proof import check_place
+from .records import Amount, Cell, Count
+
+LATENCY_VERSION = 1
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Spread(_Record):
+    """Seconds of one query. A percentile is a measured value, the smallest that so many do not exceed; None where there
+    are too few queries to have it: 20 for p95, 100 for p99.
+    """
+
+    mean: Amount
+    p50: Amount
+    p95: Amount | None
+    p99: Amount | None
+    longest: Amount
+
+
+class Served(_Record):
+    """With so many clients, each of which asks again when it has its answer. The model answers one at a time, so
+    `wait` is among the phases; what is left of `total` is spent between them. `tokens` is the mean number of a query's
+    and its passages' tokens over all of its pairs, `kept` the share of them that did not have to be computed, because
+    the model had them: a shared prefix, a vector.
+    """
+
+    clients: Count
+    queries: Count
+    queries_per_second: Amount
+    tokens: Amount
+    kept: Amount
+    total: Spread
+    phases: dict[str, Spread]
+
+
+class Latency(_Record):
+    """One measurement.
+
+    Attributes:
+        identity: SHA-256 of what identifies the model and its text, as in the cells of a run.
+        candidates: most of a query; `source` says which texts.
+        load_seconds, first_seconds: until the model was there, and until its first answer after that, compilation
+            included.
+        warmup: queries before those that count.
+    """
+
+    schema_version: int = LATENCY_VERSION
+    model: str
+    setting: str
+    identity: str
+    device: str
+    device_name: str
+    dtype: str
+    threads: int | None = None
+    candidates: Count
+    source: str
+    load_seconds: Amount
+    first_seconds: Amount
+    warmup: Count
+    served: tuple[Served, ...]
+    made: str = ""
+    command: str | None = None
+    proof: str = ""
+
+
+def write_latency(root: Path, found: Latency) -> Path:
+    """Store a measurement in a run's folder, in the place of the last one of this variant."""
+    check_place(root, "latency", found.model, found.setting)
+    path = latency_path(root, found.model, found.setting)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sealed = found.model_copy(update={"proof": _proof(found)})
+    write_whole(path, sealed.model_dump_json(indent=1))
+    return path
+
+
+def latency_of(cell: Cell) -> Latency | None:
+    """The measurement of a cell's variant, if its run has one of this very model and text.
+
+    Raises InputError when the file cannot be read, or was damaged or edited.
+    """
+    path = latency_path(cell.root, cell.manifest.model, cell.manifest.setting)
+    if not path.is_file():
+        return None
+    found = _read(path, path.stat().st_mtime_ns)
+    return found if found.identity == digest(cell.manifest.identity_parts.get("reranker", {})) else None
+
+
+def latency_path(root: Path, model: str, setting: str) -> Path:
+    """Where it is kept."""
+    return root / "latency" / model / f"{setting}.json"
+
+
+@lru_cache(maxsize=512)
+def _read(path: Path, changed: int) -> Latency:
+    found = validated(Latency, read_json(path), str(path), as_json=True)
+    if found.proof != _proof(found):
+        raise InputError(f"{path}: was damaged or edited; measure it again with `rerankbench latency`")
+    return found
+
+
+def _proof(found: Latency) -> str:
+    return digest(found.model_dump(mode="json", exclude={"proof"}))
