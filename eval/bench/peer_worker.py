@@ -58,6 +58,38 @@ def load_sentence_transformers(checkpoint, dtype, options):
     return score, module
 
 
+def load_transformers(checkpoint, dtype, options):
+    """Likewise for transformers alone: SDPA attention, pairs sorted by length, so that batches pad little."""
+    import torch
+    import transformers
+
+    tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint)
+    model = getattr(transformers, options["runs"]["class"]).from_pretrained(checkpoint, attn_implementation="sdpa")
+    model = model.to(options["device"], getattr(torch, dtype)).eval()
+    size = options.get("batch_size") or 32
+
+    @torch.inference_mode()
+    def score(pairs):
+        ids = tokenizer(pairs, truncation=True, max_length=options["max_length"])["input_ids"]
+        order = sorted(range(len(ids)), key=lambda i: len(ids[i]), reverse=True)
+        found = [0.0] * len(ids)
+        for start in range(0, len(order), size):
+            some = order[start : start + size]
+            batch = tokenizer.pad({"input_ids": [ids[i] for i in some]}, return_tensors="pt").to(options["device"])
+            for i, logit in zip(some, model(**batch).logits[:, 0].float().tolist()):
+                found[i] = logit
+        return found
+
+    return score, model
+
+
+LOADERS = {
+    "FlagEmbedding": load_flagembedding,
+    "sentence-transformers": load_sentence_transformers,
+    "transformers": load_transformers,
+}
+
+
 def main():
     """Load, then score at every line."""
     peer, _, checkpoint, pairs_file, dtype, threads, options_file = sys.argv[1:]
@@ -70,8 +102,7 @@ def main():
     options = json.loads(Path(options_file).read_text(encoding="utf-8"))
     groups = json.loads(Path(pairs_file).read_text(encoding="utf-8"))
     pairs = [(query, passage) for query, passages in groups for passage in passages]
-    loaders = {"FlagEmbedding": load_flagembedding, "sentence-transformers": load_sentence_transformers}
-    score, module = loaders[peer](checkpoint, dtype, options)
+    score, module = LOADERS[peer](checkpoint, dtype, options)
 
     seen = {"tokens": 0, "real": 0}
 

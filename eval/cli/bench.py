@@ -13,7 +13,7 @@ def bench(
     sweep: bool = typer.Option(False, help="Add a run that reads every cutoff layer on the way."),
     against: str = typer.Option("", help="Other settings of this engine to time beside it, comma-separated."),
     peer: list[str] = typer.Option(
-        [], help="PEER[=PYTHON]: FlagEmbedding or sentence-transformers, and the interpreter that has it."
+        [], help="PEER[=PYTHON]: FlagEmbedding, sentence-transformers or transformers, and the interpreter that has it."
     ),
     workload: str = typer.Option("retrieval", help="A workload of configs/bench.yaml: retrieval, long-queries."),
     queries: int = typer.Option(1, min=1, help="Number of queries."),
