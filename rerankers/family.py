@@ -10,7 +10,7 @@ from .config_checks import check_config, check_native, completed
 from .errors import InputError
 from .flops import Shape
 from .models.config import model_type
-from .options import LoadOptions, ResolvedText, TextOptions
+from .options import LoadOptions, ResolvedText, TextOptions, Truncation
 from .spec import DEFAULT_LENGTH, ModelSpec
 from .st_folder import StFolder
 from .template import PromptTemplate
@@ -38,6 +38,7 @@ class Family:
         score: what its score is, in a few words.
         template: what surrounds a pair; None where the tokenizer joins the two texts.
         has_files: its models are folders, packages or repositories of the hub.
+        truncation: how a pair is cut that is too long, where neither the text options nor a specification says.
         wording: instruction by task, names of configs/prompts.yaml or texts; a specification's wording comes first.
         spec_keys: keys of a specification that this family reads and others do not.
     """
@@ -47,6 +48,7 @@ class Family:
     score: ClassVar[str]
     architectures: ClassVar[Mapping[str, Callable[[Mapping[str, Any], str], Any]]] = {}
     template: ClassVar[PromptTemplate | None] = None
+    truncation: ClassVar[Truncation] = "class"
     wording: ClassVar[Mapping[str, str]] = {}
     spec_keys: ClassVar[tuple[str, ...]] = ()
     has_files: ClassVar[bool] = True
@@ -99,7 +101,8 @@ class Family:
         """
         self.refuse_prompt(spec, text)
         length = text.max_length or spec.max_length or DEFAULT_LENGTH
-        return ResolvedText("", length, text.query_max_length or length * 3 // 4, text.truncation)
+        truncation = text.truncation or spec.truncation or self.truncation
+        return ResolvedText("", length, text.query_max_length or length * 3 // 4, truncation)
 
     def refuse_prompt(self, spec: ModelSpec, text: TextOptions) -> None:
         """Raise InputError for a prompt that the family has no place for."""

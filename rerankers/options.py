@@ -43,14 +43,15 @@ class TextOptions:
             task. Only the decoder families use one.
         max_length: None takes the model's default.
         query_max_length: None is three quarters of `max_length`.
-        truncation: `class` as FlagEmbedding's classes do it, `snippet` as the card's plain-transformers code.
+        truncation: `class` as FlagEmbedding's classes do it, `snippet` as the card's plain-transformers code; None is
+            the model's default.
         task: what the dataset asks for; the model's wording for it is the prompt.
     """
 
     prompt: str | None = None
     max_length: int | None = None
     query_max_length: int | None = None
-    truncation: Truncation = "class"
+    truncation: Truncation | None = None
     task: Task = "answer"
 
 

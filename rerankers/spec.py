@@ -10,7 +10,7 @@ from typing import Any, get_args
 from ..configs import find, names, read
 from .config_checks import check_config
 from .errors import InputError, suggest
-from .options import Formula, Task
+from .options import Formula, Task, Truncation
 from .token_spec import check_tokens
 
 DEFAULT_LENGTH = 512  # tokens, where neither a specification nor a model says
@@ -31,6 +31,7 @@ class ModelSpec:
         tokens: texts or ids of the tokens whose logits score, the one for a match first.
         formula, scale: how a score is made of these logits (`models.decoder.Head`), and the factor on it.
         max_length: default length limit in tokens; None takes the model's own (and a loaded model's spec states it).
+        truncation: `class` or `snippet` (see `TextOptions`), as the publisher cuts a long pair; None is the family's.
         trust_remote_code: must be written out before any code of the hub repository runs.
         config: the parts of the model's config.json that fix its shape, so that FLOPs need no download.
         server: how a server is asked, of models that one runs (see `served/options.py`).
@@ -54,6 +55,7 @@ class ModelSpec:
     formula: Formula = "row"
     scale: float = 1.0
     max_length: int | None = None
+    truncation: Truncation | None = None
     trust_remote_code: bool = False
     config: dict[str, Any] = field(default_factory=dict)
     server: dict[str, Any] = field(default_factory=dict)
@@ -115,6 +117,8 @@ def _check(raw: Mapping[str, Any], where: str) -> None:
             )
         if key == "trust_remote_code" and not isinstance(value, bool):
             raise InputError(f"{where}: key '{key}': expected true or false, found {value!r:.60}")
+        if key == "truncation" and value not in get_args(Truncation):
+            raise InputError(f"{where}: key '{key}': expected {' or '.join(get_args(Truncation))}, found {value!r:.60}")
         if key in _MAPPINGS and not isinstance(value, dict):
             raise InputError(f"{where}: key '{key}': expected keys and values, found {value!r:.60}")
     _check_lists(raw, where)

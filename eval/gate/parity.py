@@ -131,5 +131,5 @@ def _correlations(left: Run, right: Run) -> dict[str, float | None]:
     for query, docs in left.items():
         some = [np.array([run[query][doc] for doc in docs]) for run in (left, right)]
         flat = any(np.ptp(values) == 0 for values in some)
-        found[query] = None if flat else float(stats.spearmanr(*some).statistic)
+        found[query] = None if flat else float(np.corrcoef([stats.rankdata(values) for values in some])[0, 1])
     return found

@@ -48,7 +48,7 @@ class BiEncoder(EncoderFamily):
         """See `Family.resolve`; limits are of each text, and a query's is not shorter by default."""
         self.refuse_prompt(spec, text)
         length = text.max_length or spec.max_length or DEFAULT_LENGTH
-        return ResolvedText("", length, text.query_max_length or length, text.truncation)
+        return ResolvedText("", length, text.query_max_length or length, self.truncation)
 
     def load(self, spec: ModelSpec, files: Resolved, options: LoadOptions) -> TextEncoder:
         """See `Family.load`."""

@@ -39,7 +39,7 @@ class ForeignFamily(Family):
         """See `Family.resolve`; there is nothing to choose."""
         self.refuse_prompt(spec, text)
         chosen = [name for name in ("max_length", "query_max_length") if getattr(text, name) is not None]
-        chosen += ["truncation"] if text.truncation != TextOptions.truncation else []
+        chosen += ["truncation"] if text.truncation or spec.truncation else []
         if chosen:
             raise InputError(f"model '{spec.name}': {self.reader} cuts its texts itself; leave out {chosen[0]}")
-        return ResolvedText("", _NEVER_CUT, _NEVER_CUT, text.truncation)
+        return ResolvedText("", _NEVER_CUT, _NEVER_CUT, self.truncation)

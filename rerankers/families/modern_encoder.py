@@ -28,6 +28,7 @@ class ModernEncoderFamily(Family):
     adapter = "modern-encoder/1"
     score = "classification head, or saved modules"
     architectures = {"modernbert": modernbert}
+    truncation = "snippet"  # FlagEmbedding has no class for them; their cards let the tokenizer cut
 
     def claims(self, raw: Mapping[str, Any], saved: StFolder) -> bool:
         """See `Family.claims`; without a classifier the head must be in modules of sentence-transformers."""

@@ -30,9 +30,9 @@ class TemplatedFamily(DecoderFamily):
 
     def resolve(self, spec: ModelSpec, text: TextOptions) -> ResolvedText:
         """See `Family.resolve`; the template says how a pair is cut."""
-        if text.truncation != "class":
+        if asked := text.truncation or spec.truncation:
             raise InputError(
-                f"model '{spec.name}': its template says how a pair is cut; leave out truncation '{text.truncation}'"
+                f"model '{spec.name}': its template says how a pair is cut; leave out truncation '{asked}'"
             )
         if text.query_max_length is not None and self.template_of(spec).joined:
             raise InputError(

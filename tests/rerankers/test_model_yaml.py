@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import yaml
 from checkpoints import PARITY, make
 from rerankbench.rerankers import InputError, LoadOptions, ModelSpec, Setting, TextOptions, list_models, load, load_spec
 from rerankbench.rerankers.api import Group
-from rerankbench.rerankers.registry import find_spec
+from rerankbench.rerankers.registry import family_of, find_spec
 
 GROUPS = [Group("the river", ["quiet lamp"])]
 
@@ -45,6 +46,7 @@ def written(folder: Path, **changes: Any) -> str:
         ({"wording": {"answr": "x"}}, "task 'answr' is unknown; did you mean 'answer'"),
         ({"wording": {"answer": 7}}, "task 'answer': expected text"),
         ({"parameters": -5}, "key 'parameters'"),
+        ({"truncation": "longest"}, "key 'truncation': expected class or snippet, found 'longest'"),
         ({"license": 2.0}, "key 'license': expected text"),
         ({"trained_on": "MSMARCO"}, "key 'trained_on': expected a list of names of datasets or 'not disclosed'"),
         ({"trained_on": []}, "key 'trained_on': an empty list says nothing"),
@@ -79,6 +81,28 @@ def test_what_describes_a_model_is_no_part_of_its_identity(tmp_path):
     )
     assert described.spec.trained_on == ["NQ"]
     assert described.identity(TextOptions()) == plain.identity(TextOptions())
+
+
+def test_a_pair_is_cut_as_the_publisher_does_unless_told_otherwise(tmp_path):
+    make(tmp_path / "m", "bert")
+    source, long = str(tmp_path / "m"), [Group("the river " * 40, ["quiet lamp " * 9])]
+    plain, snippet = (
+        load(load_spec(written(tmp_path, source=source, max_length=64, **more)), LoadOptions("cpu", "float32"))
+        for more in ({}, {"truncation": "snippet"})
+    )
+
+    def score(reranker, **text):
+        return reranker.score(long, [Setting()], TextOptions(**text)).scores[0, 0]
+
+    assert score(plain) == score(snippet, truncation="class") != score(snippet) == score(plain, truncation="snippet")
+    assert plain.identity(TextOptions()) != snippet.identity(TextOptions())
+    assert snippet.identity(TextOptions())["truncation"] == "snippet"
+
+
+def test_truncation_where_a_family_cuts_itself_is_refused(tmp_path):
+    spec = load_spec("qwen3-reranker-0.6b")
+    with pytest.raises(InputError, match="leave out truncation 'snippet'"):
+        family_of(spec).resolve(replace(spec, truncation="snippet"), TextOptions())
 
 
 @pytest.mark.parametrize("name", list_models())

@@ -40,7 +40,7 @@ def test_goldens(case):
     reranker = load(spec, EXACT)
     assert reranker.family.name == "modern-encoder"
     groups = [Group(query, [passage]) for query, passage in GOLDEN["pairs"]]
-    text = TextOptions(max_length=case["call"]["max_length"], truncation="snippet")
+    text = TextOptions(max_length=case["call"]["max_length"])
     assert build_pairs(reranker.tokenizer, groups, reranker.family.resolve(reranker.spec, text)).ids == case["ids"]
     found = reranker.score(groups, [Setting()], text).scores[0]
     np.testing.assert_allclose(found, case["scores"], rtol=0, atol=3e-4)
