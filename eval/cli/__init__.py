@@ -38,6 +38,7 @@ def main() -> None:
 
 def _status() -> int:
     try:
+        os.environ.setdefault("_TYPER_FORCE_DISABLE_TERMINAL", "1")  # help in colours would not be inert
         from .commands import app
 
         status = app(standalone_mode=False)

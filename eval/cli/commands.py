@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from .accept import accept
@@ -28,36 +30,63 @@ from .verify import verify
 
 app = typer.Typer(
     name="rerankbench",
-    help="Which reranker, at which depth, at which cost: nDCG@10 and exact FLOPs for rerankers.",
     no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     context_settings={"max_content_width": 100},
 )
 
-# in the order of use; the first line of a docstring is often too long for the overview
-for _command, _summary in (
-    (run, "Retrieve, rerank, judge; the same command again continues."),
-    (plan, "What an experiment would cost: tokens, FLOPs, hours, bytes."),
-    (table, "The table of stored results, in six formats."),
-    (compare, "Two variants query by query: intervals, p-values, texts."),
-    (parity, "Two engines on the same pairs; status 1 if they differ."),
-    (rank, "Which variants can be told apart: ranks, tests, power, judged."),
-    (pareto, "What each variant scores for its FLOPs; which are dominated."),
-    (depth, "What fewer reranked candidates would score and cost."),
-    (cascade, "Cheap setting first, dear one on few: the best within a budget."),
-    (report, "One HTML page about a run that opens anywhere."),
-    (export, "TREC runs, mteb's result files, or a card's model-index."),
-    (evaluate, "Judge any run file; no model involved."),
-    (verify, "Do the weights score as published? A minute, before hours."),
-    (published, "Published tables, their sources and their errata."),
-    (accept, "Make a run the baseline of the regression gate."),
-    (check, "Compare a run with the baseline; status 1 if it got worse."),
-    (ls, "List models, datasets, experiments, published or prompts."),
-    (doctor, "Versions, devices, folders, and what can be reached."),
-    (flops, "FLOPs of one pair under a setting, without weights."),
-    (latency, "How long one query takes: percentiles, by phase, after warm-up."),
-    (bench, "Speed beside other libraries, on random weights."),
-):
-    app.command(short_help=_summary)(_command)
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(version("rerankbench"))
+        raise typer.Exit
+
+
+@app.callback()
+def _rerankbench(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Which reranker, at which depth, at which cost: nDCG@10 and exact FLOPs for rerankers."""
+
+
+# by what they are for; the first line of a docstring is often too long for the overview
+for _panel, _commands in {
+    "Measure": (
+        (run, "Retrieve, rerank, judge; the same command again continues."),
+        (plan, "What an experiment would cost: tokens, FLOPs, hours, bytes."),
+        (evaluate, "Judge any run file; no model involved."),
+        (flops, "FLOPs of one pair under a setting, without weights."),
+        (latency, "How long one query takes: percentiles, by phase, after warm-up."),
+        (bench, "Speed beside other libraries, on random weights."),
+        (verify, "Do the weights score as published? A minute, before hours."),
+        (parity, "Two engines on the same pairs; status 1 if they differ."),
+    ),
+    "Decide": (
+        (table, "The table of stored results, in six formats."),
+        (compare, "Two variants query by query: intervals, p-values, texts."),
+        (rank, "Which variants can be told apart: ranks, tests, power, judged."),
+        (pareto, "What each variant scores for its FLOPs; which are dominated."),
+        (depth, "What fewer reranked candidates would score and cost."),
+        (cascade, "Cheap setting first, dear one on few: the best within a budget."),
+    ),
+    "Share": (
+        (report, "One HTML page about a run that opens anywhere."),
+        (export, "TREC runs, mteb's result files, or a card's model-index."),
+    ),
+    "Guard": (
+        (accept, "Make a run the baseline of the regression gate."),
+        (check, "Compare a run with the baseline; status 1 if it got worse."),
+    ),
+    "Look up": (
+        (ls, "List models, datasets, experiments, metrics and more."),
+        (published, "Published tables, their sources and their errata."),
+        (doctor, "Versions, devices, folders, and what can be reached."),
+    ),
+}.items():
+    for _command, _summary in _commands:
+        app.command(short_help=_summary, rich_help_panel=_panel)(_command)

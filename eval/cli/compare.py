@@ -25,11 +25,10 @@ def compare(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the randomisation test and of the bootstrap.")] = 0,
 ) -> None:
     """Show paired differences B - A by dataset, and both top 10s of the queries that changed most."""
+    from .. import api
     from ..data import load_dataset
-    from ..gate import compare as comparison
     from ..gate import compare_text
 
-    sides = comparison.Selector.parse(a), comparison.Selector.parse(b)
     load = load_dataset if texts else None
-    found = comparison.compare(*sides, metric=metric, worst=worst, load=load, seed=seed, correction=correction.value)
+    found = api.compare(a, b, metric=metric, worst=worst, load=load, seed=seed, correction=correction.value)
     emit(f"{compare_text.to_json(found, metric) if as_json else compare_text.to_text(found, metric)}\n")

@@ -23,14 +23,14 @@ def evaluate(
     """
     import json
 
+    from ..api import evaluate_queries
     from ..first_stage import read_qrels, read_run
     from ..measures import split_metrics
     from ..metrics import mean
-    from ..metrics import per_query as judge
 
     names = split_metrics(metrics)
     scores, judged = read_run(run), read_qrels(qrels)
-    values = judge(scores, judged, names)
+    values = evaluate_queries(scores, judged, names)
     means = {name: mean(column.values()) for name, column in values.items()}
     missing = sum(not scores.get(query) for query in judged)
     rows = {query: {name: values[name][query] for name in values} for query in sorted(judged)} if per_query else {}

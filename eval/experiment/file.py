@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 from ...configs import find, names, parse, read
 from ...rerankers.errors import InputError
+from ..first_stage.retriever import BM25
 from ..validate import validated
 from .schema import Experiment
 
@@ -25,14 +27,25 @@ def load_experiment(name: str, overrides: Sequence[str] = ()) -> Experiment:
     path = Path(name) if Path(name).is_file() else find("experiments", name, "experiment")
     raw = read(path)
     raw.setdefault("name", path.stem)
+    return parse_experiment(raw, str(path), overrides)
+
+
+def parse_experiment(raw: Mapping[str, Any], where: str, overrides: Sequence[str] = ()) -> Experiment:
+    """Validates what a file says, changed by `overrides`. Raises InputError: `where: key.path: fault`."""
+    changed = deepcopy(dict(raw))
     for change in overrides:
-        override(raw, change, f"--set {change}")
-    return parse_experiment(raw, str(path))
+        override(changed, change, f"--set {change}")
+    return validated(Experiment, _written_out(changed), where, as_json=True)
 
 
-def parse_experiment(raw: Mapping[str, Any], where: str) -> Experiment:
-    """Validates what a file says. Raises InputError: `where: key.path: fault`."""
-    return validated(Experiment, raw, where, as_json=True)
+def _written_out(raw: dict[str, Any]) -> dict[str, Any]:
+    """Short forms in full: the name of a model for an entry, a first stage that names no source for BM25."""
+    stage, entries = raw.get("first_stage"), raw.get("rerankers")
+    if isinstance(stage, dict) and not {"retriever", "run"} & stage.keys():
+        raw["first_stage"] = {"retriever": BM25, **stage}
+    if isinstance(entries, list):
+        raw["rerankers"] = [{"model": entry} if isinstance(entry, str) else entry for entry in entries]
+    return raw
 
 
 def override(raw: dict[str, Any], change: str, where: str) -> None:

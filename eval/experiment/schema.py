@@ -32,7 +32,7 @@ class FirstStage(_Part):
     """Where candidates come from: a retriever, or runs that exist (`{dataset}` in the path stands for the name)."""
 
     retriever: str | None = Field(
-        default=None, description="bm25, a name in configs/retrievers, or the path of a retriever's YAML file"
+        default=None, description="bm25 (also without a run), a name in configs/retrievers, or a retriever's YAML file"
     )
     run: str | dict[str, str] | None = Field(default=None, description="a run file, or dataset name -> run file")
     k: int = Field(default=100, ge=1, description="candidates per query")
@@ -173,13 +173,18 @@ class EngineOptions(_Part):
         return self
 
 
+def _or_a_name(schema: dict[str, Any]) -> None:
+    """`- NAME` stands for `- model: NAME`; see `file.parse_experiment`."""
+    schema["items"] = {"anyOf": [{"type": "string"}, schema["items"]]}
+
+
 class Experiment(_Part):
     """Datasets x variants, and the metrics to judge them by."""
 
     name: Name
     datasets: tuple[str, ...] = Field(min_length=1)
     first_stage: FirstStage = FirstStage(retriever="bm25")
-    rerankers: tuple[RerankerEntry, ...] = ()
+    rerankers: tuple[RerankerEntry, ...] = Field(default=(), json_schema_extra=_or_a_name)
     metrics: tuple[str, ...] = Field(default=DEFAULT_METRICS, min_length=1)
     engine: EngineOptions = EngineOptions()
 

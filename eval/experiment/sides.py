@@ -39,9 +39,7 @@ def two_sided(
                 wanted[side] = value
             else:
                 override(raw, f"rerankers.{number}.{word}", f"--{side.lower()} {word}")
-    for change in changes:
-        override(raw, change, f"--set {change}")
-    experiment = parse_experiment(raw, "parity")
+    experiment = parse_experiment(raw, "parity", changes)
     for entry in experiment.rerankers:
         find_spec(entry.model)  # an unknown name is told before any work
         if len(entry.settings()) != 1:

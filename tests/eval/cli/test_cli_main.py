@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 
 import pytest
-from rerankbench.eval.cli import main
+import typer.main
+from rerankbench.eval.cli import app, main
 from rerankbench.eval.inventory import shipped
 
 
@@ -26,6 +27,15 @@ def test_help_of_all_commands_is_whole(monkeypatch, capsys) -> None:
     monkeypatch.setattr(sys, "argv", ["rerankbench", "--help"])
     with pytest.raises(SystemExit):
         main()
-    _, _, commands = capsys.readouterr().out.partition("Commands:\n")
-    assert len(commands.splitlines()) > 10
-    assert "..." not in commands
+    commands = [line.strip("│ ") for line in capsys.readouterr().out.partition("─ Measure ─")[2].splitlines()]
+    shown = dict(line.split(maxsplit=1) for line in commands if line and line[0].islower())
+    known = typer.main.get_command(app).commands  # pyright: ignore[reportAttributeAccessIssue]
+    assert shown == {name: command.short_help for name, command in known.items()}
+
+
+def test_help_holds_no_control_characters(monkeypatch, capsys) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr(sys, "argv", ["rerankbench", "run", "--help"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "\\x1b" not in capsys.readouterr().out

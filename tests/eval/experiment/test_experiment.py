@@ -55,7 +55,7 @@ BAD = [
     ("datasets: [a]\nrerankers: [{model: m, max_length: long}]", "rerankers.0.max_length: must be a whole number"),
     ("datasets: [a]\nrerankers: [{model: m, head_policy: first}]", "head_policy: must be 'released' or 'by_layer'"),
     ("datasets: [a]\nrerankers: [{model: m}, {model: m, dtype: float32}]", "'m' appears before with other options"),
-    ("datasets: [a]\nfirst_stage: {k: 10}", "first_stage: give either 'retriever: NAME' or 'run: PATH'"),
+    ("datasets: [a]\nfirst_stage: {retriever: null}", "first_stage: give either 'retriever: NAME' or 'run: PATH'"),
     ("datasets: [a]\nfirst_stage: {retriever: bm25, run: x}", "first_stage: give either"),
     (
         "datasets: [a]\nfirst_stage: {retriever: bge-m3, k1: 1.5}",
@@ -167,3 +167,15 @@ def test_unknown_experiment_suggests():
         load_experiment("quikstart")
     with pytest.raises(InputError, match="no such file"):
         load_experiment("nowhere/x.yaml")
+
+
+def test_short_forms() -> None:
+    """A name stands for an entry, bm25 for a first stage without a source."""
+    short = parse(rerankers=["all-minilm-l6-v2"], first_stage={"k": 7})
+    long = parse(rerankers=[{"model": "all-minilm-l6-v2"}], first_stage={"retriever": "bm25", "k": 7})
+    assert short == long
+    raw = {"name": "x", "datasets": ["a"]}
+    assert parse_experiment(raw, "here", ["first_stage.k=7"]).first_stage == long.first_stage
+    assert raw == {"name": "x", "datasets": ["a"]}
+    with pytest.raises(InputError, match=r"first_stage: give either 'retriever: NAME' or 'run: PATH'"):
+        parse(first_stage={"retriever": None})

@@ -1,0 +1,123 @@
+"""Builds sdist and wheel, and tests the wheel outside of the checkout on every Python that is found.
+
+    python .ci/wheel.py [--out dist] [--lowest] [--here]
+
+Needs the group `release` (build, twine). On each of Python 3.10 to 3.13 on the path, in a fresh environment in a fresh
+folder: `pip install WHEEL[quickstart]`, the public names, and `rerankbench run quickstart`, which must print the
+README's table. `--lowest` installs the oldest releases that pyproject.toml declares (by uv). `--here` builds with the
+setuptools and tests with the dependencies of this Python, and installs nothing from the package index.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "docs"))
+from doc_blocks import agrees, blocks  # noqa: E402
+
+PYTHONS = ("3.10", "3.11", "3.12", "3.13")
+NAMES = "import rerankbench as r; [getattr(r, name) for name in r.__all__]; print(r.__version__, r.__file__)"
+COMMAND = "rerankbench run quickstart"
+
+
+def main() -> int:
+    """Build and test; the number of Pythons on which the wheel does not work."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=ROOT / "dist")
+    parser.add_argument("--lowest", action="store_true")
+    parser.add_argument("--here", action="store_true")
+    asked = parser.parse_args()
+    wheel = build(asked.out.resolve(), isolated=not asked.here)
+    failed = 0
+    for python in [sys.executable] if asked.here else pythons():
+        with tempfile.TemporaryDirectory(prefix="rerankbench-wheel-") as folder:
+            fault = tested(wheel, python, Path(folder), here=asked.here, lowest=asked.lowest)
+        print(f"{wheel.name} on {python}: {fault or 'ok'}", flush=True)
+        failed += fault is not None
+    return failed
+
+
+def build(out: Path, *, isolated: bool) -> Path:
+    """Sdist and, from it, the wheel; both checked as a package index checks them. Returns the wheel."""
+    shutil.rmtree(out, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="rerankbench-tree-") as folder:
+        tree = copied(Path(folder))
+        run([sys.executable, "-m", "build", "--outdir", str(out), *([] if isolated else ["--no-isolation"])], tree)
+    found = sorted(map(str, out.iterdir()))
+    run([sys.executable, "-m", "twine", "check", "--strict", *found], out)
+    (wheel,) = out.glob("*.whl")
+    return wheel
+
+
+def copied(to: Path) -> Path:
+    """What git knows or would take, without tests and results: a build in the checkout would leave files there."""
+    git = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    for name in filter(None, subprocess.run(git, check=True, capture_output=True, text=True).stdout.split("\0")):
+        if not name.startswith(("tests/", "results/")) and (ROOT / name).is_file():
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, to / name)
+    return to
+
+
+def pythons() -> list[str]:
+    """The one that runs, and the others of the declared range that are on the path."""
+    mine = f"{sys.version_info.major}.{sys.version_info.minor}"
+    others = (shutil.which(f"python{version}") for version in PYTHONS if version != mine)
+    return [sys.executable, *filter(None, others)]
+
+
+def tested(wheel: Path, python: str, folder: Path, *, here: bool, lowest: bool) -> str | None:
+    """Install and try it; None, or what is wrong."""
+    try:
+        run([python, "-m", "venv", str(folder / "venv")], folder)
+        binaries = folder / "venv" / ("Scripts" if os.name == "nt" else "bin")
+        install(wheel, binaries, here=here, lowest=lowest)
+        names = run([str(binaries / "python"), "-c", NAMES], folder)
+        version, place = names.split(maxsplit=1)
+        if not Path(place.strip()).is_relative_to(folder.resolve()):
+            return f"imported from {place.strip()}"
+        for command in (["rerankbench"], ["python", "-m", "rerankbench"]):
+            if (said := run([str(binaries / command[0]), *command[1:], "--version"], folder)) != f"{version}\n":
+                return f"{' '.join(command)} --version printed {said!r}"
+        shown = next(block.output for block in blocks(ROOT / "README.md") if block.code.strip() == COMMAND)
+        printed = run([str(binaries / "rerankbench"), *COMMAND.split()[1:]], folder)
+        return None if agrees(shown or "", printed) else f"`{COMMAND}` printed another table than README.md:\n{printed}"
+    except subprocess.CalledProcessError as err:
+        return f"{' '.join(map(str, err.cmd))}: status {err.returncode}\n{err.stdout}{err.stderr}"
+
+
+def install(wheel: Path, binaries: Path, *, here: bool, lowest: bool) -> None:
+    """The wheel with what the quickstart needs."""
+    python, site = str(binaries / "python"), "import sysconfig; print(sysconfig.get_path('purelib'))"
+    if here:  # a path file brings the packages, but not the path files among them, so no editable install
+        mine = run([sys.executable, "-c", site], binaries).strip()
+        (Path(run([python, "-c", site], binaries).strip()) / "here.pth").write_text(f"{mine}\n", encoding="utf-8")
+        run([python, "-m", "pip", "install", "--quiet", "--no-deps", str(wheel)], binaries)
+        return
+    if lowest:
+        run([python, "-m", "pip", "install", "--quiet", "uv>=0.5"], binaries)
+        oldest = ["--resolution", "lowest-direct", "--python", python]
+        run([str(binaries / "uv"), "pip", "install", "--quiet", *oldest, f"{wheel}[quickstart]"], binaries)
+        return
+    constraints = str(ROOT / "constraints.txt")
+    run([python, "-m", "pip", "install", "--quiet", "-c", constraints, f"{wheel}[quickstart]"], binaries)
+
+
+def run(command: Sequence[str], folder: Path) -> str:
+    """Stdout of a command. Raises CalledProcessError."""
+    environment = {**os.environ, "COLUMNS": "100", "RERANKBENCH_CACHE": str(folder / "cache")}
+    environment.pop("PYTHONPATH", None)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+if __name__ == "__main__":
+    sys.exit(min(main(), 1))

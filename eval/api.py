@@ -1,0 +1,162 @@
+"""What programs call: run, evaluate, compare, table, published. The commands call the same functions."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..rerankers.errors import InputError
+from .measures import DEFAULT_METRICS, parse_metric
+
+if TYPE_CHECKING:
+    from .experiment.schema import Experiment
+    from .gate.compare import Comparison
+    from .published import PublishedTable
+    from .results import Cell
+
+log = logging.getLogger("rerankbench")
+
+Judgements = Mapping[str, Mapping[str, int]]
+Run = Mapping[str, Mapping[str, float]]
+
+
+def run(
+    experiment: str | Path | Mapping[str, Any],
+    *,
+    changes: Sequence[str] = (),
+    out: str | Path | None = None,
+    limit: int | None = None,
+    sample: int | None = None,
+    sample_seed: int = 0,
+    overwrite: bool = False,
+    command: str | None = None,
+) -> list[Cell]:
+    """Retrieves, reranks and judges what is not stored yet; returns the cells, dataset by dataset.
+
+    Args:
+        experiment: a name of `rerankbench ls experiments`, a YAML file, or what such a file says as a dictionary.
+        changes: `dotted.key=YAML`, as `--set` of the command takes them.
+        out: the output folder; `results_folder` says where it is without.
+        limit: only the first queries of each dataset; results are marked as partial.
+        sample: a stratified sample of so many queries of each dataset, with intervals, marked as partial.
+        sample_seed: another seed is another sample.
+        overwrite: drops what an earlier run left in the output folder.
+        command: kept in every manifest.
+
+    Raises InputError for what cannot be run, before anything is computed where that can be told; ScoreError for a
+    score that cannot be used.
+    """
+    from .runner.run import run_experiment
+
+    wanted = read_experiment(experiment, changes)
+    check_names(wanted)
+    folder = Path(out) if out is not None else results_folder(wanted.name, limit, sample, sample_seed)
+    return run_experiment(
+        wanted, folder, limit=limit, sample=sample, sample_seed=sample_seed, overwrite=overwrite, command=command
+    )
+
+
+def read_experiment(experiment: str | Path | Mapping[str, Any], changes: Sequence[str] = ()) -> Experiment:
+    """The experiment in a file, by a name, or in a dictionary. Raises InputError naming the file and the key."""
+    from .experiment.file import load_experiment, parse_experiment
+
+    if isinstance(experiment, Mapping):
+        return parse_experiment(experiment, "experiment", changes)
+    return load_experiment(str(experiment), changes)
+
+
+def check_names(experiment: Experiment) -> None:
+    """Raises InputError for a model or a retriever that is unknown, before any work."""
+    from ..rerankers.registry import find_spec
+    from .first_stage.retriever import BM25, load_retriever
+
+    for entry in experiment.rerankers:
+        find_spec(entry.model)
+    if experiment.first_stage.retriever not in (None, BM25):
+        load_retriever(str(experiment.first_stage.retriever))
+
+
+def results_folder(name: str, limit: int | None = None, sample: int | None = None, sample_seed: int = 0) -> Path:
+    """`results/runs/NAME`; results of a part of the queries have a folder of their own."""
+    suffix = "" if limit is None else f"-limit-{limit}"
+    suffix += "" if sample is None else f"-sample-{sample}" + (f"-seed-{sample_seed}" if sample_seed else "")
+    return Path("results/runs") / f"{name}{suffix}"
+
+
+def evaluate(
+    run: str | Path | Run, qrels: str | Path | Judgements, metrics: Sequence[str] = DEFAULT_METRICS
+) -> dict[str, float]:
+    """Means over all judged queries by metric; a query that is missing from the run counts 0.
+
+    `run` is a run file or query -> document -> score, `qrels` a file of judgements or query -> document -> grade.
+    Raises InputError for a file that cannot be read and a metric that is unknown.
+    """
+    from .metrics import mean
+
+    return {name: mean(column.values()) for name, column in evaluate_queries(run, qrels, metrics).items()}
+
+
+def evaluate_queries(
+    run: str | Path | Run, qrels: str | Path | Judgements, metrics: Sequence[str] = DEFAULT_METRICS
+) -> dict[str, dict[str, float]]:
+    """Metric -> judged query -> value; see `evaluate`."""
+    from .first_stage import read_qrels, read_run
+    from .metrics import per_query
+
+    scores = run if isinstance(run, Mapping) else read_run(Path(run))
+    judged = qrels if isinstance(qrels, Mapping) else read_qrels(Path(qrels))
+    return per_query(scores, judged, [parse_metric(name).name for name in metrics])
+
+
+def compare(
+    a: str,
+    b: str,
+    *,
+    metric: str = "nDCG@10",
+    worst: int = 0,
+    load: Callable[[str], Any] | None = None,
+    correction: str = "holm",
+    seed: int = 0,
+) -> Comparison:
+    """Paired differences B - A by dataset, with intervals and corrected p-values.
+
+    Args:
+        a: `DIR`, `DIR#model`, `DIR#model@setting` or `DIR#@setting` of a folder of results.
+        b: the same for the other side.
+        metric: any that the stored runs can answer.
+        worst: so many queries that changed most, with both top tens.
+        load: turns a dataset's name into a `Dataset`, for the texts of those queries.
+        correction: `holm` or `bh`, for several tests.
+        seed: of the randomisation test and of the bootstrap.
+
+    Raises InputError when nothing pairs, or a metric is unknown.
+    """
+    from . import statistics
+    from .gate.compare import Selector
+    from .gate.compare import compare as difference
+
+    if correction not in statistics.CORRECTIONS:
+        raise InputError(f"correction '{correction}' is unknown; known: {', '.join(statistics.CORRECTIONS)}")
+    sides = Selector.parse(a), Selector.parse(b)
+    return difference(*sides, metric=metric, worst=worst, load=load, correction=correction, seed=seed)
+
+
+def table(cells: Sequence[Cell] | str | Path, *, metric: str = "nDCG@10", format: str = "text", **options: Any) -> str:
+    """Cells, or a folder of results, as a table; `options` are those of `eval.tables.render`.
+
+    Raises InputError for another format, a metric that cannot be answered, and no cells.
+    """
+    from .results import load_cells, with_metric
+    from .tables import render
+
+    found = load_cells([Path(cells)]) if isinstance(cells, str | Path) else list(cells)
+    return render(with_metric(found, metric), metric=metric, format=format, **options)  # pyright: ignore[reportArgumentType]
+
+
+def published(name: str) -> PublishedTable:
+    """A published table with its source and errata. Raises InputError for an unknown name."""
+    from .published import load_published
+
+    return load_published(name)
