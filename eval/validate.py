@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, TypeAdapter, ValidationError
 
 from ..rerankers.errors import InputError, suggest
 from ..rerankers.names import check_name
+from ..rerankers.whole_files import refuse_irregular
 
 T = TypeVar("T")
 
@@ -45,6 +46,7 @@ def validated(kind: type[T], raw: Any, where: str, *, as_json: bool = False) -> 
 
 def read_json(path: Path) -> Any:
     """What a JSON file holds. Raises InputError for a file that is none, a key that comes twice and broken Unicode."""
+    refuse_irregular(path)
     try:
         text = path.read_text(encoding="utf-8")
         raw = json.loads(text, object_pairs_hook=_unique)

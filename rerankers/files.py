@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError
+from .whole_files import refuse_irregular
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -21,6 +22,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def read_json_value(path: Path) -> Any:
     """Whatever a JSON file holds. Raises InputError when it is absent or not JSON."""
+    refuse_irregular(path)
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as err:

@@ -57,12 +57,20 @@ def write_whole(path: Path, content: bytes | str) -> None:
         file.write(content.encode() if isinstance(content, str) else content)
 
 
-def refuse_links(top: Path) -> None:
-    """Raises InputError when a folder, or anything in it, is a link."""
+def refuse_odd(top: Path) -> None:
+    """Raises InputError for a link, a pipe or a device in a folder, or in its place: nothing is written through it."""
     for folder, folders, files in os.walk(top):
         for path in (top, *(Path(folder) / name for name in (*folders, *files))):
-            if path.is_symlink():
-                raise InputError(f"{path}: is a link, and nothing is written through links; remove it")
+            mode = path.lstat().st_mode
+            if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
+                what = "a link" if stat.S_ISLNK(mode) else "no regular file"
+                raise InputError(f"{path}: is {what}, and nothing is written through such; remove it")
+
+
+def refuse_irregular(path: Path) -> None:
+    """Raises InputError for a folder, a pipe or a device, which might never end."""
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: is no regular file; give a file")
 
 
 def open_own(path: str | os.PathLike[str], flags: int) -> int:
@@ -71,7 +79,8 @@ def open_own(path: str | os.PathLike[str], flags: int) -> int:
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal digits."""
+    """SHA-256 of a file's bytes, in hexadecimal digits. Raises InputError for what is no file."""
+    refuse_irregular(path)
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -65,7 +66,7 @@ def builtin_folders() -> dict[str, Path]:
 def folder_policy(folder: Path) -> Policy:
     """What the folder's `policy.yaml` says; without one the defaults of `Policy`."""
     file = folder / "policy.yaml"
-    return make_policy(read(file), str(file)) if file.is_file() else Policy()
+    return make_policy(read(file), str(file)) if os.path.lexists(file) else Policy()
 
 
 def make_policy(values: dict[str, Any], where: str) -> Policy:

@@ -14,8 +14,8 @@ from typing import Any, BinaryIO
 from tqdm import tqdm
 
 from ...rerankers.errors import InputError
-from ...rerankers.whole_files import file_sha256, replacing_path, write_whole
-from .lines import BOM, decode, parse_record, refuse_irregular
+from ...rerankers.whole_files import file_sha256, refuse_irregular, replacing_path, write_whole
+from .lines import BOM, decode, parse_record
 
 _LAYOUT = 2  # of the index file; another number makes old ones be rebuilt
 _SCHEMA = """
@@ -95,8 +95,9 @@ def _state(path: Path) -> str:
 
 def _intact(file: Path) -> bool:
     """The index is the bytes that were written; a damaged one could give another document's text."""
+    note = file.with_suffix(".sha256")
     try:
-        return file_sha256(file) == file.with_suffix(".sha256").read_text(encoding="ascii")
+        return file.is_file() and note.is_file() and file_sha256(file) == note.read_text(encoding="ascii")
     except (OSError, ValueError):
         return False
 

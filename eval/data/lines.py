@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ...rerankers.errors import InputError
+from ...rerankers.whole_files import refuse_irregular
 
 BOM = b"\xef\xbb\xbf"
 _LONGEST_LINE = 1 << 28
@@ -56,12 +57,6 @@ def _numbered(file: BinaryIO, path: Path) -> Iterator[tuple[int, bytes]]:
         if len(raw) > _LONGEST_LINE or total > _MOST_UNPACKED:
             raise InputError(f"{path}, line {number}: a line or file of more bytes than can be meant; is it a bomb?")
         yield number, raw
-
-
-def refuse_irregular(path: Path) -> None:
-    """Raises InputError for a folder, a pipe or a device, which might never end."""
-    if path.exists() and not path.is_file():
-        raise InputError(f"{path}: is no regular file; give a file")
 
 
 def check_id(value: str, where: str, what: str) -> str:

@@ -123,6 +123,8 @@ def _top(query: str, scores: Mapping[str, float], k: int, dataset: Dataset) -> l
 
 
 def _intact(path: Path, note: Path, made_from: dict[str, Any]) -> bool:
+    if not (path.is_file() and note.is_file()):
+        return False
     try:
         content = json.loads(note.read_text(encoding="utf-8"))
         return content["made_from"] == made_from and content["run_sha256"] == file_sha256(path)

@@ -27,7 +27,7 @@ from numpy.lib.format import open_memmap
 from tqdm import tqdm
 
 from ...rerankers.errors import InputError
-from ...rerankers.whole_files import refuse_links, replacing
+from ...rerankers.whole_files import refuse_odd, replacing
 from .encode import Encoder
 
 log = logging.getLogger("rerankbench")
@@ -44,7 +44,7 @@ class EmbeddingStore:
         Raises InputError for links in the folder.
         """
         self.folder, self.documents = folder, documents
-        refuse_links(folder)
+        refuse_odd(folder)
         note = folder / "identity.json"
         wanted = json.dumps({**identity, "documents": documents}, indent=1, sort_keys=True)
         if not note.is_file() or note.read_bytes() != wanted.encode():

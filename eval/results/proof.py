@@ -70,6 +70,9 @@ def load_cells(roots: Iterable[Path]) -> list[Cell]:
         found = sorted(root.glob("cells/**/manifest.json"))
         if not found:
             raise InputError(f"{root}: holds no finished cell (no cells/**/manifest.json); did the run finish?")
+        for place in {path.parent for name in FILES for path in root.glob(f"cells/**/{name}")}:
+            if place / "manifest.json" not in found:
+                raise _unproven(place / "manifest.json", "is gone, and the cell's other files are there")
         for path in found:
             cells.append(Cell(path.parent, load_manifest(path)))
             prove(cells[-1], root)

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from ...rerankers.errors import InputError
-from ...rerankers.whole_files import left_behind, refuse_links, write_whole
+from ...rerankers.whole_files import left_behind, refuse_odd, write_whole
 
 MARK = ".rerankbench"  # the file that a run puts into its folder
 PARTS = ("cells", "scores", "candidates")
@@ -25,7 +25,7 @@ def take_over(out: Path, overwrite: bool) -> None:
             f"{out / held[0]}: was not made by a run of this release; move it away or choose another --out"
         )
     for name in held:
-        refuse_links(out / name)
+        refuse_odd(out / name)
         if overwrite:
             shutil.rmtree(out / name)
     for folder in (out, out / "candidates", *(out / "candidates").glob("*/")):

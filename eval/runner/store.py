@@ -91,6 +91,8 @@ class PassScores:
     @classmethod
     def read(cls, folder: Path) -> PassScores | None:
         """The group in a folder; None when its description is absent, unreadable, or not the one that names it."""
+        if not (folder / "group.json").is_file():
+            return None
         try:
             raw = json.loads((folder / "group.json").read_text(encoding="utf-8"))
             settings = tuple(Setting.parse(name) for name in raw["settings"])
@@ -147,9 +149,11 @@ class PassScores:
         finite scores and token counts from 0.
         """
         path, note = self.path(block), self._note(block)
+        if note is None or not path.is_file():
+            return None
         try:
             content = path.read_bytes()
-            if note is None or hashlib.sha256(content).hexdigest() != note["scores"]:
+            if hashlib.sha256(content).hexdigest() != note["scores"]:
                 return None
             table = pq.read_table(pa.BufferReader(content))
             query_ids, doc_ids = _ids(block)
@@ -165,8 +169,11 @@ class PassScores:
         return note and note["cost"]
 
     def _note(self, block: Block) -> dict[str, Any] | None:
+        place = self.path(block).with_suffix(".json")
+        if not place.is_file():
+            return None
         try:
-            note = json.loads(self.path(block).with_suffix(".json").read_text(encoding="utf-8"))
+            note = json.loads(place.read_text(encoding="utf-8"))
             proof = note.pop("proof")
             return note if proof == digest(note) else None
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):

@@ -80,14 +80,15 @@ def together(*calls: Sequence[object], folder: Path) -> list[Outcome]:
     """Several command lines at the same time, each in a process of its own; their outcomes are told in a new folder."""
     folder.mkdir()
     places = [folder / str(number) for number in range(len(calls))]
-    with started(_tell, list(zip(places, calls))) as processes:
+    with started(tell, list(zip(places, calls))) as processes:
         for process in processes:
             process.join(100)
         assert [process.exitcode for process in processes] == [0] * len(calls)
     return [Outcome(*json.loads(place.read_text())) for place in places]
 
 
-def _tell(place: Path, arguments: Sequence[object]) -> None:
+def tell(place: Path, arguments: Sequence[object]) -> None:
+    """One of them: its outcome, in a file."""
     done = cli(*arguments)
     place.write_text(json.dumps([done.status, done.out, done.err]))
 

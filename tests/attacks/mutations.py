@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import random
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -126,6 +128,19 @@ def _texts(content: Any) -> list[str]:
     return [text for part in parts for text in ([part] if isinstance(part, str) else _texts(part))]
 
 
+def of_place(draw: random.Random, path: Path) -> str:
+    """Something else in the place of the file, or nothing."""
+    way = draw.choice(("nothing", "folder", "pipe", "link to itself", "link to nothing"))
+    path.unlink()
+    if way == "folder":
+        path.mkdir()
+    elif way == "pipe":
+        os.mkfifo(path)
+    elif way != "nothing":
+        path.symlink_to(path if way == "link to itself" else path.with_name("nowhere"))
+    return way
+
+
 def of_json(draw: random.Random, data: bytes) -> tuple[bytes, str]:
     """A value of a JSON file."""
     content, told = of_values(draw, json.loads(data))
@@ -154,7 +169,13 @@ def mutated(draw: random.Random, data: bytes, ways: tuple[Callable[..., tuple[by
         way = draw.choice(ways)
         try:
             data, one = way(draw, data)
-        except (ValueError, IndexError, TypeError, KeyError, yaml.YAMLError):  # the damage before left nothing to it
+        except (
+            ValueError,
+            LookupError,
+            TypeError,
+            ArithmeticError,
+            yaml.YAMLError,
+        ):  # the damage before left nothing to it
             continue
         told.append(one)
     return data, "; ".join(told)

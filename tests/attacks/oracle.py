@@ -7,6 +7,7 @@ Any other error says that the input is none: whoever gave figures for it gave wr
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from itertools import pairwise
@@ -20,7 +21,7 @@ import yaml
 NEAR = 1e-4  # scores nearer than this may change places by rounding
 Figures = dict[str, dict[str, float]]  # model/setting -> metric -> mean
 _NATIVE = {"nDCG": "ndcg_cut", "R": "recall", "P": "P"}
-_HEADS = {"query-id": 0, "corpus-id": 1, "score": 2}
+_HEADS = ("queryid", "corpusid", "score")
 _IDLE = {"name", "license", "note", "parameters", "download_bytes", "revision", "task", "group", "language", "n_docs"}
 _IDLE |= {"n_queries", "archive", "split", "trust_remote_code", "wording", "config"}
 
@@ -105,9 +106,9 @@ def _qrels(path: Path) -> dict[str, dict[str, int]]:
     """As BEIR's loader reads them, but for a header in another order, which is obeyed, and one that is absent."""
     rows = [line.rstrip("\r").split("\t") for line in _lines(path)]
     rows = [[cell.strip() for cell in (row if len(row) > 1 else row[0].split())] for row in rows]
-    order = [0, 1, 2]
-    if set(rows[0]) == set(_HEADS):
-        order = [rows[0].index(name) for name in _HEADS]
+    order, heads = [0, 1, 2], [re.sub("[-_]", "", cell).lower() for cell in rows[0]]
+    if set(heads) == set(_HEADS):
+        order = [heads.index(name) for name in _HEADS]
         rows = rows[1:]
     found: dict[str, dict[str, int]] = {}
     for row in rows:

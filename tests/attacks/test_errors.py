@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
-from attack import cli, command, on_disk, spawn, together
+from attack import Outcome, cli, command, on_disk, spawn, tell, together
 from conftest import Trial
+from processes import started
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="devices of Linux")
 
@@ -58,19 +61,42 @@ def test_a_file_in_the_place_of_a_folder(fresh: Trial, place: str) -> None:
     assert {name: data for name, data in after.items() if name in before} == before
 
 
-def test_termination(fresh: Trial) -> None:
-    with subprocess.Popen(
-        command("run", fresh.experiment, "--out", fresh.out), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        while not (fresh.out / "candidates").exists() and process.poll() is None:
-            time.sleep(0.01)
-        process.terminate()
-        _, error = process.communicate(timeout=100)
-    assert process.returncode == 143, error
-    assert error.decode().endswith("terminated; the same command continues where it stopped\n")
-    assert "Traceback" not in error.decode()
+@pytest.mark.parametrize(("number", "word"), [(signal.SIGTERM, "terminated"), (signal.SIGINT, "interrupted")])
+def test_signals(fresh: Trial, tmp_path: Path, number: signal.Signals, word: str) -> None:
+    call = (tmp_path / "told", ("run", fresh.experiment, "--out", fresh.out))
+    with started(tell, [call]) as (process,):
+        while not (fresh.out / "candidates").exists() and process.exitcode is None:
+            time.sleep(0.001)
+        assert process.pid
+        os.kill(process.pid, number)
+        process.join(100)
+    done = Outcome(*json.loads((tmp_path / "told").read_text()))
+    assert done.status == 128 + number, done.err
+    assert done.err.endswith(f"{word}; the same command continues where it stopped\n")
+    assert "Traceback" not in done.err
     assert not list(fresh.out.rglob("*.tmp"))
     fresh.run().well()
+
+
+@pytest.mark.parametrize(
+    "module", ["rerankbench.eval.text.inert", "rerankbench.eval.cli.commands", "typer", "pydantic"]
+)
+def test_control_c_while_something_is_imported(module: str) -> None:
+    program = f"""
+import sys
+
+class Key:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Key())
+from rerankbench.eval.cli import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", program, "plan", "quickstart"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr in ("", "interrupted; the same command continues where it stopped\n")
 
 
 def test_a_fault_of_our_own_is_one_line(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,6 +100,7 @@ CELLS = {
     "a run cut off": lambda cell: (cell / "run.trec.gz").write_bytes((cell / "run.trec.gz").read_bytes()[:-9]),
     "no run": lambda cell: (cell / "run.trec.gz").unlink(),
     "JSON cut off": lambda cell: (cell / "manifest.json").write_text((cell / "manifest.json").read_text()[:100]),
+    "no manifest": lambda cell: (cell / "manifest.json").unlink(),
     "a run as a folder": lambda cell: [(cell / "run.trec.gz").unlink(), (cell / "run.trec.gz").mkdir()],
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import random
 import shutil
 import time
@@ -13,7 +14,7 @@ from rerankbench.eval.experiment.file import parse_experiment
 from rerankbench.eval.results import load_cells
 from rerankbench.eval.runner import run as runner
 
-KILLS = 20
+KILLS = int(os.environ.get("RERANKBENCH_KILLS", "20"))
 
 
 def run_once(out: Path, log: Path) -> None:
@@ -40,7 +41,7 @@ def stored_blocks(out: Path) -> int:
     return len(list(out.glob("scores/**/block-*.parquet")))
 
 
-def test_killed_at_twenty_random_moments(tmp_path: Path):
+def test_killed_at_random_moments(tmp_path: Path):
     # a fork server with everything imported, so that each start costs milliseconds
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["test_kill_resume", "rerankbench.eval.tables"])
@@ -82,7 +83,7 @@ def test_killed_at_twenty_random_moments(tmp_path: Path):
             continue
         kills += 1
         halfway += 0 < stored_blocks(out) < 48
-    assert halfway >= 5, "too few kills fell into the scoring"
+    assert halfway >= KILLS // 4, "too few kills fell into the scoring"
 
     process = start(out, log)
     process.join()

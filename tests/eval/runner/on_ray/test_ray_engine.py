@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -139,24 +140,36 @@ def test_workers_killed_ten_times_within_a_run(
     assert sum(one["restarts"] for one in cells[-1].manifest.provenance["engine"]["per_worker"]) >= KILLS - 1
 
 
+def processes_with(variable: str) -> list[str]:
+    """Command lines of the processes that inherited a variable, whoever is their parent now."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if variable.encode() in (process / "environ").read_bytes().split(b"\0"):
+                found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    return found
+
+
 @pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are found in /proc")
 def test_a_killed_driver_continues_from_the_store(tmp_path: Path, expected: dict[str, bytes]):
     out = tmp_path / "out"
     program = [sys.executable, "-c", f"from ray_parts import drive; drive({str(out)!r}, {str(tmp_path)!r})"]
-    environment = {**os.environ, "PYTHONPATH": str(Path(ray_parts.__file__).parent)}
+    environment = {**os.environ, "PYTHONPATH": str(Path(ray_parts.__file__).parent), "OF_THE_DRIVER": str(out)}
     driver = subprocess.Popen(program, env=environment)
     deadline = time.monotonic() + 120
     while len(list(out.glob("scores/**/*.parquet"))) < 4 and time.monotonic() < deadline:
         time.sleep(0.02)
+    assert len(processes_with(f"OF_THE_DRIVER={out}")) > 3  # the driver, its cluster and its workers
     driver.kill()
     assert driver.wait() == -signal.SIGKILL
     before = score_bytes(out)
     assert 4 <= len([name for name in before if name.endswith(".parquet")]) < 24
     run(out, Loader(tmp_path), RAY)
     assert score_bytes(out) == expected
-    for process in (tmp_path / "processes").iterdir():  # a dead driver's workers do not stay
-        while Path("/proc", process.name).exists() and time.monotonic() < deadline:
-            time.sleep(0.1)
+    while processes_with(f"OF_THE_DRIVER={out}") and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not processes_with(f"OF_THE_DRIVER={out}"), "a dead driver left processes"
 
 
 def stored(
