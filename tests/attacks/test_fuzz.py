@@ -15,5 +15,5 @@ def test_mutated_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.chdir(tmp_path)
     counts, wrong = fuzz(tmp_path, {name: list(range(EACH)) for name in KINDS}, seed=1)
     assert not wrong, "\n".join(wrong)
-    assert counts["block"]["healed"] == EACH
+    assert counts["block"]["healed"] == 1  # the other is a pipe, a folder or a link
     assert sum(row.total() for row in counts.values()) == EACH * len(KINDS)
