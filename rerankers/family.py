@@ -86,8 +86,10 @@ class Family:
         """The shape of a model that has no `config.json`."""
         return None
 
-    def shape_of(self, spec: ModelSpec, raw: Mapping[str, Any], where: str = "config.json") -> Shape | None:
-        """`shape`, where the specification has a say in it."""
+    def shape_of(
+        self, spec: ModelSpec, raw: Mapping[str, Any], where: str = "config.json", options: LoadOptions | None = None
+    ) -> Shape | None:
+        """`shape`, where the specification and the options have a say in it."""
         return self.shape(raw, where)
 
     def tensors(self, raw: Mapping[str, Any], where: str = "config.json") -> Tensors:

@@ -8,10 +8,15 @@ from typing import Literal, get_args
 Truncation = Literal["class", "snippet"]
 HeadPolicy = Literal["released", "by_layer"]
 SoftcapPolicy = Literal["released", "config"]
+CutoffPolicy = Literal["trained", "logit_lens"]
 Formula = Literal["row", "difference", "log_softmax"]
 Task = Literal["answer", "contradiction", "same_question", "same_meaning"]
 # the finite choices of LoadOptions, each with its default first
-POLICIES = {"head_policy": get_args(HeadPolicy), "attention_softcap": get_args(SoftcapPolicy)}
+POLICIES = {
+    "head_policy": get_args(HeadPolicy),
+    "attention_softcap": get_args(SoftcapPolicy),
+    "cutoffs": get_args(CutoffPolicy),
+}
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,9 @@ class LoadOptions:
         head_policy: which output head scores a cutoff layer; see docs/footguns.md.
         attention_softcap: `released` leaves the configured attention soft-capping of the lightweight model out,
             as its published code does by default; `config` applies it.
+        cutoffs: `trained`: only layers that have an output head of their own can be cutoffs; `logit_lens`: every layer
+            can, scored by the last layer's norm and head, which nobody trained for it (the logit lens of
+            nostalgebraist, 2020). For decoders with one head.
         token_budget: most tokens in one forward pass; None lets the engine choose. Provenance, not identity.
     """
 
@@ -31,6 +39,7 @@ class LoadOptions:
     dtype: str = "auto"
     head_policy: HeadPolicy = "released"
     attention_softcap: SoftcapPolicy = "released"
+    cutoffs: CutoffPolicy = "trained"
     token_budget: int | None = None
 
 

@@ -97,21 +97,21 @@ def family_named(name: str) -> Family:
     return getattr(importlib.import_module(module, __package__), attribute)()
 
 
-def shape_of(spec: ModelSpec) -> Shape | None:
-    """What a pair costs and which settings there are, without loading or fetching anything.
+def shape_of(spec: ModelSpec, options: LoadOptions | None = None) -> Shape | None:
+    """What a pair costs and which settings there are under the options, without loading or fetching anything.
 
     From the `config` of the specification, else from what the family finds stated elsewhere, else from the config.json
     of a local folder; None where none of these is there or the family does not know the shape.
     """
     if spec.config:
-        return family_of(spec).shape_of(spec, spec.config, spec.name)
+        return family_of(spec).shape_of(spec, spec.config, spec.name, options)
     if (stated := family_of(spec).stated_shape(spec)) is not None:
         return stated
     folder = Path(spec.source).expanduser()
     if not (transformer_folder(folder) / "config.json").is_file():
         return None
     files = Resolved(spec.source, folder)
-    return family_of(spec).shape_of(spec, files.config, str(files.folder / "config.json"))
+    return family_of(spec).shape_of(spec, files.config, str(files.folder / "config.json"), options)
 
 
 def find_spec(model: str) -> ModelSpec:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from ...rerankers.options import LoadOptions
     from ...rerankers.settings import Setting
 
 
@@ -29,15 +30,20 @@ def flops(
     causal: Annotated[
         bool, typer.Option("--causal", help="Count only the query-key products that a causal mask keeps.")
     ] = False,
+    logit_lens: Annotated[
+        bool, typer.Option("--logit-lens", help="Let every layer of a decoder with one head be a cutoff.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """FLOPs of one pair: 2 per multiply-add of matrix products, embeddings excluded, head included.
 
     Needs no weights. See docs/flops.md for the conventions.
     """
+    from ...rerankers.options import LoadOptions
+
     setting = parse_setting(cutoff_layer, compress_ratio, compress_layers)
-    tflops = speed(device, tflops)
-    report = count(model, setting, query_tokens, passage_tokens, prompt_tokens, causal, tflops)
+    tflops, options = speed(device, tflops), LoadOptions(cutoffs="logit_lens" if logit_lens else "trained")
+    report = count(model, setting, (query_tokens, passage_tokens, prompt_tokens), causal, tflops, options)
     print(json.dumps(report, indent=2) if as_json else _text(report))
 
 
@@ -60,13 +66,15 @@ def parse_setting(cutoff_layer: int | None, compress_ratio: int, compress_layers
 def count(
     model: str,
     setting: Setting,
-    query: int,
-    passage: int,
-    prompt: int | None = None,
+    tokens: tuple[int, int, int | None],
     causal: bool = False,
     tflops: float | None = None,
+    options: LoadOptions | None = None,
 ) -> dict[str, Any]:
-    """The report of one pair, as `--json` prints it. Raises InputError for an unknown model or a wrong setting."""
+    """The report of one pair, as `--json` prints it, for tokens of query, passage and prompt (None: estimated).
+
+    Raises InputError for an unknown model or a wrong setting.
+    """
     from ...rerankers import flops as ledger
     from ...rerankers.errors import InputError
     from ...rerankers.options import TextOptions
@@ -74,7 +82,8 @@ def count(
     from ...rerankers.settings import Setting
 
     spec = find_spec(model)
-    family, shape = family_of(spec), shape_of(spec)
+    family, shape = family_of(spec), shape_of(spec, options)
+    query, passage, prompt = tokens
     if shape is None:
         raise InputError(
             f"model '{model}': its shape is not known; a specification states it as `config`, a class as `shape`"

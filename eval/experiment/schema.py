@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from ...rerankers.errors import InputError, suggest
 from ...rerankers.names import check_name
-from ...rerankers.options import HeadPolicy, LoadOptions, SoftcapPolicy, Task, TextOptions, Truncation
+from ...rerankers.options import CutoffPolicy, HeadPolicy, LoadOptions, SoftcapPolicy, Task, TextOptions, Truncation
 from ...rerankers.settings import Setting
 from ..first_stage.bm25 import Bm25Options
 from ..first_stage.retriever import BM25
@@ -117,6 +117,7 @@ class RerankerEntry(_Part):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     head_policy: HeadPolicy = "released"
     attention_softcap: SoftcapPolicy = "released"
+    cutoffs: CutoffPolicy = "trained"
 
     @field_validator("cutoff_layers")
     @classmethod
@@ -243,6 +244,7 @@ class Experiment(_Part):
             dtype=entry.dtype,
             head_policy=entry.head_policy,
             attention_softcap=entry.attention_softcap,
+            cutoffs=entry.cutoffs,
             token_budget=self.engine.token_budget,
         )
 

@@ -136,7 +136,7 @@ def make_plan(
     unknown = [retriever.name] if retriever and retriever.shape is None else []
     for entry, settings in experiment.variants().items():
         spec = specs[entry]
-        shape = shape_of(spec)
+        shape = shape_of(spec, experiment.load_options(entry))
         if shape is None:
             unknown.append(entry.label)
         for size in sizes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..errors import InputError
@@ -65,6 +66,14 @@ class DecoderFamily(Family):
             compresses=self.compresses,
         )
 
+    def shape_of(
+        self, spec: ModelSpec, raw: Mapping[str, Any], where: str = "config.json", options: LoadOptions | None = None
+    ) -> Shape:
+        """See `Family.shape_of`; with the logit lens every layer is a cutoff."""
+        shape = self.shape(raw, where)
+        every = options is not None and options.cutoffs == "logit_lens"
+        return replace(shape, cutoffs=range(1, shape.layers + 1)) if every else shape
+
     rows_needed: ClassVar[int] = 1  # rows of the output head that a score is made of
 
     def tensors(self, raw: Mapping[str, Any], where: str = "config.json") -> Tensors:
@@ -110,9 +119,15 @@ class DecoderFamily(Family):
         """Whether the configured attention soft-capping is applied."""
         return True
 
+    def policies(self, options: LoadOptions) -> dict[str, str]:
+        """See `Family.policies`: the logit lens where it is asked for; a head per layer leaves it no place."""
+        return {"cutoffs": options.cutoffs} if options.cutoffs != "trained" and not self.layer_heads else {}
+
     def warnings(self, setting: Setting, layers: int) -> list[str]:
-        """What of a setting has no effect."""
+        """What of a setting has no effect, or no training."""
         depth, found = setting.cutoff_layer or layers, []
+        if depth < layers and not self.layer_heads:
+            found.append(f"setting {setting.name}: untrained: the head of layer {layers} on layer {depth} (logit lens)")
         if 0 in setting.compress_layers:
             found.append(f"setting {setting.name}: compress layer 0 has no effect (the released code skips it)")
         beyond = [layer for layer in setting.compress_layers if layer >= depth]

@@ -10,6 +10,7 @@ from ..architectures.gemma import gemma, gemma2
 from ..architectures.llama import llama, mistral, qwen2, qwen3
 from ..errors import InputError
 from ..flops import Shape
+from ..options import LoadOptions
 from ..spec import ModelSpec
 from ..st_folder import StFolder
 from .templated import TemplatedFamily
@@ -39,9 +40,11 @@ class TokenLogit(TemplatedFamily):
         """See `Family.claims`; which tokens count has to be told."""
         return False
 
-    def shape_of(self, spec: ModelSpec, raw: Mapping[str, Any], where: str = "config.json") -> Shape:
+    def shape_of(
+        self, spec: ModelSpec, raw: Mapping[str, Any], where: str = "config.json", options: LoadOptions | None = None
+    ) -> Shape:
         """See `Family.shape_of`; a score needs as many rows of the head as there are tokens."""
-        shape = self.shape(raw, where)
+        shape = super().shape_of(spec, raw, where, options)
         return replace(shape, head_needed=2 * raw["hidden_size"] * len(spec.tokens))
 
     def recipe(self, spec: ModelSpec) -> dict[str, Any]:
