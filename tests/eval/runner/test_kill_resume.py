@@ -61,7 +61,7 @@ def test_killed_at_random_moments(tmp_path: Path):
     expected = score_bytes(tmp_path / "whole")
     assert len([name for name in expected if name.endswith(".parquet")]) == 2 * 2 * 12
 
-    moments, kills, attempts, halfway = random.Random(7), 0, 0, 0
+    moments, kills, attempts, halfway, ended = random.Random(7), 0, 0, 0, 0
     out, log = tmp_path / "out", tmp_path / "log"
     while kills < KILLS:
         attempts += 1
@@ -83,6 +83,13 @@ def test_killed_at_random_moments(tmp_path: Path):
             continue
         kills += 1
         halfway += 0 < stored_blocks(out) < 48
+        ended += stored_blocks(out) == 48
+        if ended == 3:  # enough kills while cells are written: it may end, and starts anew
+            process, ended = start(out, log), 0
+            process.join()
+            assert score_bytes(out) == expected
+            shutil.rmtree(out)
+    print(f"{KILLS} kills, {halfway} of them while blocks were scored: the same bytes")
     assert halfway >= KILLS // 4, "too few kills fell into the scoring"
 
     process = start(out, log)
