@@ -55,8 +55,8 @@ parity: $(STAMP) $(OLD)/.installed ## scores against the reference's, with trans
 architectures: $(STAMP) ## scores of every sequence classifier of transformers beside the library's, as a table
 	PYTHONPATH=tests/support $(BIN)/python tests/rerankers/architecture_matrix.py
 
-fuzz: $(STAMP) ## 1,800 mutated inputs through the command line, and what became of each
-	OMP_NUM_THREADS=1 PYTHONPATH=tests/support $(BIN)/python tests/attacks/fuzz.py --cases 1800
+fuzz: $(STAMP) ## 2,000 mutated inputs through the command line, and what became of each
+	OMP_NUM_THREADS=1 PYTHONPATH=tests/support $(BIN)/python tests/attacks/fuzz.py --cases 2000
 
 bench-load: $(STAMP) ## peak memory of loading a checkpoint, as a multiple of its size
 	$(BIN)/python tests/benchmarks/load_memory.py

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mutations
+import odd_arguments
 import oracle
 from attack import Outcome, cli, limited, on_disk
 from fuzz_world import METRICS, World, agree, build, evidence, figures
@@ -113,6 +114,12 @@ def stored(world: World) -> str:
     return "healed" if agree(figures(done.out), world.figures) and same_bytes(world) else "wrong figures"
 
 
+def a_call(world: World) -> str:
+    """No file is mutated, but what is said to a command."""
+    done = cli(*world.arguments)
+    return refused(done) if done.status not in (0, 1) else "not judged"
+
+
 def same_bytes(world: World) -> bool:
     found = evidence(world.folder)
     return all(found.get(name) == data for name, data in world.evidence.items())
@@ -120,7 +127,7 @@ def same_bytes(world: World) -> bool:
 
 @dataclass(frozen=True)
 class Kind:
-    """Which file is mutated, how, and what is called then; of a stored block, the cell is made from it again."""
+    """Which file is mutated (none: the arguments), how, what is called then; from a block, the cell is made again."""
 
     pattern: str
     ways: tuple[Callable, ...]
@@ -148,7 +155,24 @@ KINDS = {
     "values by query": Kind("out/cells/**/per_query.parquet", BYTES, stored),
     "run of a cell": Kind("out/cells/**/run.trec.gz", BYTES, stored),
     "judgements of a cell": Kind("out/cells/**/qrels.trec.gz", BYTES, stored),
+    "command line": Kind("", (), a_call),
 }
+
+
+def mutate(kind: Kind, world: World, draw: random.Random, number: int) -> str:
+    """Do what is to be tried; says what."""
+    if not kind.pattern:
+        world.arguments = odd_arguments.drawn(draw)
+        return repr(world.arguments)[:500]
+    path = draw.choice(world.files(kind.pattern))
+    if number % ODD:
+        data, told = mutations.mutated(draw, path.read_bytes(), kind.ways)
+        path.write_bytes(data)
+    else:
+        told = mutations.of_place(draw, path)
+    if kind.block:
+        (world.folder / "unread").touch()
+    return f"{path.relative_to(world.folder)}: {told}"
 
 
 def one(whole: World, place: Path, name: str, number: int, seed: int) -> tuple[str, str]:
@@ -161,15 +185,7 @@ def one(whole: World, place: Path, name: str, number: int, seed: int) -> tuple[s
     world = World(place, whole.figures, whole.evidence)
     if name == "index":  # it is of one path and time
         cli("run", "trial.yaml", "--out", "out").well()
-    path = draw.choice(world.files(kind.pattern))
-    if number % ODD:
-        data, told = mutations.mutated(draw, path.read_bytes(), kind.ways)
-        path.write_bytes(data)
-    else:
-        told = mutations.of_place(draw, path)
-    if kind.block:
-        (place / "unread").touch()
-    told = f"{path.relative_to(place)}: {told}"
+    told = mutate(kind, world, draw, number)
     try:
         with limited(SECONDS):
             became = kind.call(world)

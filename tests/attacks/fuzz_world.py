@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isclose
 from pathlib import Path
 
@@ -23,6 +23,7 @@ class World:
     folder: Path
     figures: oracle.Figures
     evidence: dict[str, bytes]
+    arguments: list[str] = field(default_factory=list)
 
     @property
     def cell(self) -> Path:
