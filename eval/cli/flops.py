@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .bounds import MOST_TOKENS
+
 if TYPE_CHECKING:
     from ...rerankers.options import LoadOptions
     from ...rerankers.settings import Setting
@@ -15,12 +17,16 @@ if TYPE_CHECKING:
 def flops(
     model: Annotated[str, typer.Argument(help="Model name, YAML specification, or folder with a config.json.")],
     query_tokens: Annotated[
-        int, typer.Option(min=1, help="Query tokens, with BOS and the separator after the query.")
+        int, typer.Option(min=1, max=MOST_TOKENS, help="Query tokens, with BOS and the separator after the query.")
     ] = 20,
-    passage_tokens: Annotated[int, typer.Option(min=0, help="Passage tokens; in encoders with its specials.")] = 150,
+    passage_tokens: Annotated[
+        int, typer.Option(min=0, max=MOST_TOKENS, help="Passage tokens; in encoders with its specials.")
+    ] = 150,
     prompt_tokens: Annotated[
         int | None,
-        typer.Option(min=0, help="Tokens after the pair; default: an estimate from the model's prompt."),
+        typer.Option(
+            min=0, max=MOST_TOKENS, help="Tokens after the pair; default: an estimate from the model's prompt."
+        ),
     ] = None,
     cutoff_layer: Annotated[int | None, typer.Option(help="Score after this layer; default all layers.")] = None,
     compress_ratio: Annotated[int, typer.Option(help="Passage tokens that become one.")] = 1,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .bounds import MOST_QUERIES
 from .output import emit
 
 if TYPE_CHECKING:
@@ -27,7 +28,9 @@ def parity(
     dataset: Annotated[
         list[str] | None, typer.Option("--dataset", help="Whose candidates; may be repeated. Default builtin/en.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N queries of each dataset.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, max=MOST_QUERIES, help="Only the first N queries of each dataset.")
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="A key of the experiment: --set first_stage.k=50"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...rerankers.errors import InputError
+from .bounds import MOST_QUERIES, MOST_TOKENS
 
 if TYPE_CHECKING:
     from ..plan.plan import Plan
@@ -19,7 +20,9 @@ def plan(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key, as for `rerankbench run`.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N queries of each dataset.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, max=MOST_QUERIES, help="Only the first N queries of each dataset.")
+    ] = None,
     device: Annotated[str | None, typer.Option(help="Hours on a device of configs/devices.yaml, at --share.")] = None,
     share: Annotated[
         float, typer.Option(min=0.01, max=1.0, help="Share of the device's peak that is sustained; an assumption.")
@@ -28,8 +31,12 @@ def plan(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Hours on so many of these devices together, with --device or --tflops.")
     ] = None,
-    query_tokens: Annotated[int, typer.Option(min=1, help="Assumed for datasets that are not here.")] = 20,
-    passage_tokens: Annotated[int, typer.Option(min=1, help="Assumed for datasets that are not here.")] = 150,
+    query_tokens: Annotated[
+        int, typer.Option(min=1, max=MOST_TOKENS, help="Assumed for datasets that are not here.")
+    ] = 20,
+    passage_tokens: Annotated[
+        int, typer.Option(min=1, max=MOST_TOKENS, help="Assumed for datasets that are not here.")
+    ] = 150,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Cells, pairs, tokens, PFLOPs and hours of an experiment. Nothing is downloaded, no model is loaded.

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from .bounds import MOST_QUERIES
+
 
 def _print_schema(wanted: bool) -> None:
     if wanted:
@@ -25,11 +27,16 @@ def run(
         typer.Option("--set", metavar="KEY=VALUE", help="Change a key: --set first_stage.k=50 --set engine.device=cpu"),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Only the first N queries of each dataset; results are marked as partial.")
+        int | None,
+        typer.Option(
+            min=1, max=MOST_QUERIES, help="Only the first N queries of each dataset; results are marked as partial."
+        ),
     ] = None,
     sample: Annotated[
         int | None,
-        typer.Option(min=1, help="A sample of N queries of each dataset, with intervals; results are marked."),
+        typer.Option(
+            min=1, max=MOST_QUERIES, help="A sample of N queries of each dataset, with intervals; results are marked."
+        ),
     ] = None,
     sample_seed: Annotated[int, typer.Option(min=0, help="Another seed is another sample.")] = 0,
     out: Annotated[

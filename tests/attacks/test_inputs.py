@@ -211,6 +211,23 @@ def test_cutoffs(tmp_path: Path, metric: str) -> None:
     evaluate(tmp_path, RUN, QREL, "--metrics", metric).refused("metric")
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        ("flops", "bge-reranker-base", "--passage-tokens"),
+        ("flops", "bge-reranker-base", "--query-tokens"),
+        ("plan", "quickstart", "--limit"),
+        ("plan", "quickstart", "--passage-tokens"),
+        ("run", "quickstart", "--limit"),
+        ("run", "quickstart", "--sample"),
+    ],
+)
+@pytest.mark.parametrize("number", ["-1", "9" * 12, "9" * 20, "9" * 5000])
+def test_numbers_beyond_64_bits(tmp_path: Path, call: tuple[str, ...], number: str) -> None:
+    cli(*call, number, *(("--out", tmp_path / "out") if call[0] == "run" else ())).refused(call[-1])
+    assert not (tmp_path / "out").exists()
+
+
 def test_turkish_letters() -> None:
     words = Tokenizer("tr")
     assert words("ISPARTA IŞIK") == words("ısparta ışık")
