@@ -28,15 +28,11 @@ def run(
     ] = None,
     limit: Annotated[
         int | None,
-        typer.Option(
-            min=1, max=MOST_QUERIES, help="Only the first N queries of each dataset; results are marked as partial."
-        ),
+        typer.Option(min=1, max=MOST_QUERIES, help="The first N queries of each dataset; results are marked partial."),
     ] = None,
     sample: Annotated[
         int | None,
-        typer.Option(
-            min=1, max=MOST_QUERIES, help="A sample of N queries of each dataset, with intervals; results are marked."
-        ),
+        typer.Option(min=1, max=MOST_QUERIES, help="A sample of N queries, with intervals; results are marked."),
     ] = None,
     sample_seed: Annotated[int, typer.Option(min=0, help="Another seed is another sample.")] = 0,
     out: Annotated[
