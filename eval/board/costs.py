@@ -108,7 +108,7 @@ def _seconds(value: float) -> str:
     return f"{value:,.1f} s"
 
 
-def _seconds(value: float) -> str:
+def _short_time(value: float) -> str:
     return f"{value:,.3f} s"
 
 
@@ -181,7 +181,7 @@ OF_CELLS: list[Column[Cells]] = [
 OF_SERVED: list[Column[Cells]] = [
     Column("requests", _summed(lambda m: m.cost.asked and m.cost.asked.requests), _count),
     Column("requests/s", _requests_per_second, _rate),
-    Column("p50, slowest dataset", _slowest(lambda asked: asked.p50_seconds), _seconds),
-    Column("p95, slowest dataset", _slowest(lambda asked: asked.p95_seconds), _seconds),
+    Column("p50, slowest dataset", _slowest(lambda asked: asked.p50_seconds), _short_time),
+    Column("p95, slowest dataset", _slowest(lambda asked: asked.p95_seconds), _short_time),
     Column("billed", _summed(lambda m: m.cost.asked and m.cost.asked.billed), _count),
 ]
