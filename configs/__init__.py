@@ -22,7 +22,7 @@ def find(kind: str, name: str, called: str, also: tuple[str, ...] = ()) -> Path:
     `called` is what an error calls it, for example `model`; `also` are names that it may suggest beside those of files.
     Raises InputError for a file that is not there, and for an unknown name with the nearest known one.
     """
-    if name.endswith((".yaml", ".yml")):
+    if name.endswith((".yaml", ".yml")) or name.startswith((".", "/", "~")):
         if not Path(name).is_file():
             raise InputError(f"{called} '{name}': no such file; `rerankbench ls {kind}` lists those included")
         return Path(name)

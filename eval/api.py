@@ -23,7 +23,7 @@ Run = Mapping[str, Mapping[str, float]]
 
 
 def run(
-    experiment: str | Path | Mapping[str, Any],
+    experiment: str | Path | Mapping[str, Any] | Experiment,
     *,
     changes: Sequence[str] = (),
     out: str | Path | None = None,
@@ -58,10 +58,13 @@ def run(
     )
 
 
-def read_experiment(experiment: str | Path | Mapping[str, Any], changes: Sequence[str] = ()) -> Experiment:
+def read_experiment(experiment: str | Path | Mapping[str, Any] | Experiment, changes: Sequence[str] = ()) -> Experiment:
     """The experiment in a file, by a name, or in a dictionary. Raises InputError naming the file and the key."""
     from .experiment.file import load_experiment, parse_experiment
+    from .experiment.schema import Experiment
 
+    if isinstance(experiment, Experiment):
+        return experiment
     if isinstance(experiment, Mapping):
         return parse_experiment(experiment, "experiment", changes)
     return load_experiment(str(experiment), changes)

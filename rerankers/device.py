@@ -19,6 +19,8 @@ def resolve_device(name: str) -> torch.device:
         cuda = torch.cuda.is_available()
         log.info("device auto: %s (%s)", *(("cuda", "a CUDA device is present") if cuda else ("cpu", "no CUDA device")))
         return torch.device("cuda" if cuda else "cpu")
+    if name.partition(":")[0] == "mps" and not torch.backends.mps.is_available():
+        raise InputError(f"device '{name}' cannot be used here: PyTorch finds no GPU of Apple's; use cpu")
     try:
         device = torch.device(name)
         torch.empty(0, device=device)

@@ -208,7 +208,7 @@ def test_no_two_places_share_twelve_lines() -> None:
     ("file", "module"),
     [
         ("eval/cli/flops.py", "rerankers.flops"),
-        ("eval/cli/run.py", "eval.runner.run"),
+        ("eval/api.py", "eval.runner.run"),
         ("eval/results/records.py", "pandas"),
         ("rerankers/models/decoder.py", "torch"),
         ("rerankers/families/llm.py", "rerankers.families.decoder"),

@@ -19,6 +19,9 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "experiments": ("name", "datasets", "variants", "models"),
     "published": ("name", "columns", "rows", "title"),
     "prompts": ("name", "text"),
+    "metrics": ("name", "also", "trec_eval"),
+    "retrievers": ("name", "pooling", "passage_max_length", "download_bytes"),
+    "tasks": ("name", "datasets", "models"),
 }
 _HEADS: dict[str, str] = {
     "n_queries": "QUERIES",
@@ -26,15 +29,16 @@ _HEADS: dict[str, str] = {
     "download_bytes": "DOWNLOAD",
     "max_length": "LENGTH",
     "parameters": "SIZE",
+    "passage_max_length": "LENGTH",
 }
-_NUMBERS = {"n_queries", "n_docs", "download_bytes", "columns", "rows", "variants", "max_length", "parameters"}
+_NUMBERS = {*_HEADS, "columns", "rows", "variants"}
 
 
 def ls(
-    kind: Annotated[str, typer.Argument(help="models, families, datasets, experiments, published or prompts.")],
+    kind: Annotated[str, typer.Argument(help=f"One of {', '.join(_COLUMNS)}.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with everything that is known.")] = False,
 ) -> None:
-    """List the models, families, datasets, experiments, published tables or prompts that come with the package."""
+    """List what comes with the package: models, datasets, experiments, metrics, retrievers and more."""
     from ..inventory import shipped
 
     if kind not in _COLUMNS:

@@ -32,11 +32,13 @@ def plan(
         int | None, typer.Option(min=1, help="Hours on so many of these devices together, with --device or --tflops.")
     ] = None,
     query_tokens: Annotated[
-        int, typer.Option(min=1, max=MOST_TOKENS, help="Assumed for datasets that are not here.")
-    ] = 20,
+        int | None,
+        typer.Option(min=1, max=MOST_TOKENS, help="Of datasets that are not here; default: BEIR's words, else 20."),
+    ] = None,
     passage_tokens: Annotated[
-        int, typer.Option(min=1, max=MOST_TOKENS, help="Assumed for datasets that are not here.")
-    ] = 150,
+        int | None,
+        typer.Option(min=1, max=MOST_TOKENS, help="Of datasets that are not here; default: BEIR's words, else 150."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Cells, pairs, tokens, PFLOPs and hours of an experiment. Nothing is downloaded, no model is loaded.
@@ -60,7 +62,7 @@ def plan(
     if as_json:
         print(json.dumps({**made.as_json(sustained), "spread": together and asdict(together)}, indent=2))
         return
-    print(_text(made, sustained))
+    print(plan_text(made, sustained, share))
     if together is not None:
         share_used = "" if together.efficiency is None else f", {together.efficiency:.0%} of their time used"
         print(
@@ -71,14 +73,15 @@ def plan(
         print(f"hours assume {share:.0%} of the {peak:g} TFLOP/s that {device} has at most")
 
 
-def _text(plan: Plan, tflops: float | None) -> str:
+def plan_text(plan: Plan, tflops: float | None = None, share: float = 0.4) -> str:
+    """The plan as a person reads it: hours at `tflops` sustained, else at `share` of the peak of every known device."""
     from ...rerankers.template import TOKENS_PER_WORD
     from ..plan.plan import hours
 
-    lines = [f"{'dataset':<28}{'queries':>9}{'pairs':>12}{'tokens per query + passage':>30}"]
+    lines = [f"{'dataset':<28}{'queries':>9}{'pairs':>12}{'tokens per query + passage':>34}"]
     for size in plan.sizes:
         lengths = f"{size.query_tokens} + {size.passage_tokens}, {size.lengths}"
-        lines.append(f"{size.dataset:<28}{size.queries:>9,}{size.pairs:>12,}{lengths:>30}")
+        lines.append(f"{size.dataset:<28}{size.queries:>9,}{size.pairs:>12,}{lengths:>34}")
     lines += ["", f"{'model':<42}{'setting':<16}{'Gtokens':>9}{'PFLOPs':>14}"]
     for model, setting in dict.fromkeys((cell.model, cell.setting) for cell in plan.cells):
         cells = [cell for cell in plan.cells if (cell.model, cell.setting) == (model, setting)]
@@ -99,9 +102,26 @@ def _text(plan: Plan, tflops: float | None) -> str:
     lines += [
         "",
         f"{passes}: {plan.pflops:,.3f} PFLOPs{at}",
+        *([] if tflops else _hours_by_device(plan.pflops + plan.encoding_pflops, share)),
         f"downloads: {plan.download_bytes / 1e9:,.2f} GB"
         + (f", and {', '.join(plan.unsized)}, whose size is not known" if plan.unsized else ""),
         f"estimate: reference FLOPs of mean lengths; {TOKENS_PER_WORD} tokens a word where words are counted, "
         "those of prompts among them; a pass costs what its deepest setting costs",
     ]
     return "\n".join(lines)
+
+
+def _hours_by_device(pflops: float, share: float) -> list[str]:
+    """One line: hours on every device of configs/devices.yaml."""
+    from ...configs import CONFIGS, read
+    from ..plan.plan import hours
+
+    if not pflops:
+        return []
+    times = {name: hours(pflops, peak * share) for name, peak in read(CONFIGS / "devices.yaml").items()}
+    told = ", ".join(f"{name} {_rounded(time or 0.0)}" for name, time in times.items())
+    return [f"hours at {share:.0%} of a device's peak: {told}"]
+
+
+def _rounded(time: float) -> str:
+    return "< 0.01" if time < 0.01 else f"{time:,.2g}" if time < 10 else f"{time:,.0f}"

@@ -2,30 +2,59 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .bounds import MOST_QUERIES
+from .names import experiment_names, model_names
+
+if TYPE_CHECKING:
+    from ..experiment.schema import Experiment
 
 
 def _print_schema(wanted: bool) -> None:
     if wanted:
-        import json
+        from ..experiment.json_schema import schema_text
+        from .output import emit
 
-        from ..experiment.schema import Experiment
-
-        print(json.dumps(Experiment.model_json_schema(), indent=2))
+        emit(schema_text())
         raise typer.Exit
 
 
+_Experiment = Annotated[
+    str | None,
+    typer.Argument(
+        help="Experiment file, or a name from `rerankbench ls experiments`; or give --dataset and --model.",
+        autocompletion=experiment_names,
+    ),
+]
+_Models = Annotated[
+    list[str] | None,
+    typer.Option("--model", "-m", help="A reranker, without a file; again for more.", autocompletion=model_names),
+]
+_Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a key: --set first_stage.k=50 --set engine.device=cpu"),
+]
+
+
 def run(
-    experiment: Annotated[str, typer.Argument(help="Experiment file, or a name from `rerankbench ls experiments`.")],
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a key: --set first_stage.k=50 --set engine.device=cpu"),
+    experiment: _Experiment = None,
+    model: _Models = None,
+    dataset: Annotated[
+        list[str] | None, typer.Option("--dataset", "-d", help="A dataset, without a file; again for more.")
     ] = None,
+    retriever: Annotated[str | None, typer.Option(help="With --dataset: where candidates come from; bm25.")] = None,
+    k: Annotated[int | None, typer.Option(min=1, max=MOST_QUERIES, help="With --dataset: candidates per query; 100.")] = None,
+    set_: _Changes = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps or auto: `--set engine.device=…`.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the whole experiment and its plan; compute and fetch nothing.")
+    ] = False,
     limit: Annotated[
         int | None,
         typer.Option(min=1, max=MOST_QUERIES, help="The first N queries of each dataset; results are marked partial."),
@@ -40,7 +69,8 @@ def run(
         typer.Option(metavar="DIR", help="Output folder; default results/runs/NAME, or NAME-limit-N, NAME-sample-N."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Drop what a run left there and start anew.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the cells as JSON instead of a table.")] = False,
+    format: Annotated[str, typer.Option(help="text, markdown, csv, latex, html or json.")] = "text",
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     schema: Annotated[
         bool,
         typer.Option("--schema", callback=_print_schema, is_eager=True, help="Print the JSON Schema of experiments."),
@@ -48,34 +78,72 @@ def run(
 ) -> None:
     """Retrieve, rerank, judge, and print nDCG@10 beside FLOPs. Run it again to continue where it stopped.
 
-    Example: rerankbench run quickstart --limit 5
+    Examples: `rerankbench run quickstart --limit 5`,
+    `rerankbench run --model all-minilm-l6-v2 --dataset builtin/en`
     """
-    import shlex
     import sys
 
-    from ...rerankers.errors import InputError
-    from ...rerankers.registry import find_spec
-    from ..experiment.file import load_experiment
-    from ..first_stage.retriever import BM25, load_retriever
-    from ..runner.run import run_experiment
-    from ..tables import render
+    from .. import api
     from .logs import log_to_stderr
 
     log_to_stderr()
+    shown = _checked(out, "json" if as_json else format)
+    source = _source(experiment, model, dataset, retriever, k)
+    wanted = api.read_experiment(source, [*(set_ or ()), *_on(device)])
+    if isinstance(source, dict) or dry_run:
+        print(_as_yaml(wanted, whole=dry_run), end="", file=sys.stdout if dry_run else sys.stderr)
+    folder = Path(out) if out else api.results_folder(wanted.name, limit, sample, sample_seed)
+    if dry_run:
+        _tell_plan(wanted, limit or sample, folder)
+        return
+    part: dict[str, Any] = {"limit": limit, "sample": sample, "sample_seed": sample_seed}
+    cells = api.run(wanted, out=folder, overwrite=overwrite, command=shlex.join(["rerankbench", *sys.argv[1:]]), **part)
+    metric = "nDCG@10" if "nDCG@10" in wanted.metrics else wanted.metrics[0]
+    print(api.table(cells, metric=metric, format=shown), end="")
+    print(f"results: {folder}", file=sys.stderr)
+
+
+def _checked(out: str | None, format: str) -> str:
+    from ...rerankers.errors import InputError
+    from ..tables import format_named
+
     if out is not None and not out.strip():
         raise InputError("--out is empty; name a folder")
-    wanted = load_experiment(experiment, set_ or ())
-    for entry in wanted.rerankers:
-        find_spec(entry.model)  # an unknown name is told before any work
-    if wanted.first_stage.retriever not in (None, BM25):
-        load_retriever(str(wanted.first_stage.retriever))
-    suffix = "" if limit is None else f"-limit-{limit}"
-    suffix += "" if sample is None else f"-sample-{sample}" + (f"-seed-{sample_seed}" if sample_seed else "")
-    folder = Path(out) if out else Path("results/runs") / f"{wanted.name}{suffix}"
-    command = shlex.join(["rerankbench", *sys.argv[1:]])
-    cells = run_experiment(
-        wanted, folder, limit=limit, sample=sample, sample_seed=sample_seed, overwrite=overwrite, command=command
-    )
-    metric = "nDCG@10" if "nDCG@10" in wanted.metrics else wanted.metrics[0]
-    print(render(cells, metric=metric, format="json" if as_json else "text"), end="")
-    print(f"results: {folder}", file=sys.stderr)
+    return format_named(format)
+
+
+def _on(device: str | None) -> list[str]:
+    return [] if device is None else [f"engine.device={json.dumps(device)}"]
+
+
+def _tell_plan(wanted: Experiment, limit: int | None, folder: Path) -> None:
+    from .. import api
+    from ..plan.plan import make_plan
+    from .plan import plan_text
+
+    api.check_names(wanted)
+    print(f"\n{plan_text(make_plan(wanted, limit=limit))}\nresults would be in {folder}")
+
+
+def _source(
+    experiment: str | None, models: list[str] | None, datasets: list[str] | None, retriever: str | None, k: int | None
+) -> str | dict[str, Any]:
+    from ...rerankers.errors import InputError
+    from ..experiment.words import from_words
+
+    if experiment is None:
+        return from_words(models or (), datasets or (), retriever, k)
+    for option, given in (("--model", models), ("--dataset", datasets), ("--retriever", retriever), ("--k", k)):
+        if given:
+            raise InputError(
+                f"{option}: is for a run without a file; change '{experiment}' with --set, or leave it out"
+            )
+    return experiment
+
+
+def _as_yaml(experiment: Experiment, *, whole: bool) -> str:
+    """The file that the words stand for; with every default when `whole`."""
+    import yaml
+
+    said = experiment.model_dump(mode="json", exclude_unset=not whole, exclude_none=whole)
+    return yaml.safe_dump(said, sort_keys=False, allow_unicode=True)

@@ -12,7 +12,7 @@ from .output import emit
 
 def table(
     dirs: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Output folders of `rerankbench run`.")],
-    format: Annotated[str, typer.Option(help="text, md, csv, latex, html or json.")] = "text",
+    format: Annotated[str, typer.Option(help="text, md (or markdown), csv, latex, html or json.")] = "text",
     metric: Annotated[
         str, typer.Option(help="Metric to show; any that the stored run can answer, such as nDCG@5.")
     ] = "nDCG@10",

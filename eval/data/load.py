@@ -80,5 +80,7 @@ def _find(name: str) -> NamedDataset | Path:
         return builtin_folders()[name]
     if Path(name).is_dir():
         return Path(name)
+    if name.startswith((".", "/", "~")) or name.endswith("/"):
+        raise InputError(f"dataset '{name}': no such folder; check the path, or see `rerankbench ls datasets`")
     known = [*entries(), *builtin_folders()]
     raise InputError(f"dataset '{name}' is unknown and no folder{suggest(name, known)}; see `rerankbench ls datasets`")

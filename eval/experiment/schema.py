@@ -70,7 +70,7 @@ class FirstStage(_Part):
     @property
     def label(self) -> str | None:
         """What tables call the retriever; None when runs are imported."""
-        return self.retriever and _stem(self.retriever)
+        return self.retriever and stem(self.retriever)
 
     def run_file(self, dataset: str) -> Path | None:
         """The run to import for a dataset; None when the candidates are retrieved."""
@@ -129,7 +129,7 @@ class RerankerEntry(_Part):
     @property
     def label(self) -> str:
         """The folder and column name of this entry's cells: its name, or the last part of the model's."""
-        return self.name or _stem(self.model)
+        return self.name or stem(self.model)
 
     def settings(self) -> list[Setting]:
         """Cutoffs x compressions without repeats; the first of equal ones keeps its place."""
@@ -169,7 +169,8 @@ class EngineOptions(_Part):
     @model_validator(mode="after")
     def _only_ray(self) -> EngineOptions:
         if self.name == "local":
-            for key in sorted(self.model_fields_set & _RAY_ONLY):
+            defaults = type(self).model_fields
+            for key in sorted(key for key in _RAY_ONLY if getattr(self, key) != defaults[key].default):
                 raise ValueError(f"'{key}' is for the engine ray; write name: ray beside it")
         return self
 
@@ -263,7 +264,7 @@ def _check_label(label: str, where: str) -> None:
         raise ValueError(f"{where}: {err}, or give it a 'name'") from err
 
 
-def _stem(name: str) -> str:
+def stem(name: str) -> str:
     """The name in a path of a YAML file, the class in `module:Class`; a name as it is."""
     return Path(name.removesuffix(".yaml").removesuffix(".yml")).name.rpartition(":")[2]
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, get_args
 
 from ...configs import CONFIGS, read
+from ...rerankers.options import Task
 from ...rerankers.own import plugins
 from ...rerankers.registry import families as known_families
 from ...rerankers.registry import family_named, find_spec, shape_of
@@ -96,3 +97,44 @@ def prompts() -> list[dict[str, Any]]:
     """Prompts by name."""
     raw = read(CONFIGS / "prompts.yaml")
     return [{"name": name, "text": text} for name, text in raw.items()]
+
+
+def metrics() -> list[dict[str, Any]]:
+    """Measures by name, with the spellings that are answered with theirs, and their names in trec_eval."""
+    from ..measures import MEASURES
+
+    return [
+        {
+            "name": measure.spellings,
+            "also": list(measure.aliases),
+            "trec_eval": [name for name in (measure.trec, measure.trec_cut.format("k")) if name],
+            "parameters": {p.name: p.default for p in measure.parameters},
+        }
+        for measure in MEASURES.values()
+    ]
+
+
+def retrievers() -> list[dict[str, Any]]:
+    """First stages by name: bm25, and the dense ones."""
+    from ...configs import names
+    from ..first_stage.retriever import BM25, load_retriever
+
+    keys = ("name", "pooling", "passage_max_length", "download_bytes", "source", "revision", "license", "note")
+    bm25 = {**dict.fromkeys(keys), "name": BM25, "source": "bm25s, in this process"}
+    dense = [load_retriever(name) for name in names("retrievers")]
+    return [bm25, *({key: getattr(spec, key) for key in keys} for spec in dense)]
+
+
+def tasks() -> list[dict[str, Any]]:
+    """What datasets ask for, with the datasets that do, and the models that have words of their own for it."""
+    from ..data import list_datasets
+
+    found, specs = list_datasets(), [load_spec(name) for name in list_models()]
+    return [
+        {
+            "name": task,
+            "datasets": [info.name for info in found if info.policy.task == task],
+            "models": [spec.name for spec in specs if task in spec.wording],
+        }
+        for task in get_args(Task)
+    ]

@@ -8,18 +8,15 @@ from typing import Any
 
 from ...rerankers import flops
 from ...rerankers.errors import InputError
-from ...rerankers.hub import PACKAGE
+from ...rerankers.hub import is_local
 from ...rerankers.registry import family_of, find_spec, shape_of
 from ...rerankers.settings import Setting
 from ...rerankers.spec import ModelSpec
-from ...rerankers.template import TOKENS_PER_WORD
 from ..data import load_dataset, load_policy
 from ..data.catalog import entries
 from ..experiment.schema import Experiment, RerankerEntry
 from ..first_stage.retriever import BM25, RetrieverSpec, load_retriever
-
-WITHOUT_BLANKS = frozenset({"ja", "th", "zh"})
-SAMPLE = 1000  # passages whose words are counted
+from .lengths import ASSUMED, counted_lengths, published_lengths
 
 
 @dataclass(frozen=True)
@@ -120,12 +117,17 @@ def hours(pflops: float, tflops: float | None) -> float | None:
 
 
 def make_plan(
-    experiment: Experiment, *, limit: int | None = None, query_tokens: int = 20, passage_tokens: int = 150
+    experiment: Experiment,
+    *,
+    limit: int | None = None,
+    query_tokens: int | None = None,
+    passage_tokens: int | None = None,
 ) -> Plan:
     """The plan of an experiment, from what is known without fetching anything.
 
     Sizes of published datasets are data. The lengths of datasets that are here (built-in, folders) are estimated from
-    their words; of all others they are `query_tokens` and `passage_tokens`, which include the special tokens.
+    their words, those of BEIR from the words that its paper counted; `query_tokens` and `passage_tokens`, which include
+    the special tokens, stand for all that are not here, and `ASSUMED` where nothing is known.
     Raises InputError for an unknown model or dataset, or a setting that a model cannot run.
     """
     sizes = [_size(name, experiment.first_stage.k, limit, query_tokens, passage_tokens) for name in experiment.datasets]
@@ -156,26 +158,22 @@ def make_plan(
     )
 
 
-def _size(name: str, k: int, limit: int | None, query_tokens: int, passage_tokens: int) -> Size:
+def _size(name: str, k: int, limit: int | None, query_tokens: int | None, passage_tokens: int | None) -> Size:
     if name in entries():
         policy = load_policy(name)
         if policy.n_queries is None or policy.n_docs is None:
             raise InputError(f"dataset '{name}': its number of queries or documents is not known; add it to its policy")
-        queries, documents, lengths = policy.n_queries, policy.n_docs, "assumed"
+        queries, documents, known = policy.n_queries, policy.n_docs, published_lengths(name)
+        asked = query_tokens or passage_tokens
+        lengths = "as given" if asked else "published words" if known else "assumed"
+        query, passage = known or ASSUMED
+        tokens = query_tokens or query, passage_tokens or passage
     else:
         dataset = load_dataset(name)
         queries, documents, lengths = len(dataset.queries), len(dataset), "from words"
-        language = dataset.policy.language
-        query_tokens = _tokens(list(dataset.queries.values()), language)
-        passage_tokens = _tokens([text for (_, text), _ in zip(dataset.corpus(), range(SAMPLE))], language)
+        tokens = counted_lengths(dataset)
     queries = min(queries, limit or queries)
-    return Size(name, documents, queries, queries * min(k, documents), query_tokens, passage_tokens, lengths)
-
-
-def _tokens(texts: Sequence[str], language: str) -> int:
-    """Mean tokens of some texts with two special ones; in languages without blanks a token per character."""
-    lengths = [len(text) if language in WITHOUT_BLANKS else len(text.split()) * TOKENS_PER_WORD for text in texts]
-    return round(sum(lengths) / max(len(lengths), 1)) + 2
+    return Size(name, documents, queries, queries * min(k, documents), *tokens, lengths)
 
 
 def _cell(
@@ -237,7 +235,7 @@ def _downloads(
             sizes[policy.archive or name] = policy.download_bytes
     fetched = [spec for spec in specs if family_of(spec).has_files]
     for spec in (*fetched, *([retriever] if retriever else [])):
-        if not spec.source.startswith(PACKAGE):
+        if not is_local(spec.source):
             sizes[spec.name] = spec.download_bytes
     unsized = tuple(name for name, size in sizes.items() if size is None)
     return sum(size or 0 for size in sizes.values()), unsized

@@ -114,14 +114,16 @@ class ModelRun:
         names = ", ".join(dict.fromkeys(s.name for one in passes for s in one.group.settings))
         progress = Progress(f"{self.entry.label} · {names}", total, total - left)
         jobs = [Job(one.task, block) for one in passes for block in one.missing]
-        for job, scored, device in self.engine.run(jobs):
-            one = by_task[id(job.task)]
-            one.group.write(job.block, scored, block_cost(scored, device))
-            one.left -= 1
-            progress.add(job.block.pairs)
-            if not one.left:
-                yield one
-        progress.close()
+        try:
+            for job, scored, device in self.engine.run(jobs):
+                one = by_task[id(job.task)]
+                one.group.write(job.block, scored, block_cost(scored, device))
+                one.left -= 1
+                progress.add(job.block.pairs)
+                if not one.left:
+                    yield one
+        finally:
+            progress.close()
 
     def _cells(self, one: _Pass) -> dict[tuple[str, Setting], Cell]:
         """The cells of a pass; those that are not written yet are, from the stored blocks, one after the other."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 from time import perf_counter
 
 from tqdm import tqdm
 
 log = logging.getLogger("rerankbench")
 
-_SECONDS_BETWEEN_LINES = 60.0
+_SECONDS_BETWEEN_LINES = 10.0
 
 
 class Progress:
@@ -18,7 +19,7 @@ class Progress:
 
     def __init__(self, title: str, pairs: int, stored: int) -> None:
         self.title, self.pairs, self.stored, self.done = title, pairs, stored, 0
-        self.start = self.last = perf_counter()
+        self.start = perf_counter()
         kept = f", {stored:,} of them stored already" if stored else ""
         log.info("%s: %s pairs%s", title, f"{pairs:,}", kept)
         self.bar = tqdm(
@@ -30,21 +31,30 @@ class Progress:
             leave=False,
             disable=not sys.stderr.isatty(),
         )
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self._beat, daemon=True)
+        if self.bar.disable and stored < pairs:
+            self.thread.start()
 
     def add(self, pairs: int) -> None:
         """Some more pairs are stored."""
         self.done += pairs
         self.bar.update(pairs)
-        now = perf_counter()
-        if self.bar.disable and now - self.last > _SECONDS_BETWEEN_LINES:
-            self.last = now
-            rate = self.done / (now - self.start)
-            left = (self.pairs - self.stored - self.done) / rate
-            share = (self.stored + self.done) / self.pairs
-            log.info("%s: %.0f %%, %.1f pairs/s, %s left", self.title, 100 * share, rate, _clock(left))
+
+    def _beat(self) -> None:
+        """A line now and then, also while a long block is on its way."""
+        while not self.ended.wait(_SECONDS_BETWEEN_LINES):
+            done, seconds = self.done, perf_counter() - self.start
+            share = 100 * (self.stored + done) / self.pairs
+            if not done:
+                log.info("%s: %.0f %%, first block on its way for %s", self.title, share, _clock(seconds))
+                continue
+            left = (self.pairs - self.stored - done) * seconds / done
+            log.info("%s: %.0f %%, %.1f pairs/s, %s left", self.title, share, done / seconds, _clock(left))
 
     def close(self) -> None:
-        """All pairs are stored."""
+        """Nothing more comes: all pairs are stored, or the run ends before that."""
+        self.ended.set()
         self.bar.close()
         if self.done:
             seconds = perf_counter() - self.start

@@ -18,6 +18,19 @@ Layout = Literal["auto", "beir", "miracl"]
 FORMATS: tuple[Format, ...] = ("text", "md", "csv", "latex", "html", "json")
 LAYOUTS: tuple[Layout, ...] = ("auto", "beir", "miracl")
 _GRID_WRITERS = {"text": as_text.write, "md": as_markdown.write, "latex": as_latex.write, "html": as_html.write}
+_ALSO: dict[str, Format] = {"markdown": "md"}
+
+
+def format_named(name: str) -> Format:
+    """One of `FORMATS`, by its name or the longer one. Raises InputError for another."""
+    found = _ALSO.get(name, name)
+    _check("format", found, FORMATS)
+    return found  # pyright: ignore[reportReturnType]
+
+
+def _check(name: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        raise InputError(f"{name} '{value}' is unknown; known: {', '.join(known)}")
 
 
 def render(
@@ -43,9 +56,8 @@ def render(
 
     Raises InputError when there are no cells, when none has the metric, or for an unknown published name.
     """
-    for name, value, known in (("format", format, FORMATS), ("layout", layout, LAYOUTS)):
-        if value not in known:
-            raise InputError(f"{name} '{value}' is unknown; known: {', '.join(known)}")
+    format = format_named(format)
+    _check("layout", layout, LAYOUTS)
     table = _published(published, metric)
     board = pivot(cells, metric, published=table)
     if format == "json":

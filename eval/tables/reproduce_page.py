@@ -26,7 +26,7 @@ with its published nDCG@10 before it spends time on reranking, reranks, and can 
 continues. `--sample 50` estimates a table from 50 queries per dataset, with intervals.
 
 No published model was run to write this page: the figures below are those of the sources, and the estimates are
-arithmetic (20 query and 150 passage tokens on average; real lengths differ between datasets). What has been run are the
+arithmetic (lengths of BEIR by its paper's words, elsewhere 20 query and 150 passage tokens). What has been run are the
 experiments of bge-large-en-v1.5 and bge-m3 on tiny stand-ins, random weights and a few made-up texts per dataset
 (tests/eval/tables/test_tables_end_to_end.py), which says nothing about quality.
 """

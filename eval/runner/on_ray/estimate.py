@@ -9,7 +9,7 @@ import numpy as np
 from ....rerankers import flops
 from ....rerankers.registry import family_of
 from ....rerankers.template import TOKENS_PER_WORD
-from ...plan.plan import WITHOUT_BLANKS
+from ...plan.lengths import WITHOUT_BLANKS
 from ..engine import Job, LoadedModel, Task
 
 _SAMPLE = 100  # passages per dataset whose words are counted

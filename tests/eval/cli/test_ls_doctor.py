@@ -21,7 +21,7 @@ from rerankbench.eval.text.aligned import width
 from rerankbench.rerankers.spec import ModelSpec, list_models, load_spec
 from table_cells import make_cell, write_cell
 
-KINDS = ("models", "datasets", "experiments", "published", "prompts")
+KINDS = ("models", "datasets", "experiments", "published", "prompts", "metrics", "retrievers", "tasks")
 
 
 @pytest.fixture

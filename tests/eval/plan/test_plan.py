@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from beir_folder import write_beir
+from checkpoints import make
 from rerankbench.eval.cli import main
 from rerankbench.eval.data import load_policy
 from rerankbench.eval.experiment.file import load_experiment, parse_experiment
@@ -27,7 +28,7 @@ def experiment(**keys: Any):
 def test_published_sizes_and_assumed_lengths():
     rerankers = [{"model": LIGHT, "cutoff_layers": [25, None], "compress": [{"ratio": 2, "layers": [8]}]}]
     plan = make_plan(experiment(rerankers=rerankers), query_tokens=20, passage_tokens=150)
-    assert [(s.queries, s.pairs, s.lengths) for s in plan.sizes] == [(323, 32300, "assumed")]
+    assert [(s.queries, s.pairs, s.lengths) for s in plan.sizes] == [(323, 32300, "as given")]
     cut, deep = plan.cells
     shape = shape_of(load_spec(LIGHT))
     assert shape is not None
@@ -134,3 +135,19 @@ def test_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
     assert len(report["cells"]) == 5 * 6
     assert len(report["passes"]) == 5
     assert report["hours"] == pytest.approx(report["pflops"] * 1000 / report["tflops"] / 3600)
+
+
+def test_beir_is_as_long_as_its_paper_says():
+    datasets = ["beir/arguana", "beir/cqadupstack/unix", "miracl/sw"]
+    sizes = {size.dataset: size for size in make_plan(experiment(datasets=datasets)).sizes}
+    arguana, unix, sw = (sizes[name] for name in datasets)
+    assert (arguana.query_tokens, arguana.passage_tokens) == (round(192.98 * 1.3) + 2, round(166.80 * 1.3) + 2)
+    assert (unix.query_tokens, unix.lengths) == (round(8.59 * 1.3) + 2, "published words")
+    assert (sw.query_tokens, sw.passage_tokens, sw.lengths) == (20, 150, "assumed")
+
+
+def test_a_model_that_is_here_is_no_download(tmp_path: Path):
+    make(tmp_path / "mine", "bert")
+    plan = make_plan(experiment(datasets=["builtin/en"], rerankers=[str(tmp_path / "mine")]))
+    assert (plan.download_bytes, plan.unsized, plan.unknown) == (0, (), ())
+    assert plan.pflops > 0

@@ -1,0 +1,17 @@
+"""The JSON Schema of experiments, for editors that complete and check YAML."""
+
+from __future__ import annotations
+
+import json
+
+from .schema import Experiment
+
+TITLE = "An experiment of rerankbench"
+
+
+def schema_text() -> str:
+    """The schema as it stands in configs/experiment.schema.json, ending in a newline."""
+    schema = Experiment.model_json_schema()
+    schema["required"] = [key for key in schema["required"] if key != "name"]  # the file's name stands for it
+    said = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": TITLE}
+    return json.dumps(said, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,32 @@
+"""An experiment from the words of a command line: models, datasets, and where candidates come from."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from ...rerankers.errors import InputError
+from ..first_stage.retriever import BM25
+from .schema import stem
+
+_LONGEST = 80  # of a name that becomes a folder's
+
+
+def from_words(
+    models: Sequence[str], datasets: Sequence[str], retriever: str | None = None, k: int | None = None
+) -> dict[str, Any]:
+    """What a YAML file would say; its name comes from the models and the datasets.
+
+    `models` may be empty, which judges the first stage alone. Raises InputError without a dataset.
+    """
+    if not datasets:
+        raise InputError("name an experiment, or give --dataset (and --model); `rerankbench ls datasets` lists them")
+    parts = [*map(stem, models), *(name.removesuffix("/") for name in datasets)]
+    name = re.sub(r"[^\w.+-]+", "-", "--".join(parts)).strip("-.")
+    if len(name.encode()) > _LONGEST:
+        name = f"{models[0] if models else BM25}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+        name = re.sub(r"[^\w.+-]+", "-", stem(name)).strip("-.")
+    first_stage: dict[str, Any] = {"retriever": retriever or BM25, **({} if k is None else {"k": k})}
+    return {"name": name, "datasets": list(datasets), "first_stage": first_stage, "rerankers": list(models)}
