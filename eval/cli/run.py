@@ -49,7 +49,9 @@ def run(
         list[str] | None, typer.Option("--dataset", "-d", help="A dataset, without a file; again for more.")
     ] = None,
     retriever: Annotated[str | None, typer.Option(help="With --dataset: where candidates come from; bm25.")] = None,
-    k: Annotated[int | None, typer.Option(min=1, max=MOST_QUERIES, help="With --dataset: candidates per query; 100.")] = None,
+    k: Annotated[
+        int | None, typer.Option(min=1, max=MOST_QUERIES, help="With --dataset: candidates per query; 100.")
+    ] = None,
     set_: _Changes = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps or auto: `--set engine.device=…`.")] = None,
     dry_run: Annotated[
