@@ -32,6 +32,10 @@ _Experiment = Annotated[
         autocompletion=experiment_names,
     ),
 ]
+_Depth = Annotated[int | None, typer.Option(min=1, max=MOST_QUERIES, help="With --dataset: candidates per query; 100.")]
+_DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Print the whole experiment and its plan; compute and fetch nothing.")
+]
 _Models = Annotated[
     list[str] | None,
     typer.Option("--model", "-m", help="A reranker, without a file; again for more.", autocompletion=model_names),
@@ -49,14 +53,10 @@ def run(
         list[str] | None, typer.Option("--dataset", "-d", help="A dataset, without a file; again for more.")
     ] = None,
     retriever: Annotated[str | None, typer.Option(help="With --dataset: where candidates come from; bm25.")] = None,
-    k: Annotated[
-        int | None, typer.Option(min=1, max=MOST_QUERIES, help="With --dataset: candidates per query; 100.")
-    ] = None,
+    k: _Depth = None,
     set_: _Changes = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps or auto: `--set engine.device=…`.")] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the whole experiment and its plan; compute and fetch nothing.")
-    ] = False,
+    dry_run: _DryRun = False,
     limit: Annotated[
         int | None,
         typer.Option(min=1, max=MOST_QUERIES, help="The first N queries of each dataset; results are marked partial."),
