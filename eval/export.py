@@ -31,7 +31,7 @@ def export(cells: Sequence[Cell], format: str, output: Path) -> list[Path]:
     `trec`: `<dataset>.<model>.<setting>.trec.gz`. `mteb`: `<model>__<setting>/<revision>/<task>.json` as mteb keeps
     its results, for datasets that mteb has; the others are logged. `model-index`: `<model>.<setting>.yaml`, the block
     for a model card. Raises InputError for another format, for partial cells in the two formats that publish a score,
-    and when nothing can be written.
+    for two cells that one file would hold, and when nothing can be written.
     """
     if format not in FORMATS:
         raise InputError(f"--format {format}: known are {', '.join(FORMATS)}")
@@ -40,10 +40,20 @@ def export(cells: Sequence[Cell], format: str, output: Path) -> list[Path]:
             if cell.manifest.partial:
                 m = cell.manifest
                 raise InputError(f"{cell.path}: partial ({m.partial}), so no score of {m.dataset}; run all its queries")
+    _apart(cells)
     files = {"trec": _trec, "mteb": _mteb, "model-index": _model_index}[format](cells, output)
     if not files:
         raise InputError(f"--format {format}: none of the {len(cells)} cells can be written so")
     return files
+
+
+def _apart(cells: Iterable[Cell]) -> None:
+    seen: dict[tuple[str, str, str], Path] = {}
+    for cell in cells:
+        m = cell.manifest
+        other = seen.setdefault((_file_name(m.dataset), _file_name(m.model), m.setting), cell.path)
+        if other != cell.path:
+            raise InputError(f"{cell.path} and {other} would be one file; export them to two folders")
 
 
 def _trec(cells: Iterable[Cell], output: Path) -> list[Path]:
@@ -71,7 +81,11 @@ def _mteb(cells: Iterable[Cell], output: Path) -> list[Path]:
             continue
         task = known[m.dataset]
         model = m.provenance.get("model") or {}
-        folder = output / f"{_file_name(m.model)}__{m.setting}" / str(model.get("revision") or "no_revision_available")
+        folder = (
+            output
+            / f"{_file_name(m.model)}__{m.setting}"
+            / _file_name(str(model.get("revision") or "no_revision_available"))
+        )
         record = results.setdefault(
             folder / f"{task['task']}.json",
             {
@@ -152,4 +166,5 @@ def _split(m: Manifest) -> str:
 
 
 def _file_name(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.-]", "-", name)
+    """One part of a path; only a revision, which may be a branch's name, could begin with a dot."""
+    return re.sub(r"^\.+|[^A-Za-z0-9_.-]", "-", name)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .cache import cache_folder
 from .errors import InputError
-from .whole_files import file_sha256, write_whole
+from .whole_files import clear_left_behind, file_sha256, write_whole
 
 # What no loader of this package, of transformers or of sentence-transformers reads when it makes scores; a file that is
 # not named here counts. Weights count only where they are in use (see `hub.weight_files`).
@@ -136,6 +136,7 @@ def _read(kept: Path, stat: os.stat_result) -> str | None:
 def _keep(kept: Path, content: dict[str, object]) -> None:
     """A hash that cannot be kept is only slower."""
     try:
+        clear_left_behind(kept.parent)
         write_whole(kept, json.dumps(content))
     except (OSError, InputError):
         return

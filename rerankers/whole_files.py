@@ -11,6 +11,7 @@ import os
 import platform
 import re
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -100,6 +101,12 @@ def left_behind(folder: Path, name: str = "") -> Iterator[Path]:
         match = _TEMPORARY.fullmatch(path.name) if path.name.startswith(f".{name}") else None
         if match and match["host"] == _host() and not _alive(int(match["pid"])):
             yield path
+
+
+def clear_left_behind(folder: Path, name: str = "") -> None:
+    """Remove what `left_behind` finds."""
+    for path in left_behind(folder, name):
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 @cache

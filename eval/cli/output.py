@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from ...rerankers.errors import InputError
-from ...rerankers.whole_files import left_behind, write_whole
+from ...rerankers.whole_files import clear_left_behind, write_whole
 from ..text.inert import clean
 
 
@@ -20,8 +20,7 @@ def emit(text: str, output: Path | None = None) -> None:
     if output.is_symlink():
         raise InputError(f"{output}: is a link, and nothing is written through links; name the file itself")
     try:
-        for left in left_behind(output.parent, output.name):
-            left.unlink()
+        clear_left_behind(output.parent, output.name)
         write_whole(output, clean(text))
     except OSError as err:
         raise InputError(f"{output}: cannot be written: {err.strerror}") from err

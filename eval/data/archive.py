@@ -15,7 +15,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ...rerankers.errors import InputError
-from ...rerankers.whole_files import left_behind, open_own, temporary_name
+from ...rerankers.whole_files import clear_left_behind, open_own, temporary_name
 
 _TIMEOUT = 60  # seconds without a byte
 _BLOCK = 1 << 20
@@ -33,8 +33,7 @@ def fetch_archive(mirrors: Sequence[str], md5: str, target: Path) -> None:
     reasons = []
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        for left in left_behind(target.parent, target.name):
-            shutil.rmtree(left)
+        clear_left_behind(target.parent, target.name)
         for url in mirrors:
             try:
                 _download(url, part)

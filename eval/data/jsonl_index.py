@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 from tqdm import tqdm
 
 from ...rerankers.errors import InputError
-from ...rerankers.whole_files import file_sha256, refuse_irregular, replacing_path, write_whole
+from ...rerankers.whole_files import clear_left_behind, file_sha256, refuse_irregular, replacing_path, write_whole
 from .lines import BOM, decode, parse_record
 
 _LAYOUT = 2  # of the index file; another number makes old ones be rebuilt
@@ -117,6 +117,7 @@ def _facts(file: Path) -> dict[str, str]:
 
 def _build(path: Path, file: Path, state: str) -> None:
     try:
+        clear_left_behind(file.parent)
         with replacing_path(file) as temporary:
             db = sqlite3.connect(temporary)
             try:

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from ...rerankers.errors import InputError
-from ...rerankers.whole_files import left_behind, refuse_odd, write_whole
+from ...rerankers.whole_files import clear_left_behind, refuse_odd, write_whole
 
 MARK = ".rerankbench"  # the file that a run puts into its folder
 PARTS = ("cells", "scores", "candidates")
@@ -29,8 +29,7 @@ def take_over(out: Path, overwrite: bool) -> None:
         if overwrite:
             shutil.rmtree(out / name)
     for folder in (out, out / "candidates", *(out / "candidates").glob("*/")):
-        for left in left_behind(folder):
-            left.unlink()
+        clear_left_behind(folder)
     if not (out / MARK).is_file():
         write_whole(
             out / MARK, "made by rerankbench run; --overwrite removes cells, scores and candidates beside this\n"

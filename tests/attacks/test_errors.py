@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -121,11 +122,15 @@ def test_what_dead_processes_left_is_cleared(trial: Trial) -> None:
         f"-{os.getpid()}-", "-999999999-"
     )
     alive = temporary_name("x")
-    for name in (dead, alive):
-        (trial.out / "candidates" / name).write_text("half")
+    shutil.rmtree(trial.folder.parent / "cache", ignore_errors=True)
+    for folder in (trial.out / "candidates", trial.folder.parent / "cache" / "index"):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in (dead, alive):
+            (folder / name).write_text("half")
     trial.run().well()
-    assert not (trial.out / "candidates" / dead).exists()
-    assert (trial.out / "candidates" / alive).exists()
+    for folder in (trial.out / "candidates", trial.folder.parent / "cache" / "index"):
+        assert not (folder / dead).exists()
+        assert (folder / alive).exists()
 
 
 def test_modes_are_the_umasks(fresh: Trial) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,23 @@ def test_trec(results, tmp_path: Path):
     assert {file.name for file in files} >= {"beir-scifact.fake.L2.trec.gz", "own.bm25.first-stage.trec.gz"}
     for cell, file in zip(cells, files, strict=True):
         assert read_run(file) == cell.run()
+
+
+def test_two_cells_that_one_file_would_hold(results, tmp_path: Path):
+    one, two = load_cells([results()]), load_cells([shutil.copytree(results(), tmp_path / "other")])
+    for format in ("trec", "mteb", "model-index"):
+        with pytest.raises(InputError, match="would be one file"):
+            export([*one, *two], format, tmp_path / "e")
+    assert not (tmp_path / "e").exists()
+
+
+@pytest.mark.parametrize("revision", ["../../../x", "refs/pr/1", "..", "a\\b", "\x00"])
+def test_a_revision_cannot_leave_the_folder(results, tmp_path: Path, revision: str):
+    cells = load_cells([results()])
+    for cell in cells:
+        cell.manifest.provenance["model"] = {"revision": revision}
+    files = export(cells, "mteb", tmp_path / "e")
+    assert {len(file.resolve().relative_to((tmp_path / "e").resolve()).parts) for file in files} == {3}
 
 
 def test_mteb(results, tmp_path: Path):
