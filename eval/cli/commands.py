@@ -16,6 +16,7 @@ from .doctor import doctor
 from .evaluate import evaluate
 from .export import export
 from .flops import flops
+from .import_data import import_data
 from .latency import latency
 from .ls import ls
 from .pareto import pareto
@@ -59,6 +60,7 @@ for _panel, _commands in {
     "Measure": (
         (run, "Retrieve, rerank, judge; the same command again continues."),
         (plan, "What an experiment would cost: tokens, FLOPs, hours, bytes."),
+        (import_data, "Your tables (CSV, Parquet, ...) become a checked dataset."),
         (evaluate, "Judge any run file; no model involved."),
         (flops, "FLOPs of one pair under a setting, without weights."),
         (latency, "How long one query takes: percentiles, by phase, after warm-up."),

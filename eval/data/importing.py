@@ -1,0 +1,192 @@
+"""Tables of any shape become a checked folder in BEIR's layout."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ...rerankers.cache import cache_folder
+from ...rerankers.errors import InputError, suggest
+from ...rerankers.whole_files import replacing, temporary_name, write_whole
+from .catalog import folder_policy
+from .folder import FolderDataset
+from .lines import check_id, encodable
+from .rows import Table, open_table
+
+log = logging.getLogger("rerankbench")
+
+# part of a record -> names of columns that are taken for it without being told, in plain letters
+_GUESSES: dict[str, dict[str, tuple[str, ...]]] = {
+    "corpus": {
+        "id": ("id", "docid", "docno", "did", "pid", "corpusid", "documentid", "passageid"),
+        "text": ("text", "body", "passage", "document", "content", "contents", "abstract"),
+        "title": ("title", "headline"),
+    },
+    "queries": {
+        "id": ("id", "queryid", "qid", "topicid", "topic"),
+        "text": ("text", "query", "question", "title"),
+    },
+    "qrels": {
+        "query": ("queryid", "qid", "query", "topic", "topicid"),
+        "doc": ("corpusid", "docid", "docno", "did", "pid", "doc", "document", "documentid", "passageid"),
+        "grade": ("score", "relevance", "rel", "grade", "label", "judgment", "judgement"),
+    },
+}
+_OPTIONAL = {("corpus", "title")}
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What was written."""
+
+    folder: Path
+    documents: int
+    queries: int
+    judgements: int
+    warnings: tuple[str, ...]
+
+
+def import_data(
+    out: Path,
+    tables: Mapping[str, Path],
+    columns: Mapping[str, Mapping[str, str]],
+    *,
+    split: str = "test",
+    policy: Mapping[str, str] | None = None,
+) -> Imported:
+    """Write `corpus`, `queries` and `qrels` of `tables` as a dataset folder, opened and checked before it is there.
+
+    Args:
+        out: a folder that is not there yet, or empty.
+        tables: see `rows.open_table`.
+        columns: of each table, part (`id`, `text`, `title`; `query`, `doc`, `grade`) -> column; parts that are left out
+            are found by usual names. Numbers from 1 are places, for files without a header.
+        split: the name of the judgements.
+        policy: more keys of the folder's policy.yaml, such as `language` and `task`.
+
+    Raises InputError naming the file and the record: a column that is missing, an id that is none or comes twice, a
+    text that is none, a grade that is no whole number.
+    """
+    if out.is_symlink() or (out.exists() and (not out.is_dir() or any(out.iterdir()))):
+        raise InputError(f"{out}: is there already; choose a folder that is not")
+    if not re.fullmatch(r"[\w-]+", split):
+        raise InputError(f"--split '{split:.40}': write letters, digits, _ and -")
+    if not out.resolve().name:
+        raise InputError(f"{out}: give a folder a name")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    folder = out.with_name(temporary_name(out.name))
+    try:
+        _records(folder / "corpus.jsonl", *_opened("corpus", tables, columns), allow_empty=True)
+        _records(folder / "queries.jsonl", *_opened("queries", tables, columns), allow_empty=False)
+        _judgements(folder / "qrels" / f"{split}.tsv", *_opened("qrels", tables, columns))
+        said = {"split": split, **(policy or {})}
+        if said != {"split": "test"}:
+            write_whole(folder / "policy.yaml", yaml.safe_dump(said, sort_keys=False, allow_unicode=True))
+        checked = _checked(folder)
+        folder.replace(out)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    judged = sum(map(len, checked.qrels.values()))
+    return Imported(out, len(checked), len(checked.queries), judged, tuple(checked.warnings))
+
+
+def _checked(folder: Path) -> FolderDataset:
+    """The folder as a run would open it; its index is not kept."""
+    cache = cache_folder() / "importing" / folder.name
+    try:
+        return FolderDataset("imported", folder, folder_policy(folder), cache)
+    except InputError as err:
+        raise InputError(str(err).replace(f"{folder}", "imported")) from err
+    finally:
+        shutil.rmtree(cache, ignore_errors=True)
+
+
+def _opened(
+    kind: str, tables: Mapping[str, Path], columns: Mapping[str, Mapping[str, str]]
+) -> tuple[Table, dict[str, str]]:
+    """A table, and which column holds which part."""
+    told, parts = columns.get(kind, {}), _GUESSES[kind]
+    for part in told:
+        if part not in parts:
+            raise InputError(f"--{kind}-columns {part}={told[part]}: no such part{suggest(part, parts)}")
+    numbered = bool(told) and all(re.fullmatch(r"[1-9][0-9]?", column) for column in told.values())
+    table = open_table(tables[kind], numbered=numbered)
+    chosen: dict[str, str] = {}
+    for part, names in parts.items():
+        found = [told[part]] if part in told else _guess(table, names) if not numbered else []
+        if len(found) == 1 and found[0] in table.columns:
+            chosen[part] = found[0]
+        elif part in told or (kind, part) not in _OPTIONAL:
+            there = ", ".join(table.columns)[:200]
+            ask = f"which column is the {part}? Give --{kind}-columns {part}=NAME"
+            raise InputError(f"{table.path}: {ask}; it has {there}")
+    return table, chosen
+
+
+def _guess(table: Table, names: tuple[str, ...]) -> list[str]:
+    """The column with the most usual of some names."""
+    plain = {column: re.sub(r"[^a-z]", "", column.lower()) for column in table.columns}
+    return next(([c for c, p in plain.items() if p == name] for name in names if name in plain.values()), [])
+
+
+def _records(path: Path, table: Table, columns: dict[str, str], *, allow_empty: bool) -> None:
+    """`corpus.jsonl` or `queries.jsonl`."""
+    seen: set[str] = set()
+    with replacing(path) as file:
+        for where, row in _rows(table, columns):
+            record: dict[str, str] = {"_id": _id(row["id"], where, "id")}
+            if record["_id"] in seen:
+                raise InputError(f"{where}: id '{record['_id']}' comes twice; ids must be unique")
+            seen.add(record["_id"])
+            for part in ("title", "text"):
+                if part in row:
+                    record[part] = _text(row[part], where, columns[part], allow_empty or part == "title")
+            file.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
+
+
+def _judgements(path: Path, table: Table, columns: dict[str, str]) -> None:
+    with replacing(path) as file:
+        file.write(b"query-id\tcorpus-id\tscore\n")
+        for where, row in _rows(table, columns):
+            query, doc = _id(row["query"], where, "query"), _id(row["doc"], where, "document")
+            file.write(f"{query}\t{doc}\t{_grade(row['grade'], where)}\n".encode())
+
+
+def _rows(table: Table, columns: dict[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    parts = list(columns)
+    for index, values in enumerate(table.read([columns[part] for part in parts])):
+        yield table.where(index), dict(zip(parts, values))
+
+
+def _id(value: Any, where: str, what: str) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str):
+        raise InputError(f"{where}: {what} {value!r:.40} is neither a text nor a whole number")
+    return check_id(value.strip(), where, what)
+
+
+def _text(value: Any, where: str, column: str, allow_empty: bool) -> str:
+    if value is None and allow_empty:
+        return ""
+    if not isinstance(value, str) or not (value.strip() or allow_empty):
+        raise InputError(f"{where}: column '{column}' must hold a text, found {value!r:.40}")
+    if not encodable(value):
+        raise InputError(f"{where}: column '{column}' holds half of a surrogate pair; write valid Unicode")
+    return value
+
+
+def _grade(value: Any, where: str) -> int:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, bool) or not re.fullmatch(r"[+-]?[0-9]{1,8}", str(value).strip()):
+        raise InputError(f"{where}: grade {value!r:.40} is not a whole number")
+    return int(value)
