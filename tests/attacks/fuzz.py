@@ -52,8 +52,9 @@ def refused(done: Outcome) -> str:
 
 
 def a_run(world: World) -> str:
-    """The mutated file is an input of `run`, which starts anew."""
-    shutil.rmtree(world.folder / "out")
+    """The mutated file is an input of `run`, which starts anew or comes upon what it made of the untouched one."""
+    if world.anew:
+        shutil.rmtree(world.folder / "out")
     done = cli("run", "trial.yaml", "--out", "out", "--json")
     if done.status:
         return refused(done)
@@ -182,7 +183,7 @@ def one(whole: World, place: Path, name: str, number: int, seed: int) -> tuple[s
     shutil.copytree(whole.folder, place)
     os.chdir(place)
     os.environ["RERANKBENCH_CACHE"] = str(place / "cache")
-    world = World(place, whole.figures, whole.evidence)
+    world = World(place, whole.figures, whole.evidence, anew=number % 2 == 0)
     if name == "index":  # it is of one path and time
         cli("run", "trial.yaml", "--out", "out").well()
     told = mutate(kind, world, draw, number)

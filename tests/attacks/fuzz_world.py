@@ -23,6 +23,7 @@ class World:
     folder: Path
     figures: oracle.Figures
     evidence: dict[str, bytes]
+    anew: bool = True
     arguments: list[str] = field(default_factory=list)
 
     @property

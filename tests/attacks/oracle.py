@@ -106,7 +106,7 @@ def _qrels(path: Path) -> dict[str, dict[str, int]]:
     """As BEIR's loader reads them, but for a header in another order, which is obeyed, and one that is absent."""
     rows = [line.rstrip("\r").split("\t") for line in _lines(path)]
     rows = [[cell.strip() for cell in (row if len(row) > 1 else row[0].split())] for row in rows]
-    order, heads = [0, 1, 2], [re.sub("[-_]", "", cell).lower() for cell in rows[0]]
+    order, heads = [0, 1, 2], [re.sub("[-_ ]", "", cell).lower() for cell in rows[0]]
     if set(heads) == set(_HEADS):
         order = [heads.index(name) for name in _HEADS]
         rows = rows[1:]
