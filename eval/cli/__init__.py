@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
@@ -39,6 +39,7 @@ def main() -> None:
 def _status() -> int:
     try:
         os.environ.setdefault("_TYPER_FORCE_DISABLE_TERMINAL", "1")  # help in colours would not be inert
+        _check_arguments(sys.argv[1:])
         from .commands import app
 
         status = app(standalone_mode=False)
@@ -60,6 +61,20 @@ def _status() -> int:
         if os.environ.get(_SHOW):
             raise
         return _told(f"error: {_said(err)}", _FAILED)
+
+
+def _check_arguments(arguments: Sequence[str]) -> None:
+    """Raises InputError for what no path, name or text can be: nothing, NUL, bytes that are no text."""
+    from ...rerankers.errors import InputError
+
+    before = "the first argument"
+    for one in arguments:
+        key, equals, value = one.partition("=")
+        if not one or (one.startswith("--") and equals and not value):
+            raise InputError(f"{key or before}: is empty; was a variable not set?")
+        if "\0" in one or any("\ud800" <= char <= "\udfff" for char in one):
+            raise InputError(f"argument {one!a:.80}: holds NUL, or bytes that are no text; give UTF-8")
+        before = one
 
 
 def _said(err: BaseException) -> str:

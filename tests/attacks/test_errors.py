@@ -115,6 +115,25 @@ def test_arguments(arguments: list[str]) -> None:
     cli(*arguments).refused()
 
 
+@pytest.mark.parametrize("value", ["", "a\0b", "\udcff"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        ("run", "trial.yaml", "--out"),
+        ("export", "out", "--output"),
+        ("accept", "--run", "out", "--reason", "x", "--baseline"),
+        ("report", "out", "-o"),
+        ("table",),
+    ],
+)
+def test_arguments_that_are_no_text(trial: Trial, call: tuple[str, ...], value: str) -> None:
+    before = on_disk(trial.folder.parent)
+    cli(*call, value).refused(call[-1] if not value else "UTF-8")
+    if len(call) > 1 and not value and call[-1].startswith("--"):
+        cli(*call[:-1], f"{call[-1]}=").refused(call[-1])
+    assert on_disk(trial.folder.parent) == before
+
+
 def test_what_dead_processes_left_is_cleared(trial: Trial) -> None:
     from rerankbench.rerankers.whole_files import temporary_name
 

@@ -70,7 +70,7 @@ def test_cells_of_csv_are_no_formulas(start: str) -> None:
     assert not [cell for cell in cells if cell.startswith(("=", "+", "@", "\t"))]
 
 
-@pytest.mark.parametrize("text", ["a\x1b[31m", "a\x00\ufffe", "a\u202e`|<img src=x>](http://x)", "a\n::error::x"])
+@pytest.mark.parametrize("text", ["a\x1b[31m", "a\x01\ufffe", "a\u202e`|<img src=x>](http://x)", "a\n::error::x"])
 def test_everything_the_gate_writes(tmp_path: Path, text: str) -> None:
     cell = FakeCell(some_scores(8, 10))
     cell.write(tmp_path / "run")
