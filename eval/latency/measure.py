@@ -53,10 +53,10 @@ class Server:
     def __exit__(self, *error: object) -> None:
         self._queue.shutdown(cancel_futures=True)
 
-    def ask(self, group: Group, timed: Timed | None = None) -> None:
-        """Score one query; the answer is thrown away, its times are kept if wanted."""
+    def ask(self, group: Group, timed: Timed | None = None, *, alone: bool = True) -> None:
+        """Score one query; the answer is thrown away, its times are kept if wanted. Who is `alone` needs no queue."""
         asked = perf_counter()
-        begun, scored = self._queue.submit(self._answer, group).result()
+        begun, scored = self._answer(group) if alone else self._queue.submit(self._answer, group).result()
         done = perf_counter()
         if timed is not None:
             lengths = (scored.query_tokens, scored.passage_tokens, scored.prompt_tokens)
@@ -77,12 +77,15 @@ def serve(server: Server, groups: Sequence[Group], clients: int) -> Served:
                 group = next(waiting, None)
             if group is None:
                 return
-            server.ask(group, timed)
+            server.ask(group, timed, alone=clients == 1)
 
     start = perf_counter()
-    with ThreadPoolExecutor(clients) as pool:
-        for one in [pool.submit(client) for _ in range(clients)]:
-            one.result()
+    if clients == 1:
+        client()
+    else:
+        with ThreadPoolExecutor(clients) as pool:
+            for one in [pool.submit(client) for _ in range(clients)]:
+                one.result()
     seconds = perf_counter() - start
     return Served(
         clients=clients,

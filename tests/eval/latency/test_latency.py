@@ -81,9 +81,9 @@ def test_clients_wait_for_each_other_and_latency_is_not_throughput() -> None:
     sleeper = Sleeper([0.01])
     one, four = measure(asked(40, [1, 4]), lambda *_: sleeper).served
     assert sleeper.most == 1  # never two at a time
-    assert four.total.p50 == pytest.approx(4 * one.total.p50, rel=0.25)
-    assert four.phases["wait"].p50 == pytest.approx(3 * one.total.p50, rel=0.3)
-    assert four.queries_per_second == pytest.approx(one.queries_per_second, rel=0.25)
+    assert 3 < four.total.p50 / one.total.p50 < 6
+    assert 2 < four.phases["wait"].p50 / one.total.p50 < 5
+    assert four.queries_per_second < 1.5 * one.queries_per_second
 
 
 def test_loading_is_apart() -> None:
