@@ -13,6 +13,7 @@ from ..results import Asked, Cell, Manifest
 from ..results.latency import latency_of
 from ..text import units
 from .figures import Figure
+from .prices import usd_per_million_pairs, usd_per_thousand_queries
 
 Subject = TypeVar("Subject")
 Cells = Sequence[Cell]
@@ -123,7 +124,7 @@ def _points(value: float) -> str:
     return f"{value:.2f}"
 
 
-def _latency(mean: Figure, percentile: str) -> float | None:
+def served_alone(mean: Figure, percentile: str) -> float | None:
     """Of one query with one client, as `rerankbench latency --run` kept it with the run; never from throughput."""
     for cell in mean.cells:
         found = latency_of(cell)
@@ -145,8 +146,8 @@ OF_MEAN: list[Column[Figure]] = [
     Column("candidates' recall", lambda mean: mean.limit and mean.limit.recall, _points, optional=True),
     Column("FLOPs per query", lambda mean: mean.flops, units.flops),
     Column("FLOPs saved", lambda mean: mean.saved, units.share),
-    Column("latency p50", lambda mean: _latency(mean, "p50"), milliseconds, optional=True),
-    Column("latency p95", lambda mean: _latency(mean, "p95"), milliseconds, optional=True),
+    Column("latency p50", lambda mean: served_alone(mean, "p50"), milliseconds, optional=True),
+    Column("latency p95", lambda mean: served_alone(mean, "p95"), milliseconds, optional=True),
 ]
 
 
@@ -175,6 +176,9 @@ OF_CELLS: list[Column[Cells]] = [
     Column("TFLOP/s", _tflops, _rate),
     SHARE_OF_PEAK,
     Column("peak memory", _peak_memory, units.size),
+    Column("energy", _summed(lambda m: m.cost.energy_joules), units.energy),
+    Column("$/1,000 queries", usd_per_thousand_queries, units.usd),
+    Column("$/million pairs", usd_per_million_pairs, units.usd),
 ]
 
 # of all cells of a variant that a server scored: more columns of the report's cost table, where there is one

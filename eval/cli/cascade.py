@@ -39,15 +39,16 @@ def cascade(
     from ..replay.cascade import options
     from ..replay.choice import choose, families_of
     from ..replay.pool import pools
-    from ..results import load_cells
+    from ..results import FIRST_STAGE, load_cells
     from ..tables.cascade import to_json, to_text
     from ..text.units import parse_flops
 
-    found = pools(load_cells(dirs))
-    if dataset is not None and dataset not in (known := [pool.dataset for pool in found]):
+    cells = load_cells(dirs)
+    known = [cell.manifest.dataset for cell in cells if cell.manifest.setting != FIRST_STAGE]
+    if dataset is not None and dataset not in known:
         raise InputError(f"--dataset '{dataset}': was not reranked{suggest(dataset, known)}")
     texts, records = [], []
-    for pool in (pool for pool in found if dataset in (None, pool.dataset)):
+    for pool in pools([cell for cell in cells if dataset in (None, cell.manifest.dataset)]):
         plans = options(pool, metric, depths=whole_numbers(depths, "--depths"), stages=stages)
         single = families_of(plans)["single"]
         costs = sorted(plans.flops[single].mean(axis=1).tolist())

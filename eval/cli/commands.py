@@ -18,15 +18,18 @@ from .export import export
 from .flops import flops
 from .import_data import import_data
 from .latency import latency
+from .leaderboard import leaderboard
 from .ls import ls
 from .pareto import pareto
 from .parity import parity
 from .plan import plan
+from .price import price
 from .published import published
 from .rank import rank
 from .report import report
 from .run import run
 from .table import table
+from .trend import trend
 from .verify import verify
 
 app = typer.Typer(
@@ -75,13 +78,16 @@ for _panel, _commands in {
         (pareto, "What each variant scores for its FLOPs; which are dominated."),
         (depth, "What fewer reranked candidates would score and cost."),
         (cascade, "Cheap setting first, dear one on few: the best within a budget."),
+        (price, "Dollars per 1,000 queries and per million pairs, and energy."),
     ),
     "Share": (
         (report, "One HTML page about a run that opens anywhere."),
+        (leaderboard, "One HTML page over many runs: filter, sort, permalinks."),
         (export, "TREC runs, mteb's result files, or a card's model-index."),
     ),
     "Guard": (
         (accept, "Make a run the baseline of the regression gate."),
+        (trend, "One HTML page: a baseline's means from commit to commit."),
         (check, "Compare a run with the baseline; status 1 if it got worse."),
     ),
     "Look up": (

@@ -202,7 +202,7 @@ def _changes(
         return (), None
     dataset, note = None, None
     try:
-        dataset = load(a.manifest.dataset) if load else None
+        dataset = load(a.source) if load else None
     except (InputError, OSError) as err:
         note = f"without texts: {err}"
     runs = a.run(), b.run()

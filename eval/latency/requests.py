@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from ...rerankers.api import Group
@@ -41,9 +40,7 @@ def of_run(root: Path, name: str | None, queries: int, candidates: int) -> tuple
 
 def _dataset(cell: Cell) -> Dataset:
     name = cell.manifest.dataset
-    experiment = cell.manifest.provenance.get("experiment") or {}
-    sources: Sequence[str] = [s for s in experiment.get("datasets", ()) if s == name or Path(s).name == name]
-    dataset = load_dataset(sources[0] if sources else name)
+    dataset = load_dataset(cell.source)
     if dataset.checksum != cell.manifest.identity_parts.get("checksum"):
         raise InputError(f"dataset '{name}' has changed since {cell.path} was made; run it again")
     return dataset

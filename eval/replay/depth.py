@@ -26,11 +26,10 @@ def depth_board(cells: Sequence[Cell], metric: str, depths: Sequence[int] = DEPT
 
     A variant's `origin` is its depth, `top 50`. Raises InputError where judgements or scores are not stored.
     """
-    found = pools(cells)
     limits = {cell.path: limit for cell in cells for limit in limits_of([cell], metric).values()}
     figures: dict[tuple[str, Variant], Figure] = {}
     members: dict[str, list[str]] = {}
-    for pool in found:
+    for pool in pools(cells):
         group = pool.first.manifest.group
         members.setdefault(group or pool.dataset, []).extend([pool.dataset] if group else [])
         of = judge(pool, metric)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -103,8 +103,8 @@ class Pool:
         return self.first.manifest.dataset
 
 
-def pools(cells: Sequence[Cell]) -> list[Pool]:
-    """One for each first stage that was reranked, in the order of the cells.
+def pools(cells: Sequence[Cell]) -> Iterator[Pool]:
+    """One for each first stage that was reranked, in the order of the cells, each read when it is asked for.
 
     Raises InputError where runs disagree about a variant, judgements are not stored, or stored scores are gone or
     damaged.
@@ -119,17 +119,15 @@ def pools(cells: Sequence[Cell]) -> list[Pool]:
     reranked: dict[Any, list[Cell]] = {}
     for cell in distinct.values():
         reranked.setdefault(candidates_of(cell), []).append(cell)
-    found = []
     for key, mine in reranked.items():
         if key not in first:
             raise InputError(f"{mine[0].path}: its first stage is not among the folders; give its run's folder as well")
-        found.append(_pool(first[key], mine))
-    if not found:
+    if not reranked:
         raise InputError("no reranker was run, so there are no scores; give the folder of a run with rerankers")
-    names = [pool.dataset for pool in found]
+    names = [dataset for dataset, _ in reranked]
     if twice := [name for name in names if names.count(name) > 1]:
         raise InputError(f"{twice[0]}: candidates of two first stages were reranked; give runs that share theirs")
-    return found
+    return (_pool(first[key], mine) for key, mine in reranked.items())
 
 
 def _pool(first: Cell, cells: Sequence[Cell]) -> Pool:
@@ -146,9 +144,31 @@ def _pool(first: Cell, cells: Sequence[Cell]) -> Pool:
         by_id[row, sorted(range(len(ids)), key=ids.__getitem__, reverse=True)] = range(len(ids))
     present = np.arange(shape[1]) < np.array([len(ids) for ids in docs])[:, None]
     relevant = tuple(np.sort([grade for grade in qrels[query].values() if grade > 0])[::-1] for query in queries)
-    tables: dict[str, pd.DataFrame] = {}
+    tables: dict[str, _Stored] = {}
     scores = tuple(_scores(cell, run, queries, present, tables) for cell in cells)
     return Pool(first, queries, docs, grades, present, by_id, qrels, relevant, scores)
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """The pairs of a group of settings, where they stand in a pool, and their token counts, which settings share."""
+
+    pairs: pd.DataFrame
+    rows: Array
+    columns: Array
+    tokens: Array
+
+    @classmethod
+    def of(cls, table: pd.DataFrame, queries: Sequence[str], shape: tuple[int, int]) -> _Stored:
+        """The judged queries of a table."""
+        number = {query: row for row, query in enumerate(queries)}
+        pairs = table[table["query_id"].isin(number)]
+        rows = pairs["query_id"].map(number).to_numpy()
+        columns = pairs.groupby("query_id", sort=False).cumcount().to_numpy()
+        tokens = np.zeros((3, *shape), dtype=np.int64)
+        for place, name in enumerate(("query_tokens", "passage_tokens", "prompt_tokens")):
+            tokens[place, rows, columns] = pairs[name]
+        return cls(pairs, rows, columns, tokens)
 
 
 def _scores(
@@ -156,24 +176,18 @@ def _scores(
     run: Mapping[str, Sequence[tuple[str, float]]],
     queries: Sequence[str],
     present: Array,
-    tables: dict[str, pd.DataFrame],
+    known: dict[str, _Stored],
 ) -> Scores:
     m = cell.manifest
     base = {key: value for key, value in m.identity_parts.items() if key != "setting"}
     group = _group(cell, base)
-    if str(group.folder) not in tables:
-        tables[str(group.folder)] = _stored(group, run)
-    table = tables[str(group.folder)]
-    number = {query: row for row, query in enumerate(queries)}
-    asked = table["query_id"].isin(number)
-    rows = table.loc[asked, "query_id"].map(number).to_numpy()
-    columns = table[asked].groupby("query_id", sort=False).cumcount().to_numpy()
+    key = str(group.folder)
+    if key not in known:
+        known[key] = _Stored.of(_stored(group, run), queries, present.shape)
+    stored = known[key]
     values = np.full(present.shape, -np.inf, dtype=np.float32)
-    tokens = np.zeros((3, *present.shape), dtype=np.int64)
-    values[rows, columns] = table.loc[asked, m.setting]
-    for place, name in enumerate(("query_tokens", "passage_tokens", "prompt_tokens")):
-        tokens[place, rows, columns] = table.loc[asked, name]
-    return Scores(cell, Setting.parse(m.setting), digest(base["reranker"]), _shape(cell), values, tokens)
+    values[stored.rows, stored.columns] = stored.pairs[m.setting]
+    return Scores(cell, Setting.parse(m.setting), digest(base["reranker"]), _shape(cell), values, stored.tokens)
 
 
 def _group(cell: Cell, base: dict[str, Any]) -> PassScores:

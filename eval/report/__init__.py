@@ -10,6 +10,9 @@ from ..board.pivot import pivot
 from ..published import PublishedTable, check_means, load_published
 from ..results import Cell
 from . import cost, trace
+from .choice import advise
+from .depths import depths
+from .every_query import every_query
 from .graphs import graphs
 from .languages import heat_map
 from .page import write_page
@@ -42,7 +45,7 @@ def render(
     table = _published(published, metric)
     evidence = Evidence(pivot(cells, metric), correction)
     finder = Finder(evidence, load)
-    worst = finder.find()
+    worst, queries, deep = finder.find(), every_query(finder), depths(cells, metric)
     context = {
         "title": ", ".join(dict.fromkeys(cell.manifest.experiment for cell in cells)),
         "metric": metric,
@@ -50,6 +53,9 @@ def render(
         "method": method(correction),
         "scope": _scope(cells),
         "summary": summarise(evidence),
+        "advice": advise(evidence, deep.points),
+        "deep": deep,
+        "queries": queries,
         "table": Builder(evidence, cells, table).build(),
         "graphs": graphs(evidence, cells),
         "languages": heat_map(evidence),
@@ -63,7 +69,8 @@ def render(
         "warnings": trace.warnings(cells),
         "not_run": trace.not_run(evidence.board, cells, table),
     }
-    return write_page(context, trace.records(cells, metric))
+    data = {**trace.records(cells, metric), "queries": queries.data}
+    return write_page("page.html.j2", ("script.js", "every_query.js"), context, data)
 
 
 def _published(name: str | None, metric: str) -> PublishedTable | None:

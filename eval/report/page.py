@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,12 @@ TEMPLATES = Path(__file__).parent / "templates"
 _ESCAPES = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"})
 
 
-def write_page(context: Mapping[str, Any], data: Any) -> str:
+def write_page(template: str, scripts: Sequence[str], context: Mapping[str, Any], data: Any) -> str:
     """The page. Every value of `context` is escaped; the content security policy allows its one script by hash."""
-    script = (TEMPLATES / "script.js").read_text(encoding="utf-8")
+    script = "\n".join((TEMPLATES / name).read_text(encoding="utf-8") for name in scripts)
     return (
         drawing.environment(TEMPLATES)
-        .get_template("page.html.j2")
+        .get_template(template)
         .render(
             **context,
             style=Markup(drawing.style() + (TEMPLATES / "style.css").read_text(encoding="utf-8")),

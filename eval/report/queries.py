@@ -77,10 +77,9 @@ class Finder:
         return [worst for variant in chosen if (worst := self._worst(variant)) is not None]
 
     def _worst(self, variant: Variant) -> Worst | None:
-        pairs = self._pairs(self.evidence.board, variant)
+        pairs, rows = self._pairs(self.evidence.board, variant), self.compared(variant)
         if not pairs:
             return None
-        rows = [row for pair in pairs for row in self._scores(*pair)]
         losses = sorted((r for r in rows if r[3] < r[2]), key=lambda r: r[3] - r[2])
         shown = losses[:SHOWN]
         taken = {(r[0].path, r[1]) for r in shown}
@@ -95,6 +94,10 @@ class Finder:
             tuple(self._query(r[0], partner[r[0].path], *r[1:]) for r in shown),
             tuple(self._query(r[0], partner[r[0].path], *r[1:]) for r in low[:SHOWN]),
         )
+
+    def compared(self, variant: Variant) -> list[tuple[Cell, str, float, float]]:
+        """(cell, query, before, after) of every query that a variant and its first stage have, x 100."""
+        return [row for pair in self._pairs(self.evidence.board, variant) for row in self._scores(*pair)]
 
     def _pairs(self, board: Board, variant: Variant) -> list[tuple[Cell, Cell]]:
         """The variant's cells with the first stage that each one reranked."""
@@ -115,7 +118,7 @@ class Finder:
         return [(cell, q, 100 * known[q], 100 * value) for q, value in pairs if q in known]
 
     def _query(self, cell: Cell, first: Cell, query: str, before: float, after: float) -> Query:
-        dataset = self._dataset(cell)
+        dataset = self.dataset(cell)
         tops = self._run(first).get(query, {}), self._run(cell).get(query, {})
         ranks = [{doc: i for i, doc in enumerate(rank(top)[:DEPTH], start=1)} for top in tops]
         text = dataset.queries.get(query) if dataset else None
@@ -128,7 +131,7 @@ class Finder:
             self._runs[key] = cell.run()
         return self._runs[key]
 
-    def _dataset(self, cell: Cell) -> Dataset | None:
+    def dataset(self, cell: Cell) -> Dataset | None:
         """The dataset, if it can be read and is still what was scored."""
         name = cell.manifest.dataset
         if name not in self._datasets:
@@ -138,7 +141,7 @@ class Finder:
     def _load(self, name: str, cell: Cell) -> Dataset | None:
         assert self.load is not None
         try:
-            dataset = self.load(name)
+            dataset = self.load(cell.source)
         except (InputError, OSError) as err:
             self.notes.append(f"{name}: without texts: {err}")
             return None

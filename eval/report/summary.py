@@ -39,19 +39,19 @@ def summarise(evidence: Evidence) -> Summary:
     where = f"{where} {_rows(board) if several else _isolated(board.rows[0].name)}"
     figure = f"{where}: {_score(evidence, best)}"
     if len(complete) == 1:
-        finding = f"Only one variant can be ranked, {_name(best)}, with {figure}: there is nothing to compare it with."
+        finding = f"Only one variant can be ranked, {named(best)}, with {figure}: there is nothing to compare it with."
     elif best.setting == FIRST_STAGE:
-        finding = f"No reranker improves on the first stage here: {_name(best)} alone has the highest {figure}."
+        finding = f"No reranker improves on the first stage here: {named(best)} alone has the highest {figure}."
         finding += _others(evidence)
     else:
-        finding = f"{_name(best)} has the highest {figure}, at {_cost(evidence, best)}."
+        finding = f"{named(best)} has the highest {figure}, at {_cost(evidence, best)}."
         finding += _cheaper(evidence, best)
     if board.mean(best).partial:
         finding = f"A partial run, which does not stand for its datasets. {finding}"
     return Summary(finding, tuple(_limits(evidence, complete)))
 
 
-def _cheapest_near(evidence: Evidence) -> Variant | None:
+def cheapest_near(evidence: Evidence) -> Variant | None:
     """The cheapest variant with counted FLOPs that the test does not tell from the best one; a first stage is free."""
     near = [v for v, test in evidence.against_best(MEAN).items() if not test.sign]
     costs = {v: 0.0 if v.setting == FIRST_STAGE else evidence.board.mean(v).flops for v in near}
@@ -65,7 +65,7 @@ def _others(evidence: Evidence) -> str:
         return ""
     top = max(scores, key=lambda v: scores[v])
     test = evidence.against_best(MEAN).get(top)
-    told = f" The best reranker is {_name(top)} with {scores[top]:.2f}, at {_cost(evidence, top)}"
+    told = f" The best reranker is {named(top)} with {scores[top]:.2f}, at {_cost(evidence, top)}"
     if test is None:
         return f"{told}; the two were not tested, for they do not share their queries."
     verdict = "significantly below it" if test.sign else "not told from it by the test"
@@ -77,7 +77,7 @@ def _cheaper(evidence: Evidence, best: Variant) -> str:
     spent = evidence.board.mean(best).flops
     if not tests:
         return " Its lead was not tested: the other variants do not share its queries."
-    near = _cheapest_near(evidence)
+    near = cheapest_near(evidence)
     if near is None:
         return f" It is significantly above each of the {len(tests)} other variants that share its queries."
     test, gap = tests[near], evidence.difference_interval(MEAN, near, best)
@@ -88,7 +88,7 @@ def _cheaper(evidence: Evidence, best: Variant) -> str:
         return " Every cheaper variant with a counted cost is significantly below it."
     saving = f", {100 * (1 - cost / spent):.0f} % less" if spent and cost else ""
     return (
-        f" The cheapest variant that the test does not tell from it is {_name(near)}, "
+        f" The cheapest variant that the test does not tell from it is {named(near)}, "
         f"at {_cost(evidence, near)}{saving} ({_gap(test, gap)}). Not told apart does not mean equal."
     )
 
@@ -117,10 +117,10 @@ def _limits(evidence: Evidence, complete: list[Variant]) -> list[str]:
     if partial:
         limits.append(f"Partial: some figures do not stand for their dataset ({_list(partial)}).")
     others = [v for v in board.variants if v not in complete]
-    absent = [_name(v) for v in others if board.mean(v).score is None and board.mean(v).have]
+    absent = [named(v) for v in others if board.mean(v).score is None and board.mean(v).have]
     if absent and complete:
         limits.append(f"Not run everywhere, so without a mean and left out of this sentence: {_list(absent)}.")
-    unlike = [_name(v) for v in others if board.mean(v).score is not None]
+    unlike = [named(v) for v in others if board.mean(v).score is not None]
     if unlike:
         limits.append(f"Partial in another way than the best, so not ranked with it: {_list(unlike)}.")
     cells = {str(cell.path): cell for figure in board.figures.values() for cell in figure.cells}
@@ -140,7 +140,8 @@ def _rows(board: Board) -> str:
     return f"{len(board.rows)} datasets{' (a group counting once)' if groups else ''}"
 
 
-def _name(variant: Variant) -> str:
+def named(variant: Variant) -> str:
+    """A variant in a sentence."""
     return _isolated(label(variant))
 
 

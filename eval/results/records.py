@@ -100,7 +100,7 @@ class Cost(_Record):
     """Wall seconds by phase and what follows from them; None is "not measured".
 
     A pass may serve several variants: `pass_settings` names them, and the figures are the whole pass's. `asked` is
-    there where a server scored.
+    there where a server scored. `energy_joules` is of the whole device or package between the first block and the last.
     """
 
     load_seconds: Amount | None = None
@@ -112,6 +112,7 @@ class Cost(_Record):
     peak_tflops: Amount | None = None
     share_of_peak: Amount | None = None
     peak_memory_bytes: Count | None = None
+    energy_joules: Amount | None = None
     pass_settings: tuple[str, ...] = ()
     asked: Asked | None = None
 
@@ -167,6 +168,14 @@ class Cell:
         """The run's folder: the one that holds `cells/<dataset>/<model>/<setting>`."""
         below = Path(self.manifest.dataset, self.manifest.model, self.manifest.setting)
         return self.path.parents[len(below.parts)]
+
+    @property
+    def source(self) -> str:
+        """What the experiment called the dataset: its name, or the path of a folder."""
+        experiment = self.manifest.provenance.get("experiment")
+        listed = experiment.get("datasets", ()) if isinstance(experiment, dict) else ()
+        name = self.manifest.dataset
+        return next((str(given) for given in listed if given == name or Path(str(given)).name == name), name)
 
     def per_query(self) -> pd.DataFrame:
         """One row per judged query, sorted by query id."""

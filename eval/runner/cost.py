@@ -19,7 +19,7 @@ from .engine import Engine, LoadedModel
 PHASES = ("tokenise", "forward", "store")
 
 
-def block_cost(scored: Scored, device: str) -> dict[str, Any]:
+def block_cost(scored: Scored, device: str, joules: float | None = None) -> dict[str, Any]:
     """What is kept beside a block that a device of this name scored; storing adds its own seconds."""
     executed = scored.executed
     return {
@@ -29,6 +29,7 @@ def block_cost(scored: Scored, device: str) -> dict[str, Any]:
         "shared_tokens": executed.shared_tokens,
         "seconds": dict(executed.seconds),
         "device": device,
+        **({"joules": joules} if joules is not None else {}),
         **({"requests": asdict(executed.requests)} if executed.requests else {}),
     }
 
@@ -74,7 +75,14 @@ class PassCost:
             peak_memory_bytes=engine.peak_memory() or None,
             pass_settings=self.settings,
             asked=self.asked(),
+            energy_joules=self.joules(),
         )
+
+    def joules(self) -> float | None:
+        """Energy of all blocks; None where one was not measured."""
+        if not self.known or not all("joules" in block for block in self.blocks):
+            return None
+        return sum(block["joules"] for block in self.blocks)
 
     def asked(self) -> Asked | None:
         """What a server was asked; None where none was, or where a block's figures were lost."""

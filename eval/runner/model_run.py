@@ -19,6 +19,7 @@ from ..results import SCHEMA_VERSION, Cell
 from .cell_writer import CellWriter, Measured
 from .cells import Inputs, Target, data_provenance
 from .cost import PassCost, Tally, block_cost
+from .energy import meter
 from .engine import Engine, Job, Task
 from .engines import MakeEngine
 from .progress import Progress
@@ -114,10 +115,14 @@ class ModelRun:
         names = ", ".join(dict.fromkeys(s.name for one in passes for s in one.group.settings))
         progress = Progress(f"{self.entry.label} · {names}", total, total - left)
         jobs = [Job(one.task, block) for one in passes for block in one.missing]
+        read = meter(self.loaded.device) if self.experiment.engine.name == "local" else None
+        before = read() if read else 0.0
         try:
             for job, scored, device in self.engine.run(jobs):
                 one = by_task[id(job.task)]
-                one.group.write(job.block, scored, block_cost(scored, device))
+                now_read = read() if read else 0.0
+                one.group.write(job.block, scored, block_cost(scored, device, now_read - before if read else None))
+                before = now_read
                 one.left -= 1
                 progress.add(job.block.pairs)
                 if not one.left:

@@ -11,6 +11,7 @@ from ..board.pivot import pivot
 from ..published import PublishedTable, load_published
 from ..results import Cell
 from . import as_csv, as_html, as_json, as_latex, as_markdown, as_text
+from .layout import Grid
 from .layout import layout as lay_out
 
 Format = Literal["text", "md", "csv", "latex", "html", "json"]
@@ -51,7 +52,8 @@ def render(
         format: `text` for terminals, `json` is a list of cells, `csv` has one line per figure.
         published: the name of a file in configs/published/: adds the difference per cell and a verdict.
         costs: adds FLOPs per query, FLOPs saved and which variants are on the Pareto frontier of the two means.
-        layout: `beir` has datasets as rows, `miracl` has them as columns; `auto` takes `miracl` when all are.
+        layout: `beir` has datasets as rows, `miracl` has them as columns; `auto` takes `miracl` when all are, and in
+            LaTeX the narrower one when a page is too narrow for the other.
         all_rows: also shows the members of a macro group.
 
     Raises InputError when there are no cells, when none has the metric, or for an unknown published name.
@@ -66,8 +68,13 @@ def render(
         return as_csv.write(board, table)
     transposed = layout == "miracl" or (layout == "auto" and all(row.name.startswith("miracl/") for row in board.rows))
     front = frontier(board) if costs else None
-    grid = lay_out(board, transposed=transposed, published=table, frontier=front, all_rows=all_rows)
-    return _GRID_WRITERS[format](grid)
+
+    def grid(transposed: bool) -> Grid:
+        return lay_out(board, transposed=transposed, published=table, frontier=front, all_rows=all_rows)
+
+    if format == "latex" and layout == "auto" and as_latex.width(grid(transposed)) > as_latex.PAGE:
+        return as_latex.write(min((grid(transposed), grid(not transposed)), key=as_latex.width))
+    return _GRID_WRITERS[format](grid(transposed))
 
 
 def _published(name: str | None, metric: str) -> PublishedTable | None:

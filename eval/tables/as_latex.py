@@ -20,13 +20,25 @@ _SPECIAL = {
     "|": r"\textbar{}",
     "–": "--",
     "°": r"\textdegree{}",
+    "−": r"$-$",
+    "×": r"$\times$",
     "[": "{[}",  # a bracket after \\ would be read as an option
     **{char: f"\\{char}" for char in "&%$#_{}"},
 }
 
 
+PAGE = 88  # characters that fit between the margins of a page of LaTeX's article at 10 pt
+_LATIN = "\u024f"  # beyond this letter pdflatex has no fonts by itself
+
+
+def width(grid: Grid) -> int:
+    """About how many characters wide a grid is, two more between columns."""
+    columns = [[*head, *(row[i].text + row[i].detail for row in grid.rows)] for i, head in enumerate(grid.head)]
+    return sum(max(map(len, texts)) + 2 for texts in columns)
+
+
 def write(grid: Grid) -> str:
-    r"""A tabular with its notes below; needs `\usepackage{booktabs}`."""
+    r"""A tabular with its notes below; needs `\usepackage{booktabs,graphicx}`. What is too wide shrinks to the line."""
     height = max(len(head) for head in grid.head)
     heads = [_row(_escape(head[level]) if level < len(head) else "" for head in grid.head) for level in range(height)]
     body = []
@@ -34,17 +46,21 @@ def write(grid: Grid) -> str:
         body += [r"\midrule"] if index in grid.rules else []
         body.append(_row(_cell(entry) for entry in row))
     lines = [
-        r"% needs \usepackage{booktabs}",
+        r"% needs \usepackage{booktabs,graphicx}",
+        r"\noindent\resizebox{\ifdim\width>\linewidth \linewidth\else \width\fi}{!}{%",
         rf"\begin{{tabular}}{{l{'r' * (len(grid.head) - 1)}}}",
         r"\toprule",
         *heads,
         r"\midrule",
         *body,
         r"\bottomrule",
-        r"\end{tabular}",
+        r"\end{tabular}}",
+        r"\par",
         *(rf"{{\footnotesize\noindent {_escape(note)}\par}}" for note in grid.notes),
     ]
-    return "\n".join(lines) + "\n"
+    text = "\n".join(lines) + "\n"
+    strange = any(char > _LATIN and char not in _SPECIAL for char in text)
+    return f"% has letters beyond Latin: XeLaTeX or LuaLaTeX, and a font that has them\n{text}" if strange else text
 
 
 def _row(cells: Iterable[str]) -> str:

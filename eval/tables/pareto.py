@@ -19,8 +19,8 @@ def to_text(found: Sequence[Point], metric: str = "nDCG@10") -> str:
         "setting",
         f"{metric} x 100",
         "FLOPs/query",
-        f"{metric}/PFLOP",
-        "queries/PFLOP",
+        "RPP",
+        "QPP",
         "Pareto",
     )
     rows = []
@@ -30,7 +30,8 @@ def to_text(found: Sequence[Point], metric: str = "nDCG@10") -> str:
         variant = (p.variant.model, f"{p.variant.setting} {p.variant.origin}".strip())
         figures = (f"{p.score:.2f}", units.flops(p.flops), *(f"{float(f'{x:.4g}'):,g}" for x in (p.rpp, p.qpp)))
         rows.append((p.dataset, *variant, *figures, mark + note))
-    return listing(head, rows, right=range(3, 7))
+    named = f"RPP: {metric} per PFLOP, QPP: queries per PFLOP (arXiv 2507.06223), from exact counts\n"
+    return listing(head, rows, right=range(3, 7)) + (named if rows else "")
 
 
 def to_json(found: Sequence[Point]) -> list[dict[str, object]]:

@@ -29,6 +29,16 @@ def share(per_cent: float) -> str:
     return f"{per_cent:.1f} %"
 
 
+def energy(joules: float) -> str:
+    """`1.23 kJ`, `4.56 MJ`."""
+    return flops(joules).replace("FLOP", "J")
+
+
+def usd(value: float) -> str:
+    """`$12.34`, `$0.00123`: cents, or three significant digits below one."""
+    return f"${value:,.2f}" if value >= 0.995 else f"${float(f'{value:.3g}'):.10f}".rstrip("0").rstrip(".")
+
+
 def parse_flops(text: str, where: str, whole: float) -> float:
     """FLOPs that `2TFLOP`, `350 GFLOP`, `2e12` or `70%` (of `whole`) write.
 

@@ -21,6 +21,7 @@ document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll("table.sortable").forEach(setUpSorting);
   document.querySelectorAll("svg.chart").forEach(setUpChart);
   setUpTrace(data);
+  if (data.queries) setUpQueries(data.queries);
 });
 
 function setUpTheme() {

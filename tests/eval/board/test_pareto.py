@@ -59,7 +59,7 @@ def test_frontier_is_what_nothing_beats(pairs: list[tuple[int, int]]) -> None:
 def test_text_and_json_agree() -> None:
     found = points(CELLS)
     text, rows = to_text(found), to_json(found)
-    assert len(text.splitlines()) == 1 + len(rows)
+    assert len(text.splitlines()) == 2 + len(rows)  # a head, and what RPP and QPP are
     assert "dominated by L8" in text
     assert json.loads(json.dumps(rows))[0] | {"rpp": 4, "qpp": 10} == {
         "dataset": "a", "model": "toy", "setting": "L8", "origin": None, "score": 40.0, "flops_per_query": 1e14,

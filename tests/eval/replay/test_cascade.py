@@ -39,7 +39,7 @@ def cells(root: Path) -> list[Cell]:
 
 @pytest.fixture(scope="module")
 def pool(cells: list[Cell]) -> Pool:
-    return pools(cells)[0]
+    return next(pools(cells))
 
 
 @pytest.fixture(scope="module")
