@@ -139,7 +139,8 @@ class Reranker(Protocol):
     ) -> Scored:
         """Score every pair under every setting, settings with the same compression in one forward pass.
 
-        A score depends on its pair, its setting and `text` only. `prepared` saves tokenising the same groups again.
+        A score depends on its pair, its setting and `text` only; one of a listwise model on its whole group.
+        `prepared` saves tokenising the same groups again.
         Raises ScoreError on NaN or infinity.
         """
         ...

@@ -17,13 +17,15 @@ import inspect
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from .api import Requests
 from .errors import InputError, ScoreError, suggest
 from .files import one_line
 from .flops import Shape
@@ -45,10 +47,20 @@ class OwnReranker:
         version: what distinguishes these scores from others of the same class: change it whenever a score can change.
             Stored results of another version are not used again. Required.
         shape: what a pair costs, for FLOPs; needs `lengths`. None: FLOPs are not counted.
+        listwise: stated by a class whose scores depend on the query's other candidates: JSON values that say how a list
+            is read. Part of the identity. Such a class has `score`, which is given a query's whole list, in the order
+            of the first stage; see `listwise.py`.
+        concurrency: calls of `score` at a time, for classes that wait for a server.
     """
 
     version: str = ""
     shape: Shape | None = None
+    listwise: Mapping[str, Any] | None = None
+    concurrency: int = 1
+
+    def requests(self) -> Requests | None:
+        """What a server was asked since the last call; None where there is none."""
+        return None
 
     def lengths(self, pairs: Sequence[tuple[str, str]]) -> Sequence[tuple[int, int]] | None:
         """Tokens of query and passage of each pair, special tokens included; None: tokens are not counted."""
@@ -145,6 +157,8 @@ def check(model: Any, where: str) -> None:
         )
     if scorer(model) is None:
         raise InputError(f"{where}: has neither `predict(pairs)` nor `score(query, passages)`")
+    if listwise(model) and not callable(getattr(model, "score", None)):
+        raise InputError(f"{where}: is listwise, so it needs `score(query, passages)`, which is given a whole list")
     shape = getattr(model, "shape", None)
     if shape is not None and not isinstance(shape, Shape):
         raise InputError(f"{where}: its `shape` is {type(shape).__name__}, expected rerankbench.rerankers.flops.Shape")
@@ -156,11 +170,23 @@ def check(model: Any, where: str) -> None:
 
 def scorer(model: Any) -> Callable[[list[tuple[str, list[str]]]], list[Any]] | None:
     """What scores some queries with their passages: a list of answers, each for a number of pairs in a row."""
-    if callable(predict := getattr(model, "predict", None)):
+    score, predict = getattr(model, "score", None), getattr(model, "predict", None)
+    if callable(predict) and not (listwise(model) and callable(score)):
         return lambda groups: [predict([(query, passage) for query, passages in groups for passage in passages])]
-    if callable(score := getattr(model, "score", None)):
-        return lambda groups: [score(query, passages) for query, passages in groups if passages]
-    return None
+    if not callable(score):
+        return None
+    calls: Callable[..., Any] = score
+
+    def by_query(groups: list[tuple[str, list[str]]]) -> list[Any]:
+        with ThreadPoolExecutor(max(1, getattr(model, "concurrency", 1))) as pool:
+            return list(pool.map(lambda group: calls(*group), [group for group in groups if group[1]]))
+
+    return by_query
+
+
+def listwise(model: Any) -> Mapping[str, Any] | None:
+    """How an object reads a query's list; None where its scores depend on their pairs alone."""
+    return getattr(model, "listwise", None)
 
 
 @contextmanager

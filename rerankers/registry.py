@@ -30,6 +30,7 @@ FAMILIES = {
     "lightweight": ".families.lightweight:LightweightReranker",
     "layerwise": ".families.layerwise:LayerwiseReranker",
     "llm": ".families.llm:LlmReranker",
+    "list-states": ".families.list_states:ListStates",
     "token-logit": ".families.token_logit:TokenLogit",
     "mean-pooled": ".families.mean_pooled:MeanPooled",
     "cross-encoder": ".families.cross_encoder:CrossEncoder",

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ..api import Executed, Group, Prepared, Scored
+from ..api import Executed, Group, Prepared, Requests, Scored
 from ..checks import check_given
 from ..errors import InputError, ScoreError
 from ..faces import Faces
 from ..family import Family
 from ..options import TextOptions
-from ..own import scorer, telling
+from ..own import listwise, scorer, telling
 from ..settings import Setting
 from ..spec import ModelSpec
 
@@ -38,6 +38,7 @@ class OwnAdapter(Faces):
             "class": self.spec.source,
             "version": self.model.version,
             **({"dtype": self.dtype} if "dtype" in self.given else {}),
+            **({"listwise": dict(how)} if (how := listwise(self.model)) else {}),
         }
 
     def check(self, setting: Setting) -> list[str]:
@@ -77,8 +78,12 @@ class OwnAdapter(Faces):
             passage_tokens=passages,
             prompt_tokens=np.zeros(len(pairs), dtype=np.int32),
             truncated=np.zeros(len(pairs), dtype=bool),
-            executed=Executed(seconds={"forward": seconds}),
+            executed=Executed(seconds={"forward": seconds}, requests=self._requests()),
         )
+
+    def _requests(self) -> Requests | None:
+        with telling(self.where, ScoreError):
+            return getattr(self.model, "requests", lambda: None)()
 
     def _lengths(self, pairs: Sequence[tuple[str, str]]) -> tuple[np.ndarray, np.ndarray]:
         """Tokens of queries and passages; zeros where the class does not count them."""

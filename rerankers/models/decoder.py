@@ -192,6 +192,15 @@ class Decoder:
         final[deepest] = self._final(x, layout, None if deepest and not config.bidirectional else last)
         return torch.stack([read.head.score(self._logits(final[read.layer], read.head.rows, work)) for read in reads])
 
+    @torch.inference_mode()
+    def states(self, ids: Tensor, layout: Layout, at: Tensor, work: Work) -> Tensor:
+        """Normed float32 states (tokens, hidden) after all layers, of the tokens in the rows `at` of a packed batch."""
+        x = F.embedding(ids, self.embedding) * self._embedding_scale
+        masks, tables = Masks(layout.longest, x.dtype, x.device), self._tables(layout)
+        for i in range(self.config.layers):
+            x = self._layer(i, x, layout, tables, None, masks, work)
+        return rms_norm(x[at].float(), self._norms["model.norm.weight"], self.config.norm_eps)
+
     def _tables(self, layout: Layout) -> tuple[Tensor, Tensor]:
         positions = as_index(layout.positions, self.embedding.device)
         return rope_tables(positions, self._frequencies, self.config.rope.attention_factor)

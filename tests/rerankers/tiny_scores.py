@@ -30,6 +30,7 @@ CASES = {
     "cross-encoder": ("xlmr-s1", ("full",)),
     "modern-encoder": ("modernbert-s1", ("full",)),
     "sequence-classification": ("xlmr-s1", ("full",)),
+    "list-states": ("jina-list-s1", ("full",)),
     "llm": ("gemma-s1", ("full",)),
     "token-logit": ("qwen3-s1", ("full",)),
     "mean-pooled": ("nemotron-s1", ("full",)),
