@@ -37,11 +37,11 @@ class ListStates(Family):
     def resolve(self, spec: ModelSpec, text: TextOptions) -> ResolvedText:
         """See `Family.resolve`; limits are of a passage and of the query, each alone."""
         self.refuse_prompt(spec, text)
-        if text.truncation != TextOptions.truncation:
+        if text.truncation or spec.truncation:
             raise InputError(f"model '{spec.name}': a list is cut in one way only; leave out truncation")
         prompt = states_prompt()
         length = text.max_length or spec.max_length or prompt.passage_length
-        return ResolvedText("", length, text.query_max_length or prompt.query_length, text.truncation)
+        return ResolvedText("", length, text.query_max_length or prompt.query_length, self.truncation)
 
     def load(self, spec: ModelSpec, files: Resolved, options: LoadOptions) -> ListAdapter:
         """See `Family.load`."""

@@ -78,7 +78,7 @@ def test_a_model_folder_works(run: Any, tmp_path: Path) -> None:
     assert {**named, "model": ""} == {**folder, "model": ""}
 
 
-@pytest.mark.parametrize("model", [name for name in list_models() if load_spec(name).config])
+@pytest.mark.parametrize("model", [name for name in list_models() if shape_of(load_spec(name))])
 def test_every_model_with_a_shape_can_be_counted(run: Any, model: str) -> None:
     status, out, _ = run(model, "--json")
     report = json.loads(out)
