@@ -10,6 +10,7 @@ import pytest
 import yaml
 from rerankbench.eval.cli import main
 from rerankbench.rerankers import list_models, load_spec
+from rerankbench.rerankers.registry import shape_of
 
 HEADLINE = ["--cutoff-layer", "25", "--compress-ratio", "2", "--compress-layers", "8"]
 LIGHTWEIGHT = "bge-reranker-v2.5-gemma2-lightweight"
