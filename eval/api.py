@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..rerankers.errors import InputError
+from ..rerankers.whole_files import write_whole
 from .measures import DEFAULT_METRICS, parse_metric
 
 if TYPE_CHECKING:
@@ -49,13 +50,21 @@ def run(
     score that cannot be used.
     """
     from .runner.run import run_experiment
+    from .tables.run_page import run_page
 
     wanted = read_experiment(experiment, changes)
     check_names(wanted)
     folder = Path(out) if out is not None else results_folder(wanted.name, limit, sample, sample_seed)
-    return run_experiment(
+    cells = run_experiment(
         wanted, folder, limit=limit, sample=sample, sample_seed=sample_seed, overwrite=overwrite, command=command
     )
+    write_whole(folder / "README.md", run_page(cells, main_metric(wanted)))
+    return cells
+
+
+def main_metric(experiment: Experiment) -> str:
+    """nDCG@10 where it was asked for, else the first metric."""
+    return "nDCG@10" if "nDCG@10" in experiment.metrics else experiment.metrics[0]
 
 
 def read_experiment(experiment: str | Path | Mapping[str, Any] | Experiment, changes: Sequence[str] = ()) -> Experiment:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 import re
@@ -14,7 +15,7 @@ import yaml
 
 from ..configs import CONFIGS, read
 from ..rerankers.errors import InputError
-from ..rerankers.whole_files import replacing
+from ..rerankers.whole_files import replacing, write_whole
 from .measures import parse_metric
 from .results import Cell, Manifest
 
@@ -25,12 +26,13 @@ FORMATS: tuple[Format, ...] = ("trec", "mteb", "model-index")
 _MAIN = "nDCG@10"
 
 
-def export(cells: Sequence[Cell], format: str, output: Path) -> list[Path]:
+def export(cells: Sequence[Cell], format: str, output: Path, *, plain: bool = False) -> list[Path]:
     """Write cells below `output`; returns the files.
 
-    `trec`: `<dataset>.<model>.<setting>.trec.gz`. `mteb`: `<model>__<setting>/<revision>/<task>.json` as mteb keeps
-    its results, for datasets that mteb has; the others are logged. `model-index`: `<model>.<setting>.yaml`, the block
-    for a model card. Raises InputError for another format, for partial cells in the two formats that publish a score,
+    `trec`: `<dataset>.<model>.<setting>.trec.gz`, without `.gz` when `plain`. `mteb`: a folder that mteb's
+    `ResultCache(output)` reads, `results/<model>__<setting>/<revision>/<task>.json` with a `model_meta.json`, for
+    datasets that mteb has; the others are logged. `model-index`: `<model>.<setting>.yaml`, the block for a model card.
+    Raises InputError for another format, for partial cells in the two formats that publish a score,
     for two cells that one file would hold, and when nothing can be written.
     """
     if format not in FORMATS:
@@ -41,7 +43,12 @@ def export(cells: Sequence[Cell], format: str, output: Path) -> list[Path]:
                 m = cell.manifest
                 raise InputError(f"{cell.path}: partial ({m.partial}), so no score of {m.dataset}; run all its queries")
     _apart(cells)
-    files = {"trec": _trec, "mteb": _mteb, "model-index": _model_index}[format](cells, output)
+    if plain and format != "trec":
+        raise InputError(f"--plain: --format {format} is plain already; it is for trec")
+    if format == "trec":
+        files = _trec(cells, output, plain)
+    else:
+        files = {"mteb": _mteb, "model-index": _model_index}[format](cells, output)
     if not files:
         raise InputError(f"--format {format}: none of the {len(cells)} cells can be written so")
     return files
@@ -56,13 +63,14 @@ def _apart(cells: Iterable[Cell]) -> None:
             raise InputError(f"{cell.path} and {other} would be one file; export them to two folders")
 
 
-def _trec(cells: Iterable[Cell], output: Path) -> list[Path]:
+def _trec(cells: Iterable[Cell], output: Path, plain: bool) -> list[Path]:
     output.mkdir(parents=True, exist_ok=True)
     files = []
     for cell in cells:
         m = cell.manifest
-        path = output / f"{_file_name(m.dataset)}.{_file_name(m.model)}.{m.setting}.trec.gz"
-        with (cell.path / "run.trec.gz").open("rb") as source, replacing(path) as target:
+        path = output / f"{_file_name(m.dataset)}.{_file_name(m.model)}.{m.setting}.trec{'' if plain else '.gz'}"
+        stored = cell.path / "run.trec.gz"
+        with gzip.open(stored) if plain else stored.open("rb") as source, replacing(path) as target:
             shutil.copyfileobj(source, target)
         files.append(path)
     return files
@@ -71,6 +79,7 @@ def _trec(cells: Iterable[Cell], output: Path) -> list[Path]:
 def _mteb(cells: Iterable[Cell], output: Path) -> list[Path]:
     known = _mteb_tasks()
     results: dict[Path, dict[str, Any]] = {}
+    metas: dict[Path, dict[str, Any]] = {}
     left_out: set[str] = set()
     for cell in cells:
         m = cell.manifest
@@ -80,12 +89,9 @@ def _mteb(cells: Iterable[Cell], output: Path) -> list[Path]:
             left_out.add(m.dataset)
             continue
         task = known[m.dataset]
-        model = m.provenance.get("model") or {}
-        folder = (
-            output
-            / f"{_file_name(m.model)}__{m.setting}"
-            / _file_name(str(model.get("revision") or "no_revision_available"))
-        )
+        revision = str((m.provenance.get("model") or {}).get("revision") or "no_revision_available")
+        folder = output / "results" / f"{_file_name(m.model)}__{m.setting}" / _file_name(revision)
+        metas[folder / "model_meta.json"] = _model_meta(m, revision)
         record = results.setdefault(
             folder / f"{task['task']}.json",
             {
@@ -109,10 +115,16 @@ def _mteb(cells: Iterable[Cell], output: Path) -> list[Path]:
             seconds or 0.0 for seconds in (m.cost.tokenise_seconds, m.cost.forward_seconds, m.cost.store_seconds)
         )
         record["scores"].setdefault(_split(m), []).append(scores)
-    for path, record in results.items():
-        with replacing(path) as file:
-            file.write(json.dumps(record, indent=2).encode())
+    for path, record in (metas | results).items():
+        write_whole(path, json.dumps(record, indent=2))
     return list(results)
+
+
+def _model_meta(m: Manifest, revision: str) -> dict[str, Any]:
+    """What mteb's loader asks of a model; what a manifest does not know is as configs/mteb_meta.yaml has it."""
+    known = m.provenance.get("model") or {}
+    of_model = {"n_parameters": known.get("parameters"), "license": known.get("license")}
+    return {**read(CONFIGS / "mteb_meta.yaml"), **of_model, "name": f"{m.model}/{m.setting}", "revision": revision}
 
 
 def _model_index(cells: Iterable[Cell], output: Path) -> list[Path]:

@@ -100,8 +100,7 @@ def run(
         return
     part: dict[str, Any] = {"limit": limit, "sample": sample, "sample_seed": sample_seed}
     cells = api.run(wanted, out=folder, overwrite=overwrite, command=shlex.join(["rerankbench", *sys.argv[1:]]), **part)
-    metric = "nDCG@10" if "nDCG@10" in wanted.metrics else wanted.metrics[0]
-    print(api.table(cells, metric=metric, format=shown), end="")
+    print(api.table(cells, metric=api.main_metric(wanted), format=shown), end="")
     print(f"results: {folder}", file=sys.stderr)
 
 

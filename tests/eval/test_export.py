@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -26,7 +29,7 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(runner, "load_dataset", FakeDataset)
     monkeypatch.setattr(runner, "retrieve", fake_retrieve)
 
-    def run(**options: int) -> Path:
+    def run(**options: Any) -> Path:
         raw = {"name": "x", "datasets": DATASETS, "rerankers": [{"model": "fake", "cutoff_layers": [2, None]}]}
         out = tmp_path / "out"
         runner.run_experiment(parse_experiment(raw, "x"), out, load=lambda *_: FakeReranker(), **options)
@@ -58,14 +61,14 @@ def test_a_revision_cannot_leave_the_folder(results, tmp_path: Path, revision: s
     for cell in cells:
         cell.manifest.provenance["model"] = {"revision": revision}
     files = export(cells, "mteb", tmp_path / "e")
-    assert {len(file.resolve().relative_to((tmp_path / "e").resolve()).parts) for file in files} == {3}
+    assert {len(file.resolve().relative_to((tmp_path / "e").resolve()).parts) for file in files} == {4}
 
 
 def test_mteb(results, tmp_path: Path):
     cells = load_cells([results()])
     files = export(cells, "mteb", tmp_path / "e")
     assert len(files) == 3 * 2  # variants x tasks; `own` is no task of mteb
-    path = tmp_path / "e" / "fake__L2" / "no_revision_available"
+    path = tmp_path / "e" / "results" / "fake__L2" / "no_revision_available"
     by_key = {(c.manifest.dataset, c.manifest.setting): c.manifest for c in cells}
     scifact = json.loads((path / "SciFact.json").read_text())
     assert scifact["task_name"] == "SciFact"
@@ -84,6 +87,74 @@ def test_mteb(results, tmp_path: Path):
         "sw": by_key["miracl/sw", "L2"].metrics["nDCG@10"],
         "yo": by_key["miracl/yo", "L2"].metrics["nDCG@10"],
     }
+
+
+@pytest.mark.slow
+def test_mteb_loads_the_export(results, tmp_path: Path):
+    """In a process of its own: importing mteb takes seconds."""
+    pytest.importorskip("mteb", reason="mteb's own loader of results")
+    cells = load_cells([results()])
+    export(cells, "mteb", tmp_path / "e")
+    program = """
+import json, sys, warnings
+warnings.simplefilter("ignore")
+from mteb import ResultCache
+found = ResultCache(sys.argv[1]).load_results(include_remote=False)
+print(json.dumps([
+    [one.model_name, scores["hf_subset"], scores["main_score"]]
+    for one in found.model_results for task in one.task_results for scores in next(iter(task.scores.values()))
+]))
+"""
+    command = [sys.executable, "-c", program, str(tmp_path / "e")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    loaded = {(model, subset): main for model, subset, main in json.loads(done.stdout)}
+    names = {"beir/scifact": "default", "miracl/sw": "sw", "miracl/yo": "yo"}
+    assert loaded == {
+        (f"{c.manifest.model}/{c.manifest.setting}", names[c.manifest.dataset]): c.manifest.metrics["nDCG@10"]
+        for c in cells
+        if c.manifest.dataset in names
+    }
+
+
+METRICS = ("nDCG@10", "R@100", "RR@10", "AP")
+
+
+def test_plain_runs_are_what_other_tools_judge_alike(results, tmp_path: Path):
+    """ir_measures, from the plain file and the stored judgements, gives the manifest's figures."""
+    measures = pytest.importorskip("ir_measures", reason="a second judge")
+    cells = load_cells([results()])
+    files = export(cells, "trec", tmp_path / "e", plain=True)
+    qrels = {c.manifest.dataset: c.qrels() for c in cells if c.manifest.setting == "first-stage"}
+    assert {file.suffix for file in files} == {".trec"}
+    for cell, file in zip(cells, files, strict=True):
+        wanted = [measures.parse_measure(name) for name in METRICS if name != "RR@10"]  # its ties are ordered otherwise
+        found = measures.calc_aggregate(wanted, qrels[cell.manifest.dataset], measures.read_trec_run(str(file)))
+        for measure, value in found.items():
+            assert value == pytest.approx(cell.manifest.metrics[str(measure)], abs=1e-6), (file.name, measure)
+
+
+@pytest.mark.slow
+def test_ranx_gives_the_manifests_figures(results, tmp_path: Path):
+    pytest.importorskip("ranx", reason="a third judge, compiled by numba")
+    cells = load_cells([results()])
+    files = export(cells, "trec", tmp_path / "e", plain=True)
+    stage = next(c for c in cells if (c.manifest.dataset, c.manifest.setting) == ("own", "first-stage"))
+    (tmp_path / "qrels.json").write_text(json.dumps(stage.qrels()))
+    program = """
+import json, sys, warnings
+warnings.simplefilter("ignore")
+from ranx import Qrels, Run, evaluate
+qrels = Qrels.from_dict(json.load(open(sys.argv[1])))
+for path in sys.argv[2:]:
+    run = Run.from_file(path, kind="trec")
+    print(json.dumps(evaluate(qrels, run, ["ndcg@10", "recall@100", "mrr@10", "map"], make_comparable=True)))
+"""
+    mine = {str(file): cell.manifest for file, cell in zip(files, cells, strict=True) if cell.manifest.dataset == "own"}
+    command = [sys.executable, "-c", program, str(tmp_path / "qrels.json"), *mine]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    for manifest, values in zip(mine.values(), told, strict=True):
+        assert list(values.values()) == pytest.approx([manifest.metrics[name] for name in METRICS], abs=1e-6)
 
 
 def test_model_index(results, tmp_path: Path):
@@ -115,6 +186,8 @@ def test_no_score_of_a_part(results, tmp_path: Path):
             export(cells, format, tmp_path / "e")
     assert not (tmp_path / "e").exists()
     assert len(export(cells, "trec", tmp_path / "e")) == 12
+    with pytest.raises(InputError, match="--plain: --format model-index is plain already"):
+        export(load_cells([results(overwrite=True)]), "model-index", tmp_path, plain=True)
     with pytest.raises(InputError, match="--format csv: known are trec, mteb, model-index"):
         export(cells, "csv", tmp_path)
 

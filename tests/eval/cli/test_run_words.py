@@ -44,6 +44,9 @@ def test_words_print_the_file_that_they_stand_for_and_run_it(call: Any, tmp_path
     (cell,) = load_cells([tmp_path / "results/runs/tea"])
     assert call("run", "same.yaml", "--out", "again")[0] == 0
     (again,) = load_cells([tmp_path / "again"])
+    pages = [(tmp_path / folder / "README.md").read_text(encoding="utf-8") for folder in ("results/runs/tea", "again")]
+    assert out.strip() in pages[0]
+    assert pages[0].split("\n", 1)[1] == pages[1].split("\n", 1)[1]
     assert again.manifest.identity == cell.manifest.identity
     assert again.manifest.metrics == cell.manifest.metrics
 

@@ -112,3 +112,27 @@ def test_a_partial_run_fails_the_check(folder: Path) -> None:
     done = rerankbench("check", "--baseline", folder / "baseline.json", "--run", folder / "partial")
     assert done.returncode == 1
     assert "PARTIAL toy/small/L4" in done.stdout
+
+
+def test_junitparser_reads_what_the_gate_says(folder: Path) -> None:
+    junitparser = pytest.importorskip("junitparser", reason="a reader of JUnit XML that is not ours")
+    path = folder / "junit-of-bad.xml"
+    done = rerankbench("check", "--baseline", folder / "baseline.json", "--run", folder / "bad", "--junit", path)
+    assert done.returncode == 1
+    parsed = junitparser.JUnitXml.fromfile(str(path))
+    suites = [parsed] if isinstance(parsed, junitparser.TestSuite) else list(parsed)
+    cases = [case for suite in suites for case in suite]
+    failed = [case for case in cases if any(isinstance(result, junitparser.Failure) for result in case.result)]
+    assert failed
+    assert sum(suite.failures for suite in suites) == len(failed)
+    assert sum(suite.tests for suite in suites) == len(cases)
+
+
+def test_a_commonmark_parser_sees_one_table(folder: Path) -> None:
+    """markdown-it-py follows the CommonMark specification, with GitHub's tables."""
+    parser = pytest.importorskip("markdown_it", reason="a CommonMark parser that is not ours")
+    path = folder / "summary-of-bad.md"
+    rerankbench("check", "--baseline", folder / "baseline.json", "--run", folder / "bad", "--markdown", path)
+    html = parser.MarkdownIt("commonmark").enable("table").render(path.read_text(encoding="utf-8"))
+    assert html.count("<table>") == html.count("</table>") >= 1
+    assert "a,new:one" in html
