@@ -73,7 +73,7 @@ class _Frame:
 
 def _frame(tokenizer: Tokenizer, text: ResolvedText, template: PromptTemplate, begin: Sequence[int]) -> _Frame:
     head = [*begin, *chain.from_iterable(tokenizer.ids(template.head(text.instruction)))]
-    tail = list(chain.from_iterable(tokenizer.ids(template.tail(text.instruction))))
+    tail = _tail(tokenizer, text, template)
     if template.limit == "sequence":
         limit = text.max_length - len(tail)
         if limit <= len(head):
@@ -84,6 +84,15 @@ def _frame(tokenizer: Tokenizer, text: ResolvedText, template: PromptTemplate, b
     else:
         limit = text.max_length + (0 if text.truncation == "snippet" else len(tail))
     return _Frame(head, tail, limit)
+
+
+def _tail(tokenizer: Tokenizer, text: ResolvedText, template: PromptTemplate) -> list[int]:
+    """Ids after the pair; where they are joined to it, the last ones that two prompts share (sentence-transformers)."""
+    if not template.joined_tail:
+        return list(chain.from_iterable(tokenizer.ids(template.tail(text.instruction))))
+    one, other = tokenizer.ids([template.whole(filler, filler, text.instruction) for filler in ("0", "1 2 3 4")])
+    count = _in_common(one[::-1], other[::-1])
+    return one[len(one) - count :] if count < min(len(one), len(other)) else []
 
 
 def _cut_apart(
@@ -121,24 +130,26 @@ def _joined(
     tokenizer: Tokenizer, groups: Sequence[Group], text: ResolvedText, template: PromptTemplate, frame: _Frame
 ) -> Iterator[PairTokens]:
     """The pair is one text. Its query part is what it has in common with that part tokenised alone."""
-    separator, opening = template.separator(text.instruction), template.opening(text.instruction)
-    parts = [template.of_query(group.query, text.instruction) + separator for group in groups]
+    end = "".join(template.tail(text.instruction)) if template.joined_tail else ""
+    opening = template.separator(text.instruction) + template.opening(text.instruction)
     texts = [
-        part + template.of_passage(passage, text.instruction)
-        for part, group in zip(parts, groups)
-        for passage in group.passages
+        template.pair(group.query, passage, text.instruction) + end for group in groups for passage in group.passages
     ]
     found = distinct_ids(tokenizer, texts)
-    alone = distinct_ids(tokenizer, [part + opening for part in parts])
-    places = iter(texts)
-    for part, group in zip(parts, groups):
+    starts = [template.of_query(group.query, text.instruction) + opening for group in groups]
+    alone, places, room = distinct_ids(tokenizer, starts), iter(texts), frame.limit - len(frame.head)
+    for start, group in zip(starts, groups):
         for passage in group.passages:
-            whole = found[next(places)]
-            kept = tokenizer.cut(whole, frame.limit - len(frame.head))
+            whole, tail = found[next(places)], frame.tail
+            if end:
+                whole, tail = whole[: len(whole) - len(tail)], whole[len(whole) - len(tail) :]
+            kept = tokenizer.cut(whole, room)
+            if len(kept) < len(whole):
+                tail = frame.tail
             yield PairTokens(
-                ids=frame.head + kept + frame.tail,
-                query=len(frame.head) + _in_common(alone[part + opening], kept),
-                prompt=len(frame.tail),
+                ids=frame.head + kept + tail,
+                query=len(frame.head) + _in_common(alone[start], kept),
+                prompt=len(tail),
                 truncated=len(kept) < len(whole) or template.shortens(group.query, passage),
             )
 

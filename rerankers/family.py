@@ -117,6 +117,10 @@ class Family:
         """`template`, or what the specification says instead."""
         return self.template
 
+    def complete(self, spec: ModelSpec, files: Resolved) -> ModelSpec:
+        """The specification with what the files tell where it says nothing. Raises InputError for what has no place."""
+        return spec
+
     def recipe(self, spec: ModelSpec) -> dict[str, Any]:
         """What of a specification can change a score, text options aside: for the identity, JSON values only."""
         return {}

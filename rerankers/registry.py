@@ -136,7 +136,8 @@ def spec_of_folder(folder: Path) -> ModelSpec:
     """A specification for a local model folder, its family guessed from what the folder holds."""
     files = resolve(str(folder)) if is_adapter(folder) else Resolved(str(folder), folder)
     family = guess_family(files.config, folder, files.saved)
-    return ModelSpec(name=folder.resolve().name, family=family, source=str(folder))
+    spec = ModelSpec(name=folder.resolve().name, family=family, source=str(folder))
+    return family_named(family).complete(spec, files)
 
 
 def guess_family(raw: Mapping[str, Any], where: Path, saved: StFolder | None = None) -> str:
@@ -162,4 +163,5 @@ def _spec_of_hub_id(model: str) -> ModelSpec:
         if (spec := load_spec(name)).source == model:
             return spec
     files = resolve(model)
-    return ModelSpec(name=model.split("/")[1], family=guess_family(files.config, files.root, files.saved), source=model)
+    family = guess_family(files.config, files.root, files.saved)
+    return family_named(family).complete(ModelSpec(name=model.split("/")[1], family=family, source=model), files)

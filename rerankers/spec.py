@@ -30,6 +30,7 @@ class ModelSpec:
         template: what surrounds a pair: a name in configs/templates.yaml, or its keys and values.
         tokens: texts or ids of the tokens whose logits score, the one for a match first.
         formula, scale: how a score is made of these logits (`models.decoder.Head`), and the factor on it.
+        activation: the function on that, a name in torch.nn as sentence-transformers writes it; None: none.
         max_length: default length limit in tokens; None takes the model's own (and a loaded model's spec states it).
         truncation: `class` or `snippet` (see `TextOptions`), as the publisher cuts a long pair; None is the family's.
         trust_remote_code: must be written out before any code of the hub repository runs.
@@ -54,6 +55,7 @@ class ModelSpec:
     tokens: list[str | int] = field(default_factory=list)
     formula: Formula = "row"
     scale: float = 1.0
+    activation: str | None = None
     max_length: int | None = None
     truncation: Truncation | None = None
     trust_remote_code: bool = False
@@ -94,7 +96,7 @@ def load_spec(name: str) -> ModelSpec:
 
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_TEXTS = ("name", "family", "source", "revision", "license", "note")
+_TEXTS = ("name", "family", "source", "revision", "license", "note", "activation")
 _NUMBERS = {"max_length": 8, "parameters": 1, "download_bytes": 1}  # the least of each
 _MAPPINGS = ("wording", "config", "server")
 _NEEDED = (  # not null

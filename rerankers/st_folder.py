@@ -62,6 +62,7 @@ class StFolder:
         kind: `SentenceTransformer`, `CrossEncoder` or None.
         modules: those after the transformer, in order.
         task: what the transformer is loaded for: `feature-extraction`, `sequence-classification`, `text-generation`.
+        chat: how messages hold texts where pairs go through a chat template, `flat` or `structured`; None: they do not.
         max_length, query_length, document_length: limits in tokens, None where none is stated.
         lower_case: texts are lower-cased before anything else.
         prompts, default_prompt: texts put before queries and passages, and the name of the one that always is.
@@ -73,6 +74,7 @@ class StFolder:
     kind: str | None = None
     modules: tuple[Module, ...] = ()
     task: str = "feature-extraction"
+    chat: str | None = None
     max_length: int | None = None
     query_length: int | None = None
     document_length: int | None = None
@@ -220,14 +222,18 @@ def _transformer(folder: Path, root: Path) -> dict[str, Any]:
     task = take(config, "transformer_task", str, where, "feature-extraction")
     if task not in ("feature-extraction", "sequence-classification", "text-generation"):
         raise InputError(f"{where}: transformer_task '{task}' is not supported")
+    chat = None
     for name, way in take(config, "modality_config", dict, where, {}).items():
-        if name == "message":
-            raise InputError(f"{where}: key 'modality_config': texts in a chat template ('message') are not supported")
         plain = isinstance(way, dict) and way.get("method") == "forward" and way.get("method_output_name") in _OUTPUTS
-        if name != "text" or not plain:
+        if name == "message" and plain and task == "text-generation" and way.get("format") in ("flat", "structured"):
+            chat = way["format"]
+        elif name == "message":
+            raise InputError(f"{where}: key 'modality_config': texts in a chat template ('message') are not supported")
+        elif name != "text" or not plain:
             raise InputError(f"{where}: key 'modality_config': {name} through {way!r:.80} is not supported")
     return {
         "task": task,
+        "chat": chat,
         "max_length": positive(config, "max_seq_length", where),
         "query_length": positive(config, "query_length", where),
         "document_length": positive(config, "document_length", where),

@@ -24,6 +24,8 @@ class PromptTemplate:
             the task.
         bare_query: stands for `query` where there is no instruction; None: an instruction is needed.
         joined: query, between and passage are tokenised as one text, which is cut at its end.
+        joined_tail: the pieces after the pair are part of that text; where it is cut, they are put back, as
+            sentence-transformers does.
         limit: what the length limit bounds: `sequence` all tokens, `pair` those from the query to the passage,
             `released` as FlagEmbedding's classes do it, or its card (`TextOptions.truncation`).
         special_tokens: those that the tokenizer begins a text with begin the sequence.
@@ -38,6 +40,7 @@ class PromptTemplate:
     after: tuple[str, ...] = ("\n", "{instruction}")
     bare_query: str | None = None
     joined: bool = False
+    joined_tail: bool = False
     limit: Literal["released", "pair", "sequence"] = "released"
     special_tokens: bool = True
     query_characters: int | None = None
@@ -83,6 +86,14 @@ class PromptTemplate:
         """The pieces after the pair, filled in."""
         return tuple(filled(piece, instruction=instruction) for piece in self.after)
 
+    def pair(self, query: str, passage: str, instruction: str) -> str:
+        """Query, passage and what is between them as one text."""
+        return self.of_query(query, instruction) + self.separator(instruction) + self.of_passage(passage, instruction)
+
+    def whole(self, query: str, passage: str, instruction: str) -> str:
+        """The prompt as one text."""
+        return "".join((*self.head(instruction), self.pair(query, passage, instruction), *self.tail(instruction)))
+
     def own_tokens(self, instruction: str) -> int:
         """How many tokens surround the pair, estimated from words: for plans, where no tokenizer is at hand.
 
@@ -91,9 +102,7 @@ class PromptTemplate:
         """
         pieces = [*self.head(instruction), *self.tail(instruction)]
         if self.limit != "released":
-            pieces.append(
-                self.of_query("", instruction) + self.separator(instruction) + self.of_passage("", instruction)
-            )
+            pieces.append(self.pair("", "", instruction))
         return sum(_estimated(piece) for piece in pieces)
 
 

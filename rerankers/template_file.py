@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cache
 from typing import Any
 
@@ -12,9 +12,11 @@ from .errors import InputError, suggest
 from .template import PromptTemplate
 
 _LIMITS = ("pair", "sequence")
-_SWITCHES = ("joined", "special_tokens", "stripped")
+_SWITCHES = ("joined", "joined_tail", "special_tokens", "stripped")
 _COUNTS = ("query_characters", "passage_characters")
 _LISTS = ("before", "after")
+_NEEDED = ("query", "passage", "limit")
+_BARE = PromptTemplate(between="", after=(), special_tokens=False)  # what is not written
 _KNOWN = tuple(field.name for field in fields(PromptTemplate))
 
 
@@ -40,13 +42,22 @@ def read_template(value: object, where: str) -> PromptTemplate:
     for key in value:
         if key not in _KNOWN:
             raise InputError(f"{where}: unknown key '{key}'{suggest(str(key), _KNOWN)}")
-    for key in ("query", "passage", "limit"):
+    for key in _NEEDED:
         if key not in value:
             raise InputError(f"{where}: key '{key}' is missing")
     if value["limit"] not in _LIMITS:
         raise InputError(f"{where}: key 'limit': expected {' or '.join(_LIMITS)}, found {value['limit']!r:.60}")
-    plain = {"before": (), "between": "", "after": (), "special_tokens": False}
-    return PromptTemplate(**{**plain, **{key: _value(key, value[key], where) for key in value}})
+    return replace(_BARE, **{key: _value(key, value[key], where) for key in value})
+
+
+def written(template: PromptTemplate) -> dict[str, Any]:
+    """The keys and values that `read_template` makes this template of: JSON values, none that goes without saying."""
+    told = {key: getattr(template, key) for key in _KNOWN}
+    return {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in told.items()
+        if key in _NEEDED or value != getattr(_BARE, key)
+    }
 
 
 def _value(key: str, value: Any, where: str) -> Any:

@@ -59,24 +59,39 @@ def load_sentence_transformers(checkpoint, dtype, options):
 
 
 def load_transformers(checkpoint, dtype, options):
-    """Likewise for transformers alone: SDPA attention, pairs sorted by length, so that batches pad little."""
+    """Likewise for transformers alone: SDPA attention, pairs sorted by length, so that batches pad little.
+
+    A causal language model is asked by a prompt, padded on the left, and computes the logits of the last token alone.
+    """
     import torch
     import transformers
 
-    tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint)
+    prompt = options.get("prompt")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint, **({"padding_side": "left"} if prompt else {}))
     model = getattr(transformers, options["runs"]["class"]).from_pretrained(checkpoint, attn_implementation="sdpa")
     model = model.to(options["device"], getattr(torch, dtype)).eval()
     size = options.get("batch_size") or 32
+    last = {"logits_to_keep": 1, "use_cache": False} if prompt else {}
+
+    def asked(pair):
+        return prompt.replace("{query}", pair[0]).replace("{passage}", pair[1])
+
+    def read(logits):
+        if not prompt:
+            return logits[:, 0]
+        rows = logits[:, -1, options["tokens"]]
+        return rows[:, 0] - rows[:, 1] if rows.shape[1] > 1 else rows[:, 0]
 
     @torch.inference_mode()
     def score(pairs):
-        ids = tokenizer(pairs, truncation=True, max_length=options["max_length"])["input_ids"]
+        texts = [asked(pair) for pair in pairs] if prompt else pairs
+        ids = tokenizer(texts, truncation=True, max_length=options["max_length"])["input_ids"]
         order = sorted(range(len(ids)), key=lambda i: len(ids[i]), reverse=True)
         found = [0.0] * len(ids)
         for start in range(0, len(order), size):
             some = order[start : start + size]
             batch = tokenizer.pad({"input_ids": [ids[i] for i in some]}, return_tensors="pt").to(options["device"])
-            for i, logit in zip(some, model(**batch).logits[:, 0].float().tolist()):
+            for i, logit in zip(some, read(model(**batch, **last).logits.float()).tolist()):
                 found[i] = logit
         return found
 

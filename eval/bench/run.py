@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from ...configs import CONFIGS, read
-from ...rerankers import ModelSpec, Setting, load_spec
+from ...rerankers import ModelSpec, Setting, TextOptions, load_spec
 from ...rerankers.errors import InputError, suggest
 from ...rerankers.flops import Shape
 from ...rerankers.hub import Resolved
 from ...rerankers.random_weights import write_random_weights
 from ...rerankers.registry import family_of, find_spec, shape_of
-from .checkpoint import write_tokenizer
+from .checkpoint import FIRST_ANSWER, write_tokenizer
 from .options import BenchOptions, Hardware
 from .pairs import Workload, make_groups
 from .rounds import OURS, Contender, Files, run_rounds
@@ -76,7 +76,8 @@ def _model(shapes: dict[str, Any], name: str) -> tuple[ModelSpec, dict[str, Any]
 
 def _ours(options: BenchOptions, spec: ModelSpec, size: Shape, common: dict[str, Any]) -> list[Contender]:
     """Our engine under the setting, under the others beside it, and the sweep."""
-    ours = {**common, "wording": spec.wording, "token_budget": options.token_budget or None}
+    told = {key: getattr(spec, key) for key in ("wording", "template", "formula", "scale")}
+    ours = {**common, "spec": {**told, "tokens": _tokens(spec)}, "token_budget": options.token_budget or None}
     runs = {OURS: [options.setting], **{f"{OURS} {Setting.parse(name).name}": [name] for name in options.against}}
     if options.sweep:
         deepest = Setting.parse(options.setting).cutoff_layer or size.layers
@@ -94,6 +95,7 @@ def _peers(options: BenchOptions, spec: ModelSpec, size: Shape, common: dict[str
         "cutoff_layers": [setting.cutoff_layer or size.layers],
         "compress_ratio": setting.compress_ratio,
         "compress_layers": list(setting.compress_layers),
+        **_prompt(spec),
     }
     engines, known = [], read(CONFIGS / "bench.yaml")["peers"]
     for peer in options.peers:
@@ -104,6 +106,23 @@ def _peers(options: BenchOptions, spec: ModelSpec, size: Shape, common: dict[str
             raise InputError(f"peer '{kind}': runs no {spec.family} reranker; see `peers` in configs/bench.yaml")
         engines.append(Contender(kind, kind, python or sys.executable, {**told, "runs": known[kind][spec.family]}))
     return engines
+
+
+def _tokens(spec: ModelSpec) -> list[int]:
+    """Ids that stand for the tokens of the specification in the bench's tokenizer."""
+    return list(range(FIRST_ANSWER, FIRST_ANSWER + len(spec.tokens)))
+
+
+def _prompt(spec: ModelSpec) -> dict[str, Any]:
+    """How a peer asks a causal language model, and what it reads; nothing where no template is told."""
+    family = family_of(spec)
+    if spec.template is None or (template := family.template_of(spec)) is None:
+        return {}
+    instruction = family.resolve(spec, TextOptions()).instruction
+    return {
+        "prompt": template.whole("{query}", "{passage}", instruction),
+        "tokens": _tokens(spec),
+    }
 
 
 def _write_checkpoint(files: Files, spec: ModelSpec, dtype: str, seed: int) -> None:

@@ -54,6 +54,11 @@ class PairAdapter(Faces):
         saved = files.saved
         if saved.kind == "SentenceTransformer":
             raise InputError(f"{files.root}: a text encoder of sentence-transformers, not a classifier of pairs")
+        if saved.chat is not None:
+            raise InputError(
+                f"{files.root}: texts in a chat template ('message') are not supported for model_type "
+                f"'{files.config.get('model_type')}'"
+            )
         self.family, self.spec, self.files, self.saved = family, spec, files, saved
         self.tokenizer = Tokenizer(files.folder, lower_case=saved.lower_case)
         self.query_prompt = saved.prompt(saved.default_prompt) if saved.default_prompt else ""

@@ -11,10 +11,10 @@ from torch import Tensor
 from ..errors import InputError
 from ..files import refusing
 from ..hub import Resolved
+from ..logit_score import scoring_tokens
 from ..models.heads import SCORE, read_head
 from ..models.work import Work
 from ..spec import ModelSpec
-from ..st_folder import refuse_others, take
 
 Read = Callable[[Any, Tensor], Tensor]  # (output, mask (n, length)) to float32 (n,)
 
@@ -27,8 +27,6 @@ def load_theirs(spec: ModelSpec, files: Resolved, dtype: torch.dtype, device: to
     """
     modules = files.saved.modules
     causal = bool(modules) and modules[-1].kind == "LogitScore"
-    if causal and len(modules) > 1:
-        raise InputError(f"{modules[0].where}: module {modules[0].kind} before LogitScore is not supported")
     if causal != (files.saved.task == "text-generation"):
         raise InputError(f"{files.root}: transformer_task '{files.saved.task}' does not fit its modules")
     kind = "CausalLM" if causal else "SequenceClassification"
@@ -108,19 +106,12 @@ def _modular(files: Resolved, model: Any, device: torch.device) -> Read:
 
 def _logit_score(files: Resolved, model: Any) -> Read:
     """The logit of a token after the last position, or the difference of two."""
-    module = files.saved.modules[-1]
-    refuse_others(module.config, ("true_token_id", "false_token_id", "module_input_name"), module.where)
-    vocabulary = model.get_output_embeddings().weight.shape[0]
-    ids = [take(module.config, key, int, module.where) for key in ("true_token_id", "false_token_id")]
-    if ids[0] is None or not all(i is None or 0 <= i < vocabulary for i in ids):
-        raise InputError(f"{module.where}: true_token_id and false_token_id: expected ids below {vocabulary}")
-    if module.config.get("module_input_name") not in (None, "causal_logits"):
-        raise InputError(f"{module.where}: module_input_name: only 'causal_logits' is supported")
+    ids = scoring_tokens(files.saved.modules, model.get_output_embeddings().weight.shape[0], files.root)
 
     def read(output: Any, mask: Tensor) -> Tensor:
         if not mask[:, -1].all():
             raise ValueError("padding stands after the last token")
         last = output.logits[:, -1].float()
-        return last[:, ids[0]] - (last[:, ids[1]] if ids[1] is not None else 0)
+        return last[:, ids[0]] - (last[:, ids[1]] if len(ids) > 1 else 0)
 
     return read

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from ..options import ResolvedText, TextOptions
+from ..hub import Resolved
+from ..lengths import with_length
+from ..options import LoadOptions, ResolvedText, TextOptions
 from ..spec import ModelSpec
 from ..template import PromptTemplate
-from ..template_file import read_template
+from ..template_file import read_template, written
 from .decoder import DecoderFamily
 
 if TYPE_CHECKING:
@@ -41,12 +42,15 @@ class TemplatedFamily(DecoderFamily):
             )
         return super().resolve(spec, text)
 
+    def load(self, spec: ModelSpec, files: Resolved, options: LoadOptions) -> DecoderAdapter:
+        """See `Family.load`; a length that the specification leaves out is the folder's or the model's own."""
+        adapter = super().load(self.complete(spec, files), files, options)
+        adapter.spec = with_length(adapter.spec, files.saved, adapter.tokenizer, adapter.config.max_positions, 0)
+        return adapter
+
     def recipe(self, spec: ModelSpec) -> dict[str, Any]:
         """See `Family.recipe`."""
-        template = asdict(self.template_of(spec))
-        return {
-            "template": {key: list(value) if isinstance(value, tuple) else value for key, value in template.items()}
-        }
+        return {"template": written(self.template_of(spec))}
 
     def begin(self, adapter: DecoderAdapter, text: ResolvedText) -> list[int]:
         """What the tokenizer puts before a text, where the template asks for it."""

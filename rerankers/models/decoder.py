@@ -18,6 +18,7 @@ from ..options import Formula
 from .compression import compress
 from .config import DecoderConfig
 from .decoder_attention import AttentionKind, How, Masks, attend
+from .heads import activation
 from .layout import Layout, as_index
 from .onednn import blocked
 from .pointwise import add_block, norm, rms_norm
@@ -34,17 +35,21 @@ class Head:
         formula: `row` is the logit of the only row, `difference` that of the first less that of the second,
             `log_softmax` the logarithm of the first row's share among all of them.
         scale: factor on that.
+        activation: name in torch.nn of the function on that; None: the number itself.
     """
 
     rows: tuple[int, ...]
     formula: Formula = "row"
     scale: float = 1.0
+    activation: str | None = None
 
     def score(self, logits: Tensor) -> Tensor:
         """Scores (sequences,) from the logits of `rows`, shape (sequences, rows)."""
         if self.formula == "difference":
-            return (logits[:, 0] - logits[:, 1]) * self.scale
-        return (logits.log_softmax(-1) if self.formula == "log_softmax" else logits)[:, 0] * self.scale
+            found = logits[:, 0] - logits[:, 1]
+        else:
+            found = (logits.log_softmax(-1) if self.formula == "log_softmax" else logits)[:, 0]
+        return activation(self.activation, "an output head")(found * self.scale)
 
 
 @dataclass(frozen=True)
