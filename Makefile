@@ -7,7 +7,7 @@ OLD := .venv-4.44
 RUN_DIR ?= results/runs
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test docs api parity architectures fuzz lint install bench-load
+.PHONY: help quickstart test docs site wheel oracles api parity architectures fuzz lint install bench-load
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -34,6 +34,18 @@ test: $(STAMP) ## run the tests on every core
 
 docs: $(STAMP) ## run the commands of README.md and docs/ that are marked so
 	$(BIN)/python tests/docs/run_blocks.py
+
+site: $(STAMP) ## build the documentation's site in site/, a warning being an error
+	@$(BIN)/python -m pip install --quiet -c constraints.txt --group docs
+	$(BIN)/python -m mkdocs build --strict --quiet
+
+wheel: $(STAMP) ## build sdist and wheel and try the wheel on every Python that is found; WHEEL=--lowest: oldest releases
+	@$(BIN)/python -m pip install --quiet --group release
+	$(BIN)/python .ci/wheel.py $(WHEEL)
+
+oracles: $(STAMP) ## tests that ask mteb, ranx, ir_measures, junitparser and JSON Schema checkers
+	@$(BIN)/python -m pip install --quiet -c constraints.txt --group oracles
+	$(BIN)/python -m pytest tests/eval/test_export.py tests/eval/gate tests/eval/experiment tests/eval/data tests/test_ci.py
 
 api: $(STAMP) ## write docs/api.md from the docstrings
 	$(BIN)/python docs/make_api.py

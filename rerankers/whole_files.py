@@ -13,6 +13,7 @@ import re
 import secrets
 import shutil
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -22,6 +23,7 @@ from typing import BinaryIO
 from .errors import InputError
 
 _TEMPORARY = re.compile(r"\..*\.(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{16}\.tmp", re.DOTALL)
+_TURNS = threading.Lock()
 _LONGEST = 200  # bytes of a name, so that what is added to it fits
 
 
@@ -77,6 +79,15 @@ def refuse_irregular(path: Path) -> None:
 def open_own(path: str | os.PathLike[str], flags: int) -> int:
     """An `opener` for `open` that follows no link."""
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
+
+
+def read_at(file: BinaryIO, size: int, start: int) -> bytes:
+    """Bytes from a place of a file that others may be reading, too; Windows has no `pread`, and takes turns."""
+    if hasattr(os, "pread"):
+        return os.pread(file.fileno(), size, start)
+    with _TURNS:
+        file.seek(start)
+        return file.read(size)
 
 
 def file_sha256(path: Path) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sqlite3
 import weakref
 from collections.abc import Iterator, Sequence
@@ -14,7 +13,14 @@ from typing import Any, BinaryIO
 from tqdm import tqdm
 
 from ...rerankers.errors import InputError
-from ...rerankers.whole_files import clear_left_behind, file_sha256, refuse_irregular, replacing_path, write_whole
+from ...rerankers.whole_files import (
+    clear_left_behind,
+    file_sha256,
+    read_at,
+    refuse_irregular,
+    replacing_path,
+    write_whole,
+)
 from .lines import BOM, decode, parse_record
 
 _LAYOUT = 2  # of the index file; another number makes old ones be rebuilt
@@ -72,7 +78,7 @@ class JsonlIndex:
             if found is None:
                 raise KeyError(doc)
             start, size = found
-            records.append(json.loads(os.pread(self._file.fileno(), size, start)))
+            records.append(json.loads(read_at(self._file, size, start)))
         return records
 
     def _find(self, doc: str) -> tuple[int, int] | None:

@@ -27,7 +27,7 @@ from numpy.lib.format import open_memmap
 from tqdm import tqdm
 
 from ...rerankers.errors import InputError
-from ...rerankers.whole_files import refuse_odd, replacing
+from ...rerankers.whole_files import read_at, refuse_odd, replacing
 from .encode import Encoder
 
 log = logging.getLogger("rerankbench")
@@ -126,7 +126,7 @@ class EmbeddingStore:
         ends = np.load(self.folder / "ends.npy", mmap_mode="r")
         with (self.folder / "ids.txt").open("rb") as file:
             spans = [(int(ends[row - 1]) if row else 0, int(ends[row]) - 1) for row in rows]
-            return [os.pread(file.fileno(), end - start, start).decode() for start, end in spans]
+            return [read_at(file, end - start, start).decode() for start, end in spans]
 
     def _done(self) -> tuple[int, int, int]:
         """Rows, bytes of ids, and bytes of the journal that stand for whole blocks."""
@@ -155,7 +155,7 @@ class EmbeddingStore:
                     return None
                 digest.update(np.array(mapped[row:end_row]).tobytes())
             with (self.folder / "ids.txt").open("rb") as ids:
-                digest.update(os.pread(ids.fileno(), max(end - start, 0), start))
+                digest.update(read_at(ids, max(end - start, 0), start))
         except (OSError, ValueError, TypeError):
             return None
         return digest.hexdigest()

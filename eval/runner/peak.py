@@ -27,15 +27,18 @@ def peak_tflops(device: str, dtype: str, seconds: float = 0.3) -> float:
 
 
 def peak_memory(device: str) -> int:
-    """Most bytes in use so far: on the GPU if the model is there, else resident memory of this process; remote: 0."""
+    """Most bytes in use: on the GPU if the model is there, else resident memory of this process; 0: not known."""
     if device == REMOTE:
         return 0
     if device.startswith("cuda"):
         import torch
 
         return torch.cuda.max_memory_allocated(device)
-    import resource
     import sys
+
+    if sys.platform == "win32":  # has no `resource`
+        return 0
+    import resource
 
     rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return rss if sys.platform == "darwin" else rss * 1024

@@ -187,7 +187,7 @@ def test_missing_file(tmp_path: Path, file: str):
     ("name", "message"),
     [
         ("beir/scifat", "dataset 'beir/scifat' is unknown and no folder; did you mean 'beir/scifact'?"),
-        ("./nowhere", "dataset './nowhere' is unknown and no folder"),
+        ("./nowhere", "dataset './nowhere': no such folder"),
     ],
 )
 def test_unknown_name(name: str, message: str):

@@ -17,6 +17,7 @@ from rerankbench.eval.cli import main
 from rerankbench.eval.data import load_dataset
 from rerankbench.eval.data.importing import import_data
 from rerankbench.eval.data.rows import open_table
+from rerankbench.rerankers import whole_files
 from rerankbench.rerankers.errors import InputError
 
 CORPUS = [
@@ -149,3 +150,12 @@ def test_cells_come_back_as_they_went_in(tmp_path_factory: pytest.TempPathFactor
     for write in (as_csv, as_jsonl, as_parquet):
         table = open_table(write(folder, "t", rows))
         assert [text for (text,) in table.read(["text"])] == texts
+
+
+def test_reading_by_turns_where_the_system_has_no_pread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "f").write_bytes(bytes(range(100)))
+    with (tmp_path / "f").open("rb") as file:
+        ours = [whole_files.read_at(file, 7, start) for start in (50, 0, 98)]
+        monkeypatch.delattr("os.pread", raising=False)
+        assert [whole_files.read_at(file, 7, start) for start in (50, 0, 98)] == ours
+    assert ours == [bytes(range(50, 57)), bytes(range(7)), b"bc"]
