@@ -19,6 +19,7 @@ MODULES = (
     "rerankbench.rerankers",
     "rerankbench.rerankers.flag",
     "rerankbench.rerankers.flops",
+    "rerankbench.eval.api",
     "rerankbench.eval.data",
     "rerankbench.eval.measures",
     "rerankbench.eval.metrics",

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("rerankbench")
 
+__all__ = ["compare", "evaluate", "published", "run", "table"]
+
 Judgements = Mapping[str, Mapping[str, int]]
 Run = Mapping[str, Mapping[str, float]]
 
