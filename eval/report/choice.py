@@ -48,7 +48,8 @@ def _score(evidence: Evidence, best: Variant) -> Advice:
         return Advice("If only the score counts", f"Do not rerank with these models: {named(best)} alone has {score}.")
     cost = f", for {units.flops(figure.flops)} per query" if figure.flops else ""
     rank = evidence.ranks(MEAN).get(best)
-    sure = f" Its rank is 1 in 95 of 100 samples of the queries at {rank.high} at worst." if rank else ""
+    places = "1" if rank and rank.high == 1 else f"1 to {rank.high}" if rank else ""
+    sure = f" In 95 of 100 samples of the queries its rank is {places}." if rank else ""
     return Advice("If only the score counts", f"{named(best)}: {score}{cost}.{sure}")
 
 

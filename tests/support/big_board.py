@@ -25,7 +25,7 @@ def big_board(root: Path, queries: int = QUERIES) -> list[Cell]:
         write_first_stage(root, data)
         for model in range(MODELS):
             for layer in range(1, SETTINGS + 1):
-                strength = 0.2 + 0.1 * layer + 0.05 * model
+                strength = 0.15 + 0.05 * layer + 0.03 * model
                 write(root, data, f"model-{model}", f"L{layer}", strength=strength, flops=layer * (model + 1) * 10**9)
     return load_cells([root])
 
