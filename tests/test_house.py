@@ -24,7 +24,7 @@ ROOMS = (
     {"locks", "measures", "statistics", "text", "validate"},
     {"data", "metrics"},
     {"results"},
-    {"export", "first_stage", "published"},
+    {"export", "first_stage", "published", "share"},
     {"board", "experiment", "gate"},
     {"chart", "inventory", "plan"},
     {"schedule"},

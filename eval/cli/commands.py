@@ -25,6 +25,7 @@ from .parity import parity
 from .plan import plan
 from .price import price
 from .published import published
+from .push import pull, push
 from .rank import rank
 from .report import report
 from .run import run
@@ -84,6 +85,8 @@ for _panel, _commands in {
         (report, "One HTML page about a run that opens anywhere."),
         (leaderboard, "One HTML page over many runs: filter, sort, permalinks."),
         (export, "TREC runs, mteb's result files, or a card's model-index."),
+        (push, "Results to a dataset repository of the hub; a dry run first."),
+        (pull, "Results from there, proven before they are yours."),
     ),
     "Guard": (
         (accept, "Make a run the baseline of the regression gate."),

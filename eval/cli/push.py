@@ -1,0 +1,44 @@
+"""`rerankbench push` and `pull`: folders of results by way of the hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def push(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Output folder of `rerankbench run`.")],
+    repository: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="Dataset repository on the hub.")],
+    name: Annotated[str | None, typer.Option(help="The folder there; default: the name of DIR.")] = None,
+    public: Annotated[bool, typer.Option("--public", help="A new repository is public; without: private.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Send it; without, only what would be sent is shown.")] = False,
+) -> None:
+    """Send cells (not scores and candidates) to a dataset repository of the Hugging Face hub; without --yes a dry run.
+
+    Example: `rerankbench push results/runs/quickstart me/results --yes`
+    """
+    from .. import share
+    from ..text.units import size
+
+    what = share.parcel(folder, repository, name)
+    print(f"{what.cells} cells in {len(what.files)} files, {size(what.size)}, to {repository}, folder {what.name}")
+    if not yes:
+        print("nothing was sent: a dry run; --yes sends it")
+        return
+    print(share.push(what, public=public))
+
+
+def pull(
+    repository: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="Dataset repository on the hub.")],
+    name: Annotated[str, typer.Argument(help="The folder there.")],
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Default: results/pulled/NAME.")] = None,
+    revision: Annotated[str | None, typer.Option(help="Commit, branch or tag.")] = None,
+) -> None:
+    """Fetch results that somebody pushed. Every cell is proven before the folder is there."""
+    from .. import share
+
+    to = out or Path("results/pulled") / name
+    cells = share.pull(repository, name, to, revision)
+    print(f"{len(cells)} cells in {to}")
