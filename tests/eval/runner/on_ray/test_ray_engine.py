@@ -137,7 +137,8 @@ def test_workers_killed_ten_times_within_a_run(
     assert score_bytes(tmp_path / "out") == expected
     assert set(written.values()) == {1}
     assert len(written) == 24
-    assert sum(one["restarts"] for one in cells[-1].manifest.provenance["engine"]["per_worker"]) >= KILLS - 1
+    workers = cells[-1].manifest.provenance["engine"]["per_worker"]
+    assert sum(one["restarts"] for one in workers) >= KILLS - len(workers)  # the last kill of each may restart nothing
 
 
 def processes_with(variable: str) -> list[str]:
