@@ -3,14 +3,35 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from .errors import InputError, suggest
+from .models.int8 import Int8Matrix, int8_runs_here
+from .models.onednn import blocked
 
 log = logging.getLogger("rerankbench")
 
+INT8 = "int8"
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Precision:
+    """What a native model computes in.
+
+    Attributes:
+        name: in identities and tables: `float32`, `bfloat16`, `float16` or `int8`.
+        dtype: of states, and of weights other than the matrices of the layers.
+        arrange: brings a matrix (out, in) of a layer into the form that `Work` multiplies with.
+    """
+
+    name: str
+    dtype: torch.dtype
+    arrange: Callable[[torch.Tensor], Any] = blocked
 
 
 def resolve_device(name: str) -> torch.device:
@@ -36,9 +57,21 @@ def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
         why = "the CUDA device computes in it" if half else f"exact, on {device.type}"
         log.info("dtype auto: %s (%s)", "bfloat16" if half else "float32", why)
         return torch.bfloat16 if half else torch.float32
+    if name == INT8:
+        raise InputError("dtype 'int8' is for models of the native families; others run in float32 or bfloat16")
     if name not in _DTYPES:
-        raise InputError(f"dtype '{name}' is unknown{suggest(name, ['auto', *_DTYPES])}")
+        raise InputError(f"dtype '{name}' is unknown{suggest(name, ['auto', *_DTYPES, INT8])}")
     return _DTYPES[name]
+
+
+def resolve_precision(name: str, device: torch.device) -> Precision:
+    """As `resolve_dtype`, with `int8` on CPUs that multiply it: float32 between products in int8."""
+    if name != INT8:
+        dtype = resolve_dtype(name, device)
+        return Precision(dtype_name(dtype), dtype)
+    if device.type != "cpu" or not int8_runs_here():
+        raise InputError(f"dtype 'int8' needs a CPU with VNNI or AMX instructions; device '{device}' has none for it")
+    return Precision(INT8, torch.float32, Int8Matrix)
 
 
 def dtype_name(dtype: torch.dtype) -> str:

@@ -129,7 +129,7 @@ def _write_checkpoint(files: Files, spec: ModelSpec, dtype: str, seed: int) -> N
     files.checkpoint.mkdir()
     (files.checkpoint / "config.json").write_text(json.dumps(spec.config), encoding="utf-8")
     write_tokenizer(files.checkpoint, encoder=family_of(spec).template is None, vocab=spec.config["vocab_size"])
-    write_random_weights(files.checkpoint, family=spec.family, dtype=dtype, seed=seed)
+    write_random_weights(files.checkpoint, family=spec.family, dtype="float32" if dtype == "int8" else dtype, seed=seed)
 
 
 def _named(table: dict[str, Any], name: str, what: str) -> dict[str, Any]:

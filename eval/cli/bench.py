@@ -18,7 +18,7 @@ def bench(
     workload: str = typer.Option("retrieval", help="A workload of configs/bench.yaml: retrieval, long-queries."),
     queries: int = typer.Option(1, min=1, help="Number of queries."),
     candidates: int = typer.Option(0, min=0, help="Candidates per query; 0 takes the workload's."),
-    dtype: str = typer.Option("float32", help="float32, bfloat16 or float16, for all engines."),
+    dtype: str = typer.Option("float32", help="float32, bfloat16 or float16, for all engines; int8: this one."),
     device: str = typer.Option("cpu", help="cpu, cuda, cuda:0."),
     threads: int = typer.Option(0, min=0, help="CPU threads per engine; 0 takes all cores."),
     rounds: int = typer.Option(5, min=1, help="Counted rounds; one more comes before them."),

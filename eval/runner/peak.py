@@ -10,16 +10,21 @@ from ...rerankers.api import REMOTE
 
 @cache
 def peak_tflops(device: str, dtype: str, seconds: float = 0.3) -> float:
-    """TFLOP/s of the fastest of several square matrix products that fill about `seconds`; once per process."""
+    """TFLOP/s of the fastest of several square matrix products that fill about `seconds`; once per process.
+
+    For `int8` these are operations on integers.
+    """
     import torch
 
     cuda = device.startswith("cuda")
     size = 8192 if cuda else 1024
-    a = torch.randn(size, size, device=device).to(getattr(torch, dtype))
+    eight_bits = dtype == "int8"
+    a = torch.randint(-127, 128, (size, size), dtype=torch.int8) if eight_bits else torch.randn(size, size)
+    a, product = a.to(device, getattr(torch, dtype)), torch._int_mm if eight_bits else torch.matmul
     best, started = float("inf"), perf_counter()
     while perf_counter() - started < seconds:
         start = perf_counter()
-        torch.matmul(a, a)
+        product(a, a)
         if cuda:
             torch.cuda.synchronize(device)
         best = min(best, perf_counter() - start)

@@ -15,7 +15,7 @@ from ..api import Executed, Group, Prepared, Scored
 from ..batching import run_batches
 from ..checks import check_finite
 from ..decoder_tokens import PairTokens, pair_tokens
-from ..device import dtype_name, resolve_device, resolve_dtype
+from ..device import Precision, resolve_device, resolve_precision
 from ..errors import InputError
 from ..faces import Faces
 from ..flops import Shape
@@ -76,14 +76,14 @@ class DecoderAdapter(Faces):
         self.config = family.config(files.config, where)
         self.shape = family.shape_of(spec, files.config, where, options)
         device = resolve_device(options.device)
-        dtype = resolve_dtype(options.dtype, device)
-        self.device, self.dtype = str(device), dtype_name(dtype)
+        precision = resolve_precision(options.dtype, device)
+        self.device, self.dtype = str(device), precision.name
         self.tokenizer = Tokenizer(files.folder)
         self.share_prefix = True
         self.token_budget = options.token_budget or _TOKEN_BUDGET.get(device.type, 4096)
-        self.model = self._load(device, dtype)
+        self.model = self._load(device, precision)
 
-    def _load(self, device: torch.device, dtype: torch.dtype) -> Decoder:
+    def _load(self, device: torch.device, precision: Precision) -> Decoder:
         tied, pooled = self.config.tied, self.config.bidirectional
 
         def ignore(name: str) -> bool:
@@ -91,9 +91,9 @@ class DecoderAdapter(Faces):
             unread = (tied and name == "lm_head.weight") or (not pooled and name == "score.weight")
             return unread or name.endswith("rotary_emb.inv_freq")
 
-        weights = load_weights(self.files.folder, decoder_shapes(self.config), dtype, device, ignore=ignore)
+        weights = load_weights(self.files.folder, decoder_shapes(self.config), precision.dtype, device, ignore=ignore)
         model = Decoder(self.config, weights, attention_softcap=self.family.applies_softcap(self.options))
-        model.block()
+        model.block(precision.arrange)
         return model
 
     def under(self, options: LoadOptions) -> DecoderAdapter:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from ..device import resolve_device, resolve_dtype
+from ..device import resolve_device, resolve_precision
 from ..errors import InputError
 from ..family import Family
 from ..hub import Resolved
@@ -28,14 +28,14 @@ class EncoderClassifier(PairAdapter):
         where = str(files.folder / "config.json")
         self.config = config = family.config(files.config, where)
         device = resolve_device(options.device)
-        dtype = resolve_dtype(options.dtype, device)
-        super().__init__(family, spec, files, options, device=device, dtype=dtype)
+        precision = resolve_precision(options.dtype, device)
+        super().__init__(family, spec, files, options, device=device, dtype=precision.name)
         self.check_head(where)
         self.shape = family.shape(files.config, where)
         self.hold(config.positions, config.vocab)
         check_types(self.tokenizer, self.tokenizer.pair_template(), config.token_types)
-        self.encoder = self.load_encoder(dtype, device)
-        self.encoder.block()
+        self.encoder = self.load_encoder(precision.dtype, device)
+        self.encoder.block(precision.arrange)
 
     def check_head(self, where: str) -> None:
         """Raise InputError where the folder holds another head than a classifier of one output."""

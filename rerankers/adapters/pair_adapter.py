@@ -12,7 +12,6 @@ import torch
 from ..api import Executed, Group, Prepared, Scored
 from ..batching import run_batches
 from ..checks import check_finite
-from ..device import dtype_name
 from ..errors import InputError
 from ..faces import Faces
 from ..family import Family
@@ -49,7 +48,7 @@ class PairAdapter(Faces):
         options: LoadOptions,
         *,
         device: torch.device,
-        dtype: torch.dtype,
+        dtype: str,
     ) -> None:
         saved = files.saved
         if saved.kind == "SentenceTransformer":
@@ -65,7 +64,7 @@ class PairAdapter(Faces):
         self.activation = activation(saved.activation, files.root)
         self.positions: int | None = None
         self.rows: int | None = None
-        self.device, self.dtype = str(device), dtype_name(dtype)
+        self.device, self.dtype = str(device), dtype
         self.token_budget = options.token_budget or BUDGET.get(device.type, BUDGET["cpu"])
 
     def hold(self, positions: int | None, rows: int | None) -> None:

@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from ..api import Executed, Group, Prepared, Scored
 from ..batching import run_batches
 from ..checks import check_finite
-from ..device import dtype_name, resolve_device, resolve_dtype
+from ..device import resolve_device, resolve_precision
 from ..errors import InputError
 from ..faces import Faces
 from ..family import Family
@@ -69,9 +69,10 @@ class TextEncoder(Faces):
             2 * a * b for a, b in self.head.dense
         )  # a dot product; each text's matrices
         self.shape = replace(shape, head_per_pair=per_pair, head_needed=per_pair)
-        self.encoder = Encoder.load(files.folder, config, resolve_dtype(options.dtype, device), device)
-        self.encoder.block()
-        self.device, self.dtype = str(device), dtype_name(self.encoder.dtype)
+        precision = resolve_precision(options.dtype, device)
+        self.encoder = Encoder.load(files.folder, config, precision.dtype, device)
+        self.encoder.block(precision.arrange)
+        self.device, self.dtype = str(device), precision.name
         self.token_budget = options.token_budget or BUDGET.get(device.type, BUDGET["cpu"])
         self.kept = KeptVectors(KEPT_BYTES) if device.type == "cpu" else None
 

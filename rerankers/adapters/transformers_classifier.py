@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..device import resolve_device, resolve_dtype
+from ..device import dtype_name, resolve_device, resolve_dtype
 from ..errors import InputError
 from ..family import Family
 from ..hub import Resolved
@@ -31,7 +31,7 @@ class TransformersClassifier(PairAdapter):
     def __init__(self, family: Family, spec: ModelSpec, files: Resolved, options: LoadOptions) -> None:
         device = resolve_device(options.device)
         dtype = resolve_dtype(options.dtype, device)
-        super().__init__(family, spec, files, options, device=device, dtype=dtype)
+        super().__init__(family, spec, files, options, device=device, dtype=dtype_name(dtype))
         self.model, self.read = load_theirs(spec, files, dtype, device)
         self.hold(positions(self.model), rows(self.model))
         takes = inspect.signature(self.model.forward).parameters

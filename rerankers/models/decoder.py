@@ -7,8 +7,9 @@ all tokens are pooled); a head is some rows of weights on one state; no hidden s
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +21,6 @@ from .config import DecoderConfig
 from .decoder_attention import AttentionKind, How, Masks, attend
 from .heads import activation
 from .layout import Layout, as_index
-from .onednn import blocked
 from .pointwise import add_block, norm, rms_norm
 from .rope import frequencies, rope_tables, rotate
 from .work import Weights, Work
@@ -148,10 +148,10 @@ class Decoder:
         other.softcap = self.config.attention_softcap if applied else None
         return other
 
-    def block(self) -> None:
-        """Bring the layers' matrices into the layout that is fastest on their device, one at a time."""
+    def block(self, arrange: Callable[[Tensor], Any]) -> None:
+        """Bring the layers' matrices into another form (see `Precision`), one at a time."""
         for name in [name for name in self._weights if ".layers." in name and name.endswith("proj.weight")]:
-            self._weights[name] = blocked(self._weights.pop(name))
+            self._weights[name] = arrange(self._weights.pop(name))
 
     @torch.inference_mode()
     def forward(

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +19,6 @@ from torch import Tensor
 
 from ..weights import Checkpoint
 from .config import EncoderConfig
-from .onednn import blocked
 from .packed import AttentionKind, Packed, attend_all
 from .pointwise import add_layer_norm
 from .work import Work
@@ -45,7 +45,7 @@ _POOLER = re.compile(r"^((bert|roberta)\.)?pooler\.")
 
 @dataclass
 class Layer:
-    """Weights of one block; `qkv` stacks the three projections."""
+    """Weights of one block; `qkv` stacks the three projections, `parts` has those of queries and of keys and values."""
 
     qkv: Tensor  # (3d, d)
     qkv_bias: Tensor  # (3d,)
@@ -59,6 +59,7 @@ class Layer:
     down_bias: Tensor
     norm2: Tensor
     norm2_bias: Tensor
+    parts: tuple[Any, ...] = ()  # where a head asks the last layer for first tokens only, once `block` was called
 
 
 class Encoder:
@@ -157,12 +158,16 @@ class Encoder:
             named |= dict(zip((f"{first}.weight", f"{first}.bias", f"{last}.weight", f"{last}.bias"), self.head))
         return named
 
-    def block(self) -> None:
-        """Bring the matrices into the layout that is fastest on their device, one at a time; names are lost."""
+    def block(self, arrange: Callable[[Tensor], Any]) -> None:
+        """Bring the layers' matrices into another form (see `Precision`), one at a time; names are lost."""
         for number, layer in enumerate(self.layers, start=1):
-            if number < len(self.layers) or not self.head:  # a head asks parts of the last one
-                layer.qkv = blocked(layer.qkv)
-            layer.out, layer.up, layer.down = blocked(layer.out), blocked(layer.up), blocked(layer.down)
+            if number < len(self.layers) or not self.head:
+                layer.qkv = arrange(layer.qkv)
+            else:
+                d = self.config.hidden
+                layer.parts = arrange(layer.qkv[:d]), arrange(layer.qkv[d:])
+                layer.qkv = layer.qkv.new_empty(0)
+            layer.out, layer.up, layer.down = arrange(layer.out), arrange(layer.up), arrange(layer.down)
 
     def scores(self, batch: Packed, work: Work) -> Tensor:
         """(n, labels) float32 logits of the classification head on each sequence's first token."""
@@ -200,9 +205,10 @@ class Encoder:
         """One layer on x (T, d); with `first_only` the result is that of the first tokens alone, (n, d)."""
         config, d = self.config, self.config.hidden
         if first_only:  # keys and values of all tokens, everything else of the first ones
-            kv = work.linear(x, layer.qkv[d:], layer.qkv_bias[d:])
+            queries, others = layer.parts or (layer.qkv[:d], layer.qkv[d:])
+            kv = work.linear(x, others, layer.qkv_bias[d:])
             x = x[batch.firsts]
-            q = work.linear(x, layer.qkv[:d], layer.qkv_bias[:d]).unflatten(-1, (config.heads, config.head_dim))
+            q = work.linear(x, queries, layer.qkv_bias[:d]).unflatten(-1, (config.heads, config.head_dim))
             k, v = kv.unflatten(-1, (2, config.heads, config.head_dim)).unbind(1)
         else:
             qkv = work.linear(x, layer.qkv, layer.qkv_bias)

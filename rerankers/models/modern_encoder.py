@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +21,6 @@ from torch import Tensor
 from ..weights import Checkpoint
 from .heads import SCORE, Head
 from .modern_config import ModernConfig
-from .onednn import blocked
 from .packed import AttentionKind, Packed, attend_all
 from .pointwise import add_then_norm
 from .rope import frequencies, rope_tables, rotate
@@ -35,7 +35,9 @@ Bias = Tensor | None
 
 @dataclass
 class Layer:
-    """Weights of one block; `qkv` stacks the three projections, `wi` gate and up, which `mlp` holds apart."""
+    """Weights of one block: `qkv` stacks the three projections, which `parts` has as those of queries and of keys and
+    values; `wi` stacks gate and up, which `mlp` holds apart.
+    """
 
     attn_norm: tuple[Tensor, Bias] | None  # None: the first layer has none
     qkv: Tensor  # (3d, d)
@@ -47,7 +49,8 @@ class Layer:
     wi_bias: Bias
     down: Tensor  # (d, f)
     down_bias: Bias
-    mlp: tuple[Tensor, ...] = field(init=False)  # (f, d) each
+    parts: tuple[Any, ...] = ()  # where a head asks the last layer for first tokens only, once `block` was called
+    mlp: tuple[Any, ...] = field(init=False)  # (f, d) each
 
     def __post_init__(self) -> None:
         self.mlp = self.wi.chunk(2)
@@ -138,14 +141,18 @@ class ModernEncoder:
         """Whether the head reads the first token alone."""
         return self.pooler.modes == ("cls",)
 
-    def block(self) -> None:
-        """Bring the matrices into the layout that is fastest on their device, one at a time; names are lost."""
+    def block(self, arrange: Callable[[Tensor], Any]) -> None:
+        """Bring the layers' matrices into another form (see `Precision`), one at a time; names are lost."""
         for number, layer in enumerate(self.layers, start=1):
-            if number < len(self.layers) or not self.first_only:  # the first token asks parts of the last one
-                layer.qkv = blocked(layer.qkv)
-            layer.out, layer.down = blocked(layer.out), blocked(layer.down)
-            layer.mlp = tuple(blocked(part) for part in layer.mlp)
-            layer.wi = layer.wi[:0]
+            if number < len(self.layers) or not self.first_only:
+                layer.qkv = arrange(layer.qkv)
+            else:
+                d = self.config.hidden
+                layer.parts = arrange(layer.qkv[:d]), arrange(layer.qkv[d:])
+                layer.qkv = layer.qkv.new_empty(0)
+            layer.out, layer.down = arrange(layer.out), arrange(layer.down)
+            layer.mlp = tuple(arrange(part) for part in layer.mlp)
+            layer.wi = layer.wi.new_empty(0)
 
     def scores(self, batch: Packed, work: Work) -> Tensor:
         """(n, labels) float32 logits of the classification head, or of the modules that stand in its place."""
@@ -191,8 +198,9 @@ class ModernEncoder:
         config, d, heads = self.config, self.config.hidden, self.config.heads
         if last:  # keys and values of all tokens, queries of the first ones, which stand at position 0: not turned
             biases = (None, None) if layer.qkv_bias is None else (layer.qkv_bias[:d], layer.qkv_bias[d:])
-            q = work.linear(x[batch.firsts], layer.qkv[:d], biases[0]).unflatten(-1, (heads, config.head_dim))
-            kv = work.linear(x, layer.qkv[d:], biases[1]).unflatten(-1, (2 * heads, config.head_dim))
+            queries, others = layer.parts or (layer.qkv[:d], layer.qkv[d:])
+            q = work.linear(x[batch.firsts], queries, biases[0]).unflatten(-1, (heads, config.head_dim))
+            kv = work.linear(x, others, biases[1]).unflatten(-1, (2 * heads, config.head_dim))
             k, v = rotate(kv[:, :heads], *tables), kv[:, heads:]
         else:
             qkv = work.linear(x, layer.qkv, layer.qkv_bias).unflatten(-1, (3 * heads, config.head_dim))

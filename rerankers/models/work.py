@@ -8,10 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .int8 import Int8Matrix
 from .onednn import activate, blocked_linear
 from .pointwise import gated
 
-Weights = tuple[Tensor, Tensor | None]
+Matrix = Tensor | Int8Matrix  # (out, in)
+Weights = tuple[Matrix, Tensor | None]
 
 
 @dataclass
@@ -20,15 +22,20 @@ class Work:
 
     flops: int = 0
 
-    def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None, activation: str | None = None) -> Tensor:
-        """`activation(x @ weight.T + bias)` for x (..., in) and weight (out, in), plain or blocked."""
+    def linear(self, x: Tensor, weight: Matrix, bias: Tensor | None = None, activation: str | None = None) -> Tensor:
+        """`activation(x @ weight.T + bias)` for x (..., in) and weight (out, in): plain, blocked or int8."""
         self.flops += 2 * x.numel() * weight.shape[0]
+        if isinstance(weight, Int8Matrix):
+            return weight.linear(x, bias, activation)
         if weight.is_mkldnn:
             return blocked_linear(x, weight, bias, activation)
         return activate(activation, F.linear(x, weight, bias))
 
     def gated(self, x: Tensor, gate: Weights, up: Weights, activation: str) -> Tensor:
         """`activation(gate of x) * (up of x)`, each a matrix and its bias or None."""
+        if isinstance(gate[0], Int8Matrix) and isinstance(up[0], Int8Matrix):
+            self.flops += 2 * x.numel() * (gate[0].shape[0] + up[0].shape[0])
+            return gate[0].gated(x, gate[1], *up, activation)
         if gate[0].is_mkldnn:  # the activation is part of the product
             return self.linear(x, *gate, activation=activation).mul_(self.linear(x, *up))
         return gated(self.linear(x, *gate), self.linear(x, *up), activation)

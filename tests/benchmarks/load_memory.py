@@ -57,13 +57,14 @@ def measure(folder: Path, dtype: str) -> dict[str, float]:
     from rerankbench.rerankers.architectures.bert import roberta
     from rerankbench.rerankers.files import read_json
     from rerankbench.rerankers.models.encoder import Encoder
+    from rerankbench.rerankers.models.onednn import blocked
 
     config = roberta(read_json(folder / "config.json"), "config.json")
     torch.ones(8, 8) @ torch.ones(8, 8)  # what torch needs for itself is not the checkpoint's
     Path("/proc/self/clear_refs").write_text("5")  # sets the peak back to the present
     before = resident("VmRSS")
     encoder = Encoder.load(folder, config, getattr(torch, dtype), torch.device("cpu"))
-    encoder.block()
+    encoder.block(blocked)
     return {"before": before, "peak": resident("VmHWM"), "after": resident("VmRSS"), "layers": len(encoder.layers)}
 
 
