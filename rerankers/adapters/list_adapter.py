@@ -17,7 +17,7 @@ import torch.nn.functional as F
 
 from ..api import Executed, Group, Prepared, Scored
 from ..checks import check_finite
-from ..device import dtype_name, resolve_device, resolve_dtype
+from ..device import resolve_device, resolve_precision
 from ..errors import InputError
 from ..faces import Faces
 from ..family import Family
@@ -60,8 +60,8 @@ class ListAdapter(Faces):
         where = str(files.folder / "config.json")
         self.family, self.spec, self.files, self.config = family, spec, files, family.config(files.config, where)
         device = resolve_device(options.device)
-        dtype = resolve_dtype(options.dtype, device)
-        self.device, self.dtype = str(device), dtype_name(dtype)
+        precision = resolve_precision(options.dtype, device)
+        self.device, self.dtype = str(device), precision.name
         self.prompt, self.tokenizer = states_prompt(), Tokenizer(files.folder)
         self.marks = tuple(self._mark(token) for token in (self.prompt.passage_token, self.prompt.query_token))
         self.positions = files.config.get("max_position_embeddings")
@@ -70,11 +70,11 @@ class ListAdapter(Faces):
         projector = {_FIRST: (hidden // 2, hidden), _SECOND: (_WIDTH, hidden // 2)}
         body = {name: shape for name, shape in decoder_shapes(self.config).items() if name != "lm_head.weight"}
         weights = load_weights(
-            files.folder, {**body, **projector}, dtype, device, ignore=lambda name: name == "lm_head.weight"
+            files.folder, {**body, **projector}, precision.dtype, device, ignore=lambda name: name == "lm_head.weight"
         )
         self.projector = [weights.pop(name).float() for name in projector]
         self.model = Decoder(self.config, weights)
-        self.model.block()
+        self.model.block(precision.arrange)
 
     def identity(self, text: TextOptions) -> dict[str, Any]:
         """See `api.Reranker.identity`; `listwise` says how a list is read."""
