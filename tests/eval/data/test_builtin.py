@@ -12,6 +12,7 @@ from rerankbench.configs import CONFIGS
 from rerankbench.eval.data import load_dataset
 
 LANGUAGES = ("de", "en", "es", "hi", "zh")
+SETS = (*LANGUAGES, "everyday")
 PASSAGE_WORDS = (40, 110)
 PASSAGE_CHARACTERS_ZH = (80, 200)
 
@@ -42,20 +43,20 @@ def lines(path: Path) -> list[str]:
     return text.removesuffix("\n").split("\n")
 
 
-@pytest.fixture(params=LANGUAGES)
+@pytest.fixture(params=SETS)
 def collection(request: pytest.FixtureRequest) -> Collection:
     return read(request.param)
 
 
 def test_sizes() -> None:
-    assert sorted(p.parent.name for p in (CONFIGS / "builtin").glob("*/corpus.jsonl")) == sorted(LANGUAGES)
-    sets = [read(language) for language in LANGUAGES]
+    assert sorted(p.parent.name for p in (CONFIGS / "builtin").glob("*/corpus.jsonl")) == sorted(SETS)
+    sets = [read(name) for name in SETS]
     assert sum(len(s.corpus) for s in sets) >= 150
     assert sum(len(s.queries) for s in sets) >= 60
 
 
 def test_ids_and_texts_are_unique_in_the_whole_collection() -> None:
-    sets = [read(language) for language in LANGUAGES]
+    sets = [read(name) for name in SETS]
     passages = [p for s in sets for p in s.corpus]
     queries = [q for s in sets for q in s.queries]
     for values in (
@@ -66,10 +67,10 @@ def test_ids_and_texts_are_unique_in_the_whole_collection() -> None:
         assert len(values) == len(set(values))
 
 
-def test_records_have_the_keys_of_beir_and_an_id_with_the_language(collection: Collection) -> None:
-    language = collection.folder.name
-    assert all(p.keys() == {"_id", "title", "text"} and p["_id"].startswith(f"{language}-p") for p in collection.corpus)
-    assert all(q.keys() == {"_id", "text"} and q["_id"].startswith(f"{language}-q") for q in collection.queries)
+def test_records_have_the_keys_of_beir_and_an_id_with_the_folder(collection: Collection) -> None:
+    name = collection.folder.name
+    assert all(p.keys() == {"_id", "title", "text"} and p["_id"].startswith(f"{name}-p") for p in collection.corpus)
+    assert all(q.keys() == {"_id", "text"} and q["_id"].startswith(f"{name}-q") for q in collection.queries)
 
 
 def test_judgements(collection: Collection) -> None:
@@ -105,9 +106,9 @@ def test_length_of_passages(collection: Collection) -> None:
 
 
 def test_loads_by_name_without_warnings(collection: Collection, tmp_path: Path) -> None:
-    language = collection.folder.name
-    dataset = load_dataset(f"builtin/{language}", cache=tmp_path)
-    assert dataset.policy.language == language
+    name = collection.folder.name
+    dataset = load_dataset(f"builtin/{name}", cache=tmp_path)
+    assert dataset.policy.language == (name if name in LANGUAGES else "en")
     assert dataset.warnings == []
     assert len(dataset) == dataset.policy.n_docs == len(collection.corpus)
     assert len(dataset.queries) == dataset.policy.n_queries == len(collection.queries)
