@@ -35,6 +35,7 @@ ROOMS = (
     {"bench", "verify"},
     {"latency"},
     {"api"},
+    {"reproduce"},
     {"cli"},
 )
 

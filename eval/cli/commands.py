@@ -28,6 +28,7 @@ from .published import published
 from .push import pull, push
 from .rank import rank
 from .report import report
+from .reproduce import reproduce
 from .run import run
 from .table import table
 from .trend import trend
@@ -70,6 +71,7 @@ for _panel, _commands in {
         (latency, "How long one query takes: percentiles, by phase, after warm-up."),
         (bench, "Speed beside other libraries, on random weights."),
         (verify, "Do the weights score as published? A minute, before hours."),
+        (reproduce, "A published table: plan, verify, run, compare; continues."),
         (parity, "Two engines on the same pairs; status 1 if they differ."),
     ),
     "Decide": (

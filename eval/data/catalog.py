@@ -13,6 +13,7 @@ from ...configs import CONFIGS, read
 from ...rerankers.errors import InputError
 from ..validate import validated
 from .dataset import Policy
+from .hub import HubSource
 from .lines import encodable
 
 
@@ -23,21 +24,24 @@ class NamedDataset:
     Attributes:
         name: `beir/scifact`.
         policy: how it is used.
-        ir_datasets: its id there.
+        ir_datasets: its id there; empty if it comes from the hub.
         mirrors: addresses of the zip archive that serves when ir_datasets cannot; empty if there is none.
         md5: of that archive.
         folder: the dataset's folder inside the archive.
+        hub: where it comes from on the hub; None if from ir_datasets.
     """
 
     name: str
     policy: Policy
-    ir_datasets: str
+    ir_datasets: str = ""
     mirrors: tuple[str, ...] = ()
     md5: str = ""
     folder: str = ""
+    hub: HubSource | None = None
 
 
 _SOURCE_KEYS = {"ir_datasets", "md5", "folder"}
+_HUB_KEYS = ("hub", "revision", "config")
 
 
 @cache
@@ -49,6 +53,9 @@ def entries() -> dict[str, NamedDataset]:
         for key, row in raw["datasets"].items():
             values = {**raw["defaults"], **row}
             source = {k: values.pop(k) for k in _SOURCE_KEYS & values.keys()}
+            repo, *more = (values.pop(key, None) for key in _HUB_KEYS)
+            if repo:
+                source["hub"] = HubSource(repo, *more)
             policy = make_policy(values, f"{file}, {key}")
             if policy.archive:
                 source["mirrors"] = tuple(m.format(archive=policy.archive) for m in raw.get("mirrors", ()))

@@ -12,6 +12,7 @@ from .archive import fetch_archive
 from .catalog import NamedDataset, builtin_folders, entries, folder_policy
 from .dataset import Dataset, DatasetInfo, Policy
 from .folder import FolderDataset
+from .hub import HubSource, fetch_by_beir, fetch_from_hub
 from .irds import IrDataset, SourceError
 
 
@@ -19,7 +20,8 @@ def load_dataset(name: str, *, cache: Path | None = None) -> Dataset:
     """The dataset called `name`: `beir/<name>`, `miracl/<language>`, `builtin/<name>` or a folder in BEIR layout.
 
     Published datasets come through ir_datasets (which keeps its files in `$IR_DATASETS_HOME`); BEIR's fall back to
-    the publisher's archive from one of the mirrors. A folder is called by its last part.
+    the publisher's archive from one of the mirrors, then to beir's loader. Some come from the hub (`datasets`).
+    A folder is called by its last part.
     `cache` holds indices and fetched archives; the default is `cache_folder()`.
 
     Raises InputError for an unknown name, a dataset that cannot be fetched, and content that cannot be used.
@@ -47,6 +49,8 @@ def list_datasets() -> list[DatasetInfo]:
 
 def open_entry(entry: NamedDataset, cache: Path) -> Dataset:
     """A published dataset from the first source that delivers; an archive fetched before stays the source."""
+    if entry.hub is not None:
+        return _of_hub(entry, entry.hub, cache)
     if not entry.mirrors:
         try:
             return IrDataset(entry.name, entry.ir_datasets, entry.policy)
@@ -60,10 +64,41 @@ def open_entry(entry: NamedDataset, cache: Path) -> Dataset:
             try:
                 with name_lock(str(archive)):
                     if not archive.is_dir():  # another process may have fetched it meanwhile
-                        fetch_archive(entry.mirrors, entry.md5, archive)
+                        _fetch(entry, archive)
             except InputError as second:
                 raise InputError(f"{first}; then {second}") from second
     return FolderDataset(entry.name, archive / entry.folder, entry.policy, cache)
+
+
+def _fetch(entry: NamedDataset, archive: Path) -> None:
+    """The archive from a mirror; else, where it is one dataset, from the publisher's hub repository by beir."""
+    try:
+        fetch_archive(entry.mirrors, entry.md5, archive)
+    except InputError as first:
+        if entry.folder != entry.policy.archive:
+            raise
+        try:
+            fetch_by_beir(entry.folder, entry.policy.split, archive / entry.folder)
+        except InputError as second:
+            raise InputError(f"{first}; then {second}") from second
+
+
+def _of_hub(entry: NamedDataset, source: HubSource, cache: Path) -> Dataset:
+    folder = cache / "hub" / source.folder
+    with name_lock(str(folder)):
+        if not folder.is_dir():
+            fetch_from_hub(source, entry.policy.split, folder)
+    dataset = FolderDataset(entry.name, folder, entry.policy, cache)
+    for what, found, expected in (
+        ("documents", len(dataset), entry.policy.n_docs),
+        ("judged queries", len(dataset.queries), entry.policy.n_queries),
+    ):
+        if expected is not None and found != expected:
+            raise InputError(
+                f"{entry.name}: {found} {what} instead of {expected}; hub repository '{source.repo}' is not what it "
+                f"was, or {folder} is damaged: delete that and run again"
+            )
+    return dataset
 
 
 def _name_of(folder: Path) -> str:

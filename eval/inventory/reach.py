@@ -123,7 +123,11 @@ def datasets(hub: Host, beir: Host) -> list[Item]:
     found = [Item(name, "here", "built in") for name in builtin_folders()]
     for entry in entries().values():
         archive = cache_folder() / "archives" / (entry.policy.archive or "") / entry.folder
-        if entry.mirrors and archive.is_dir():
+        if entry.hub is not None:
+            kept = cache_folder() / "hub" / entry.hub.folder
+            state = "here" if kept.is_dir() else _fetchable(hub)
+            found.append(Item(entry.name, state, str(kept) if kept.is_dir() else entry.hub.repo))
+        elif entry.mirrors and archive.is_dir():
             found.append(Item(entry.name, "here", str(archive)))
         elif ir_datasets.load(entry.ir_datasets).docs_store().built():
             found.append(Item(entry.name, "here", f"ir_datasets {entry.ir_datasets}"))

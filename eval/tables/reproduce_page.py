@@ -6,7 +6,9 @@ python -m rerankbench.eval.tables.reproduce_page > docs/reproduce.md
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
+from ...configs import CONFIGS, names, read
 from ..experiment.file import list_experiments, load_experiment
 from ..experiment.schema import Experiment
 from ..plan.plan import Plan, hours, make_plan
@@ -15,21 +17,75 @@ from ..text import units
 from . import as_markdown
 from .as_published import grid_of
 
+_OF_THE_CARD = ("beir-bge-large", "beir-e5-mistral", "miracl-bge-m3")
+_QUICK = ("nfcorpus-top10", "fiqa-bge-large")
 _TFLOPS = 400  # sustained: about 40 % of an H100's 16-bit peak
 
 _HEAD = """# Reproduce the published tables
 
 <!-- Made by `python -m rerankbench.eval.tables.reproduce_page` from configs/; a test keeps it up to date. -->
 
-Each table is an experiment of its own. It needs a GPU and the Hugging Face hub, retrieves, compares the first stage
-with its published nDCG@10 before it spends time on reranking, reranks, and can be interrupted: the same command
-continues. `--sample 50` estimates a table from 50 queries per dataset, with intervals.
+Each table is an experiment of its own. It needs a GPU and the Hugging Face hub, verifies the models, retrieves,
+compares the first stage with its published nDCG@10 before it spends time on reranking, reranks, and can be
+interrupted: the same command continues. `--sample 50` estimates a table from 50 queries per dataset, with intervals.
 
 No published model was run to write this page: the figures below are those of the sources, and the estimates are
 arithmetic (lengths of BEIR by its paper's words, elsewhere 20 query and 150 passage tokens). What has been run are the
-experiments of bge-large-en-v1.5 and bge-m3 on tiny stand-ins, random weights and a few made-up texts per dataset
-(tests/eval/tables/test_tables_end_to_end.py), which says nothing about quality.
+three tables of the card, nfcorpus-top10 and nanobeir on tiny stand-ins from a hub on the same machine, random weights
+and a few made-up texts per dataset (tests/eval/reproduce, tests/eval/tables), which says nothing about quality.
 """
+
+
+_FIRST = """## What to run first on a fresh GPU machine
+
+A model that does not score as published, or a first stage that is not the published one, is found in minutes.
+So, in this order:
+
+<!-- not run: needs a GPU and the hub, but for the second line -->
+```bash
+rerankbench doctor
+rerankbench verify all-minilm-l6-v2      # no hub needed: does the installation score as sentence-transformers?
+rerankbench verify bge-reranker-v2-m3    # a published pair; then every other model that will be run
+rerankbench reproduce nfcorpus-top10     # a published figure in minutes, several models
+rerankbench reproduce fiqa-bge-large     # with a dense first stage
+rerankbench reproduce beir-bge-large --budget 1 --device h100-sxm
+```
+
+`reproduce` plans, verifies, checks the first stage, runs, and prints the table beside the published one with a verdict
+for each cell; the same command continues. `--budget HOURS` takes the cheapest datasets, and a larger budget later adds
+to them.
+`verify` knows published scores of {goldens}.
+
+Minutes by `rerankbench plan NAME --tflops {tflops}`, without downloads and loading, an estimate:
+
+| experiment | PFLOPs | minutes | downloads |
+| :-- | --: | --: | --: |
+{rows}
+"""
+
+
+def _first(experiments: Sequence[str]) -> str:
+    rows = []
+    for name in experiments:
+        plan = make_plan(load_experiment(name))
+        total = plan.pflops + plan.encoding_pflops
+        minutes = 60 * (hours(total, _TFLOPS) or 0.0)
+        unsized = " and more" if plan.unsized else ""
+        rows.append(f"| {name} | {total:,.1f} | {minutes:,.1f} | {units.size(plan.download_bytes)}{unsized} |")
+    return _FIRST.format(goldens=", ".join(names("golden")), tflops=_TFLOPS, rows="\n".join(rows))
+
+
+def _recipe(name: str) -> list[str]:
+    """Which choices are known, and which are guesses."""
+    recipes = read(CONFIGS / "recipes.yaml")
+    rows = [*recipes.get(name, ()), *(recipes["card_tables"] if name in _OF_THE_CARD else ())]
+    if not rows:
+        return []
+    lines = ["| choice | known from, or a guess |", "| :-- | :-- |"]
+    for row in rows:
+        known = row["source"] if "source" in row else f"**guess**: {row['note']}"
+        lines.append(f"| {row['what']} | {known} |")
+    return [*lines, ""]
 
 
 def page() -> str:
@@ -38,12 +94,14 @@ def page() -> str:
     checked = [(experiment, name) for experiment, name in found if experiment.first_stage.check]
     tables = [(experiment, name) for experiment, name in checked if experiment.first_stage.check == name]
     others = [(experiment, name) for experiment, name in checked if experiment.first_stage.check != name]
-    return "\n".join([_HEAD, *(_section(*one) for one in [*tables, *others])])
+    quick = [(load_experiment(name), name) for name in _QUICK]
+    first = _first([*_QUICK, *(name for _, name in tables)])
+    return "\n".join([_HEAD, first, *(_section(*one) for one in [*quick, *tables, *others])])
 
 
 def _section(experiment: Experiment, name: str) -> str:
     plan = make_plan(experiment)
-    table = load_published(str(experiment.first_stage.check))
+    table = load_published(experiment.first_stage.check or name)
     whole = table.name == name
     title = table.title if whole else f"{name}: beside the published table {table.name}"
     shown = (
@@ -59,10 +117,11 @@ def _section(experiment: Experiment, name: str) -> str:
         "<!-- not run: needs a GPU and the hub -->",
         "```bash",
         f"rerankbench plan {name}",
-        f"rerankbench run {name}",
+        f"rerankbench {'reproduce ' + name if whole else 'run ' + name}",
         f"rerankbench {shown}",
         "```",
         "",
+        *_recipe(name),
     ]
     if whole:
         tolerance = table.tolerance
@@ -83,14 +142,16 @@ def _points(experiment: Experiment, plan: Plan) -> list[str]:
     models = ", ".join(dict.fromkeys(entry.label for entry in experiment.rerankers))
     first = f"{experiment.first_stage.label}, top {experiment.first_stage.k}"
     pairs = sum(one.pairs for one in plan.passes)
-    time = hours(plan.pflops + plan.encoding_pflops, _TFLOPS)
+    total = plan.pflops + plan.encoding_pflops
+    time = hours(total, _TFLOPS)
+    documents = sum(one.documents for one in plan.encodings)
+    encoded = f"; of these {plan.encoding_pflops:,.1f} PFLOPs encode {documents:,} passages" if documents else ""
     unsized = f" and {', '.join(plan.unsized)} (size not known)" if plan.unsized else ""
     return [
-        f"{rows} datasets, {sum(size.queries for size in plan.sizes):,} queries",
+        f"{rows} dataset{'s' * (rows > 1)}, {sum(size.queries for size in plan.sizes):,} queries",
         f"first stage {first}; reranked by {models}",
         f"{len(plan.cells)} cells from {len(plan.passes)} forward passes over at most {pairs:,} pairs",
-        f"about {plan.pflops + plan.encoding_pflops:,.0f} PFLOPs, {time:.1f} hours at {_TFLOPS} TFLOP/s; "
-        f"of these {plan.encoding_pflops:,.0f} PFLOPs encode {sum(one.documents for one in plan.encodings):,} passages",
+        f"about {total:,.1f} PFLOPs, {time:.2f} hours at {_TFLOPS} TFLOP/s{encoded}",
         f"downloads {units.size(plan.download_bytes)}{unsized}; vectors on disk {units.size(plan.disk_bytes)}",
     ]
 

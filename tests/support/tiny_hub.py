@@ -53,6 +53,49 @@ def write_hub(folder: Path) -> dict[str, Path]:
     return specs
 
 
+def write_hub_tree(root: Path) -> None:
+    """The same and more where `hub_folders` serves them, by the names that the specifications give as their source."""
+    made = root / "made"
+    made.mkdir(parents=True)
+    write_hub(made)
+    make(made / "bge-reranker-base", "xlmr", seed=30, max_position_embeddings=1026, num_hidden_layers=2)
+    make(made / "ms-marco-tinybert-l2-v2", "bert", seed=31, num_hidden_layers=2)
+    (made / "e5-mistral-7b-instruct").mkdir()
+    as_e5(made / "e5-mistral-7b-instruct")
+    for folder in [path for path in made.iterdir() if path.is_dir()]:
+        kind = "models" if (CONFIGS / "models" / f"{folder.name}.yaml").is_file() else "retrievers"
+        raw = yaml.safe_load((CONFIGS / kind / f"{folder.name}.yaml").read_text(encoding="utf-8"))
+        place = root / "models" / raw["source"]
+        place.parent.mkdir(parents=True, exist_ok=True)
+        folder.rename(place)
+
+
+def as_e5(folder: Path) -> Path:
+    """A tiny Mistral in the layout of e5-mistral: the config has both special tokens, tokenizer.json adds <s> alone."""
+    import transformers as t
+    from tokenizers import Tokenizer, models, normalizers, processors
+
+    words = ["<unk>", "<s>", "</s>", "\u2581", *"abcdefghijklmnopqrstuvwxyz"]
+    bpe = models.BPE({word: i for i, word in enumerate(words)}, [], unk_token="<unk>", fuse_unk=True)
+    tokenizer = Tokenizer(bpe)
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")])
+    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
+    tokenizer.add_special_tokens(["<unk>", "<s>", "</s>"])
+    sizes: dict[str, Any] = {
+        "hidden_size": 16,
+        "intermediate_size": 24,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+    }
+    torch.manual_seed(0)
+    t.MistralModel(t.MistralConfig(vocab_size=40, num_key_value_heads=1, **sizes)).save_pretrained(folder)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    named = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "</s>", "unk_token": "<unk>", "legacy": True}
+    config = {"tokenizer_class": "LlamaTokenizer", "add_bos_token": True, "add_eos_token": True, **named}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    return folder
+
+
 def _specification(folder: Path, kind: str, name: str) -> Path:
     raw = yaml.safe_load((CONFIGS / kind / f"{name}.yaml").read_text(encoding="utf-8"))
     raw.pop("revision", None)

@@ -34,6 +34,8 @@ def test_ids_and_counts_are_those_of_ir_datasets():
 
     published = json.loads((Path(ir_datasets.__file__).parent / "etc" / "metadata.json").read_text(encoding="utf-8"))
     for name, entry in entries().items():
+        if entry.hub is not None:
+            continue
         facts = published[entry.ir_datasets]
         assert facts["queries"]["count"] == entry.policy.n_queries, name
         docs = facts["docs"].get("_ref", entry.ir_datasets)

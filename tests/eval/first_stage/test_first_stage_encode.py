@@ -13,7 +13,7 @@ import torch
 from rerankbench.eval.first_stage.encode import LastEncoder, SentenceEncoder
 from rerankbench.eval.first_stage.retriever import RetrieverSpec, Specials, load_retriever
 from rerankbench.rerankers.errors import InputError
-from tiny_hub import PARITY, make
+from tiny_hub import PARITY, as_e5, make
 
 pytestmark = pytest.mark.slow  # sentence-transformers takes its time to import
 TEXTS = ["the river runs over the quiet stone", "lamp", "green paper moon window " * 20, "moon"]
@@ -41,27 +41,6 @@ def mistral(folder: Path, *, ends: bool) -> Path:
     }
     special |= {"unk_token": "<unk>", "model_input_names": ["input_ids", "attention_mask"]}
     (folder / "tokenizer_config.json").write_text(json.dumps(special))
-    return folder
-
-
-def as_e5(folder: Path) -> Path:
-    """A tiny Mistral in the layout of e5-mistral: the config has both special tokens, tokenizer.json adds <s> alone."""
-    import transformers as t
-    from tokenizers import Tokenizer, models, normalizers, processors
-
-    words = ["<unk>", "<s>", "</s>", "\u2581", *"abcdefghijklmnopqrstuvwxyz"]
-    bpe = models.BPE({word: i for i, word in enumerate(words)}, [], unk_token="<unk>", fuse_unk=True)
-    tokenizer = Tokenizer(bpe)
-    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")])
-    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
-    tokenizer.add_special_tokens(["<unk>", "<s>", "</s>"])
-    sizes = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
-    torch.manual_seed(0)
-    t.MistralModel(t.MistralConfig(vocab_size=40, num_key_value_heads=1, **sizes)).save_pretrained(folder)
-    tokenizer.save(str(folder / "tokenizer.json"))
-    named = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "</s>", "unk_token": "<unk>", "legacy": True}
-    config = {"tokenizer_class": "LlamaTokenizer", "add_bos_token": True, "add_eos_token": True, **named}
-    (folder / "tokenizer_config.json").write_text(json.dumps(config))
     return folder
 
 

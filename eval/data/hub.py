@@ -1,0 +1,121 @@
+"""Collections on the Hugging Face hub, as `datasets` reads them: fetched once, kept as a folder in BEIR layout."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...rerankers.errors import InputError
+
+_QRELS = ("default", "qrels")  # what mteb calls the configuration that holds the judgements
+
+
+@dataclass(frozen=True)
+class HubSource:
+    """A repository of data sets.
+
+    Attributes:
+        repo: its id.
+        revision: the commit; None takes the newest, which then has no name.
+        config: prefix of the configurations, for repositories with several collections: `ar` of `ar-corpus`.
+    """
+
+    repo: str
+    revision: str | None = None
+    config: str | None = None
+
+    @property
+    def folder(self) -> str:
+        """What its folder is called below the cache."""
+        parts = (self.repo.replace("/", "--"), self.config, (self.revision or "newest")[:12])
+        return "-".join(part for part in parts if part)
+
+
+def fetch_from_hub(source: HubSource, split: str, target: Path) -> None:
+    """Write corpus, queries and judgements of a split into the folder `target`, which is whole or absent.
+
+    Offline (HF_HUB_OFFLINE) works once the files are in the hub's cache. Raises InputError, one line.
+    """
+    try:
+        import datasets
+    except ImportError as err:
+        raise InputError(f'{source.repo}: needs the package datasets: pip install "rerankbench[beir]"') from err
+    prefix = f"{source.config}-" if source.config else ""
+    try:
+        names = datasets.get_dataset_config_names(source.repo, revision=source.revision)
+        judged = f"{prefix}qrels" if prefix else next((name for name in _QRELS if name in names), _QRELS[-1])
+        parts = {
+            part: _load(datasets, source, name, split)
+            for part, name in (("corpus", f"{prefix}corpus"), ("queries", f"{prefix}queries"), ("qrels", judged))
+        }
+    except Exception as err:  # datasets and its file systems raise anything
+        raise InputError(
+            f"hub repository '{source.repo}': {type(err).__name__}: {' '.join(str(err).split())[:200]}; check the name "
+            "and the network, or fetch it where there is one (HF_HOME says where to)"
+        ) from err
+    write_folder(target, split, _texts(parts["corpus"]), _texts(parts["queries"]), _judgements(parts["qrels"]))
+
+
+def _load(datasets: Any, source: HubSource, name: str, split: str) -> Any:
+    """The rows of a configuration; where it has one split only, that one, whatever it is called (as mteb does)."""
+    splits = datasets.get_dataset_split_names(source.repo, name, revision=source.revision)
+    chosen = split if split in splits or len(splits) != 1 else splits[0]
+    return datasets.load_dataset(source.repo, name, split=chosen, revision=source.revision)
+
+
+def _texts(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, str]]:
+    for row in rows:
+        found = {"_id": str(row["_id"] if "_id" in row else row["id"]), "text": row["text"] or ""}
+        yield found | ({"title": row["title"]} if row.get("title") else {})
+
+
+def _judgements(rows: Iterable[dict[str, Any]]) -> Iterator[tuple[str, str, int]]:
+    """NanoBEIR's judgements have no grade: all are 1."""
+    for row in rows:
+        yield str(row["query-id"]), str(row["corpus-id"]), int(row.get("score", 1))
+
+
+def fetch_by_beir(archive: str, split: str, target: Path) -> None:
+    """A BEIR set by beir's own loader of its publisher's hub repository. Raises InputError, one line."""
+    try:
+        from beir.datasets.data_loader_hf import HFDataLoader
+    except ImportError as err:
+        raise InputError('beir is not installed: pip install "rerankbench[beir]" adds it as a source') from err
+    try:
+        loaded: Any = HFDataLoader(hf_repo=f"BeIR/{archive}").load(split)
+    except Exception as err:
+        raise InputError(f"beir, BeIR/{archive}: {type(err).__name__}: {' '.join(str(err).split())[:200]}") from err
+    corpus, queries, qrels = loaded
+    judged = ((query, doc, int(grade)) for query, grades in qrels.items() for doc, grade in grades.items())
+    write_folder(target, split, _texts(corpus), _texts(queries), judged)
+
+
+def write_folder(
+    target: Path,
+    split: str,
+    corpus: Iterable[dict[str, str]],
+    queries: Iterable[dict[str, str]],
+    qrels: Iterable[tuple[str, str, int]],
+) -> None:
+    """A folder in BEIR layout; whole or absent."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=target.parent))
+    try:
+        (folder / "qrels").mkdir()
+        for name, rows in (("corpus", corpus), ("queries", queries)):
+            with (folder / f"{name}.jsonl").open("w", encoding="utf-8") as file:
+                file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        with (folder / "qrels" / f"{split}.tsv").open("w", encoding="utf-8", newline="") as file:
+            lines = csv.writer(file, delimiter="\t", lineterminator="\n")
+            lines.writerow(("query-id", "corpus-id", "score"))
+            lines.writerows(qrels)
+        folder.replace(target)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise

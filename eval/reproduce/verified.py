@@ -1,0 +1,69 @@
+"""Every model of an experiment against its published pairs, once: what was met is remembered beside the results."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from ...configs import CONFIGS
+from ...rerankers.errors import InputError
+from ...rerankers.hub import resolve
+from ...rerankers.options import LoadOptions
+from ...rerankers.registry import find_spec
+from ...rerankers.spec import ModelSpec
+from ...rerankers.whole_files import write_whole
+from ..experiment.schema import Experiment
+from ..verify.golden import load_golden
+from ..verify.verify import Report, verify
+
+FILE = "verified.json"
+
+
+def verify_models(
+    experiment: Experiment, out: Path, goldens: Path | None, tell: Callable[[str, Report | str], None]
+) -> list[str]:
+    """Verify what is not known to be as published; names of models that are not. `tell` gets each report, or why none.
+
+    Options are those of the experiment's entries, dtype among them.
+    """
+    kept, off = _read(out / FILE), []
+    for entry in experiment.variants():
+        spec = find_spec(entry.model)
+        file = (goldens or CONFIGS / "golden") / f"{spec.name}.yaml"
+        if not file.is_file():
+            tell(entry.label, "no published score of a single pair is known; not verified")
+            continue
+        options = experiment.load_options(entry)
+        key = _key(spec, file, options)
+        if kept.get(entry.label) == key:
+            tell(entry.label, "was verified before; the same weights, pairs and options")
+            continue
+        report = verify(entry.model, load_golden(str(file)), options)
+        tell(entry.label, report)
+        if report.passed:
+            kept[entry.label] = key
+            write_whole(out / FILE, json.dumps(kept, indent=1, sort_keys=True) + "\n")
+        else:
+            off.append(entry.label)
+    return off
+
+
+def _key(spec: ModelSpec, golden: Path, options: LoadOptions) -> str:
+    told = {
+        "weights": resolve(spec.source, spec.revision).identity,
+        "golden": hashlib.sha256(golden.read_bytes()).hexdigest(),
+        "options": {"dtype": options.dtype, "policies": [options.head_policy, options.attention_softcap]},
+    }
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def _read(file: Path) -> dict[str, str]:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as err:
+        raise InputError(f"{file}: cannot be read as JSON; delete it, and models are verified again") from err
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,120 @@
+"""Collections on the hub: as `datasets` reads them, kept as folders, counts checked, refused in one line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from beir_folder import CORPUS, QUERIES
+from hub_sets import write_set
+from rerankbench.eval.data import load
+from rerankbench.eval.data.catalog import NamedDataset, entries
+from rerankbench.eval.data.dataset import Policy
+from rerankbench.eval.data.hub import HubSource
+from rerankbench.rerankers.errors import InputError
+
+pytest.importorskip("datasets")
+PARTS: dict[str, list[dict[str, Any]]] = {
+    "corpus": [{"_id": row["_id"], "title": row.get("title") or "", "text": row["text"]} for row in CORPUS],
+    "queries": QUERIES,
+    "default": [
+        {"query-id": "q1", "corpus-id": "d1", "score": 2},
+        {"query-id": "q1", "corpus-id": "d3", "score": 1},
+        {"query-id": "q2", "corpus-id": "d2", "score": 1},
+    ],
+}
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "hf")
+    monkeypatch.setenv("RERANKBENCH_CACHE", str(tmp_path / "cache"))
+
+
+def entry(repo: Path, **policy: Any) -> NamedDataset:
+    return NamedDataset("nano/toy", Policy(**{"split": "train", **policy}), hub=HubSource(str(repo)))
+
+
+def test_parquet_becomes_a_dataset_and_stays(tmp_path: Path):
+    repo = write_set(tmp_path / "toy", "train", PARTS)
+    wanted = entry(repo, n_docs=4, n_queries=2)
+    data = load.open_entry(wanted, tmp_path / "cache")
+    assert dict(data.corpus()) == {
+        "d1": "Tea Green tea is brewed at eighty degrees.",
+        "d2": "Coffee beans are roasted.",
+        "d3": "A kettle boils water for tea.",
+        "d4": "Bread Rye bread keeps for a week.",
+    }
+    assert data.queries == {"q1": "how to brew tea", "q2": "roasted coffee"}
+    assert data.qrels == {"q1": {"d1": 2, "d3": 1}, "q2": {"d2": 1}}
+    for file in repo.rglob("*.parquet"):
+        file.unlink()  # offline after the first time
+    again = load.open_entry(wanted, tmp_path / "cache")
+    assert again.checksum == data.checksum
+
+
+def test_one_repository_for_several_collections(tmp_path: Path):
+    names = {"corpus": "ar-corpus", "queries": "ar-queries", "default": "ar-qrels"}
+    repo = write_set(tmp_path / "many", "dev", {names[key]: rows for key, rows in PARTS.items()})
+    wanted = replace(entry(repo, split="dev"), hub=HubSource(str(repo), config="ar"))
+    assert len(load.open_entry(wanted, tmp_path / "cache")) == 4
+
+
+def test_other_counts_than_published_are_refused(tmp_path: Path):
+    repo = write_set(tmp_path / "toy", "train", PARTS)
+    with pytest.raises(InputError, match="4 documents instead of 5; hub repository"):
+        load.open_entry(entry(repo, n_docs=5), tmp_path / "cache")
+    with pytest.raises(InputError, match="2 judged queries instead of 3"):
+        load.open_entry(entry(repo, n_queries=3), tmp_path / "cache")
+
+
+def test_a_repository_that_is_none_is_one_line(tmp_path: Path):
+    with pytest.raises(InputError, match="check the name and the network") as caught:
+        load.open_entry(entry(tmp_path / "gone"), tmp_path / "cache")
+    assert "\n" not in str(caught.value)
+    assert not list((tmp_path / "cache" / "hub").glob("*"))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # beir's own
+def test_beir_delivers_when_archive_and_mirrors_cannot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Beir's own loader with the hub's answers exchanged for files; what it cannot do is told with the rest."""
+    module = pytest.importorskip("beir.datasets.data_loader_hf")
+    repos = {
+        "BeIR/toy": {key: PARTS[key] for key in ("corpus", "queries")},
+        "BeIR/toy-qrels": {"default": PARTS["default"]},
+    }
+    for name, parts in repos.items():
+        write_set(tmp_path / name, "test", parts)
+    theirs = module.load_dataset
+
+    def of_folder(repo: str, *args: Any, **options: Any) -> Any:
+        return theirs(str(tmp_path / repo), *args, **options)
+
+    def no_irds(name: str, *_: Any) -> None:
+        raise load.SourceError(f"{name}: no network")
+
+    monkeypatch.setattr(module, "load_dataset", of_folder)
+    monkeypatch.setattr(load, "IrDataset", no_irds)
+    wanted = NamedDataset("beir/toy", Policy(archive="toy"), "beir/toy", ("http://127.0.0.1:9/toy.zip",), "0", "toy")
+    data = load.open_entry(wanted, tmp_path / "cache")
+    assert (len(data), data.qrels) == (4, {"q1": {"d1": 2, "d3": 1}, "q2": {"d2": 1}})
+    monkeypatch.setattr(module, "load_dataset", theirs)
+    gone = replace(wanted, policy=Policy(archive="gone"), folder="gone")
+    with pytest.raises(InputError, match=r"no network; then http.*; then beir, BeIR/gone: "):
+        load.open_entry(gone, tmp_path / "cache")
+
+
+def test_named_collections_are_pinned():
+    found = {name: one for name, one in entries().items() if one.hub is not None}
+    assert len([name for name in found if name.startswith("nanobeir/")]) == 13
+    assert len([name for name in found if name.startswith("miracl-hard-negatives/")]) == 18
+    for name, one in found.items():
+        assert one.hub is not None
+        assert len(one.hub.revision or "") == 40, name
+        assert one.policy.n_docs, name
+        assert one.policy.n_queries, name
+    assert len({one.hub.folder for one in found.values() if one.hub}) == len(found)
