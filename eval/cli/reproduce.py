@@ -54,9 +54,6 @@ def reproduce(
     from ..experiment.file import load_experiment
     from ..plan.plan import make_plan
     from ..reproduce.order import units_of, within
-    from ..reproduce.verdicts import summary
-    from ..runner.run import run_experiment
-    from ..tables import render
     from .logs import log_to_stderr
 
     log_to_stderr()
@@ -73,15 +70,24 @@ def reproduce(
     if verify and (off := _verify(wanted, folder, goldens)):
         print(f"{', '.join(off)}: not as published, so nothing was run; --no-verify runs all the same", file=sys.stderr)
         raise typer.Exit(1)
+    if not _run(wanted, chosen, folder, table):
+        raise typer.Exit(1)
+
+
+def _run(experiment: Experiment, chosen: Sequence[Unit], folder: Path, table: PublishedTable) -> bool:
+    """Run some datasets and print the table beside the published one; whether no figure is off."""
+    from ..reproduce.verdicts import summary
+    from ..runner.run import run_experiment
+    from ..tables import render
+
     names = [name for unit in chosen for name in unit.datasets]
-    some = wanted.model_copy(update={"datasets": tuple(names)})
+    some = experiment.model_copy(update={"datasets": tuple(names)})
     cells = run_experiment(some, folder, command=shlex.join(["rerankbench", *sys.argv[1:]]))
     print(render(cells, metric=table.metric, published=table.name), end="")
     line, fine = summary(cells, table)
     print(line)
     print(f"results: {folder}", file=sys.stderr)
-    if not fine:
-        raise typer.Exit(1)
+    return fine
 
 
 def _table(experiment: Experiment, name: str | None) -> PublishedTable:

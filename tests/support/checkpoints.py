@@ -60,7 +60,7 @@ def make(folder: Path, kind: str, *, head: bool = True, seed: int = 0, **shape: 
     sizes |= {"num_labels": 1, **shape}
     config: Any
     if bert:
-        config = t.BertConfig(vocab_size=90, max_position_embeddings=128, pad_token_id=0, **sizes)
+        config = t.BertConfig(vocab_size=90, pad_token_id=0, **{"max_position_embeddings": 128, **sizes})
         cls = t.BertForSequenceClassification if head else t.BertModel
     else:
         sizes = {"max_position_embeddings": 130, "type_vocab_size": 1, "layer_norm_eps": 1e-5, **sizes}

@@ -59,7 +59,7 @@ def write_hub_tree(root: Path) -> None:
     made.mkdir(parents=True)
     write_hub(made)
     make(made / "bge-reranker-base", "xlmr", seed=30, max_position_embeddings=1026, num_hidden_layers=2)
-    make(made / "ms-marco-tinybert-l2-v2", "bert", seed=31, num_hidden_layers=2)
+    make(made / "ms-marco-tinybert-l2-v2", "bert", seed=31, max_position_embeddings=512, num_hidden_layers=2)
     (made / "e5-mistral-7b-instruct").mkdir()
     as_e5(made / "e5-mistral-7b-instruct")
     for folder in [path for path in made.iterdir() if path.is_dir()]:

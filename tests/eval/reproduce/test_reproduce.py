@@ -124,7 +124,7 @@ def test_nothing_is_run_while_a_model_is_off(call: Call, place: Path):
 def test_nanobeir_from_the_hub_and_then_offline(call: Call, place: Path):
     """Thirteen stand-ins with the published numbers of texts, fetched as parquet once."""
     names = put_nanobeir(place / "hub")
-    some = ["--set", "first_stage.k=3", "--set", "rerankers=[{model: ms-marco-tinybert-l2-v2, max_length: 64}]"]
+    some = ["--set", "first_stage.k=3", "--set", "rerankers=[{model: ms-marco-tinybert-l2-v2}]"]
     done = call("run", "nanobeir", *some)
     assert done.returncode == 0, done.stderr
     assert len(list((place / "results/runs/nanobeir").glob("cells/**/manifest.json"))) == 2 * len(names)
