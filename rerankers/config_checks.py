@@ -151,7 +151,7 @@ _DEFAULTS_OF = {
     **dict.fromkeys(("bert", "roberta", "xlm-roberta"), ("encoder",)),
     "modernbert": ("modern",),
     "gemma": ("decoder", "own_heads"),
-    **dict.fromkeys(("gemma2", "cost_wise_gemma"), ("decoder", "own_heads", "gemma2")),
+    **dict.fromkeys(("gemma2", "cost_wise_gemma", "gemma3_text"), ("decoder", "own_heads", "gemma2")),
     "llama": ("decoder",),
     "mistral": ("decoder", "own_key_heads", "window"),
     "qwen2": ("decoder", "own_key_heads", "windows"),

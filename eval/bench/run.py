@@ -76,7 +76,7 @@ def _model(shapes: dict[str, Any], name: str) -> tuple[ModelSpec, dict[str, Any]
 
 def _ours(options: BenchOptions, spec: ModelSpec, size: Shape, common: dict[str, Any]) -> list[Contender]:
     """Our engine under the setting, under the others beside it, and the sweep."""
-    told = {key: getattr(spec, key) for key in ("wording", "template", "formula", "scale")}
+    told = {key: getattr(spec, key) for key in ("wording", "template", "formula", "scale", "activation")}
     ours = {**common, "spec": {**told, "tokens": _tokens(spec)}, "token_budget": options.token_budget or None}
     runs = {OURS: [options.setting], **{f"{OURS} {Setting.parse(name).name}": [name] for name in options.against}}
     if options.sweep:

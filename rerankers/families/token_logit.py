@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, get_args
 
-from ..architectures.gemma import gemma, gemma2
+from ..architectures.gemma import gemma, gemma2, gemma3
 from ..architectures.llama import llama, mistral, qwen2, qwen3
 from ..chat_template import read_chat_template
 from ..errors import InputError
@@ -37,6 +37,7 @@ class TokenLogit(TemplatedFamily):
         "qwen3": qwen3,
         "gemma": gemma,
         "gemma2": gemma2,
+        "gemma3_text": gemma3,
     }
     spec_keys = ("template", "tokens", "formula", "scale", "activation")
 

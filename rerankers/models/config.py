@@ -5,7 +5,7 @@ Only keys that change a score or a FLOP are kept.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +30,7 @@ class DecoderConfig:
         attention_softcap, final_softcap: c in c * tanh(x / c), or None.
         sliding_window: tokens that a sliding layer sees, or None.
         sliding_layers: the layers that slide.
-        rope: the rotary embedding.
+        rope: the rotary embedding, and `local_rope` that of the layers that slide; None: the same.
         qk_norm: RMSNorm of every head's query and key before they are rotated (Qwen3).
         qkv_bias, output_bias, mlp_bias: the projections that add a bias.
         start_layer: first layer with its own scalar head; None means one vocabulary head after the last layer.
@@ -60,6 +60,7 @@ class DecoderConfig:
     final_softcap: float | None = None
     sliding_window: int | None = None
     sliding_layers: tuple[int, ...] = ()
+    local_rope: Rope | None = None
     qk_norm: bool = False
     qkv_bias: bool = False
     output_bias: bool = False
@@ -170,7 +171,7 @@ def layer_heads(raw: Mapping[str, Any], has_heads: bool, where: str) -> dict[str
     return {"start_layer": raw["start_layer"], "layer_sep": raw.get("layer_sep", 1)}
 
 
-def sliding_layers(raw: Mapping[str, Any], where: str, usual: range) -> tuple[int, ...]:
+def sliding_layers(raw: Mapping[str, Any], where: str, usual: Iterable[int]) -> tuple[int, ...]:
     """The layers that `layer_types` lets slide; without that key, `usual`. Raises InputError for other types."""
     kinds, layers = raw.get("layer_types"), raw["num_hidden_layers"]
     if kinds is None:

@@ -133,7 +133,8 @@ class Decoder:
             for name, weight in weights.items()
             if name.endswith("norm.weight")
         }
-        self._frequencies = frequencies(config.rope, config.head_dim).to(self.embedding.device)
+        self._ropes = [config.rope, *([config.local_rope] if config.local_rope else [])]
+        self._frequencies = [frequencies(rope, config.head_dim).to(self.embedding.device) for rope in self._ropes]
         if config.bidirectional:
             self._heads = weights[_ROW]
         elif config.start_layer is None:
@@ -193,7 +194,8 @@ class Decoder:
                 tables = self._tables(layout)
                 last = as_index(layout.last, x.device)
             only = i == deepest - 1 and not config.bidirectional
-            x = self._layer(i, x, layout, tables, last if only else None, masks, work)
+            own = tables[-1 if i in config.sliding_layers else 0]
+            x = self._layer(i, x, layout, own, last if only else None, masks, work)
         final[deepest] = self._final(x, layout, None if deepest and not config.bidirectional else last)
         return torch.stack([read.head.score(self._logits(final[read.layer], read.head.rows, work)) for read in reads])
 
@@ -206,9 +208,12 @@ class Decoder:
             x = self._layer(i, x, layout, tables, None, masks, work)
         return rms_norm(x[at].float(), self._norms["model.norm.weight"], self.config.norm_eps)
 
-    def _tables(self, layout: Layout) -> tuple[Tensor, Tensor]:
+    def _tables(self, layout: Layout) -> list[tuple[Tensor, Tensor]]:
+        """Of the layers that see everything, and last of those that slide."""
         positions = as_index(layout.positions, self.embedding.device)
-        return rope_tables(positions, self._frequencies, self.config.rope.attention_factor)
+        return [
+            rope_tables(positions, *own) for own in zip(self._frequencies, (r.attention_factor for r in self._ropes))
+        ]
 
     def _final(self, x: Tensor, layout: Layout, last: Tensor | None) -> Tensor:
         """What a head reads of states x (rows, hidden), or of those of `last` tokens alone when it is None.

@@ -83,6 +83,20 @@ BODIES: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "gemma": ("Gemma", {"num_key_value_heads": 1, "head_dim": 8, "hidden_activation": "gelu_pytorch_tanh"}),
+    "gemma3": (
+        "Gemma3",
+        {
+            "num_key_value_heads": 2,
+            "head_dim": 8,
+            "query_pre_attn_scalar": 5,
+            "sliding_window": 6,
+            "num_hidden_layers": 7,
+            "rope_parameters": {
+                "full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 900.0},
+                "sliding_attention": {"rope_type": "default", "rope_theta": 70.0},
+            },
+        },
+    ),
     "gemma2 with layers of its own": (
         "Gemma2",
         {
@@ -103,7 +117,9 @@ def spec_of(folder: Path, **changes: Any) -> ModelSpec:
 
 def write(folder: Path, kind: str, **changes: Any) -> Any:
     """A random `KindForCausalLM` with a small tokenizer; returns the library's model."""
-    config = getattr(transformers, f"{kind}Config")(**{**SIZES, "pad_token_id": 0, **changes})
+    config = getattr(transformers, f"{kind}TextConfig" if kind == "Gemma3" else f"{kind}Config")(
+        **{**SIZES, "pad_token_id": 0, **changes}
+    )
     config._attn_implementation = "eager"
     model = lively(getattr(transformers, f"{kind}ForCausalLM")(config))
     model.save_pretrained(folder)
@@ -121,7 +137,7 @@ def test_equal_to_transformers(tmp_path, body):
     reranker = load(spec_of(tmp_path), CPU)
     prepared = reranker.prepare(GROUPS, TextOptions())
     found = reranker.score(GROUPS, [Setting()], TextOptions(), prepared)
-    one, other = reranker.head(3).rows
+    one, other = reranker.head(reranker.config.layers).rows
     with torch.no_grad():
         logits = [model(torch.tensor([pair.ids])).logits[0, -1] for pair in prepared.tokens]
     expected = [float(x[one] - x[other]) for x in logits]
@@ -186,6 +202,9 @@ def test_without_a_causal_mask_and_pooled(tmp_path, rope):
         ("qwen2", {"layer_types": ["linear_attention"] * 3}, "'linear_attention' is not implemented"),
         ("qwen2", {"quantization_config": {"bits": 4}}, "key 'quantization_config'"),
         ("qwen2", {"hidden_act": "xielu"}, "activation 'xielu' is not implemented"),
+        ("gemma3_text", {"use_bidirectional_attention": True}, "'use_bidirectional_attention': true is not"),
+        ("gemma3_text", {"sliding_window_pattern": 0}, "'sliding_window_pattern': expected a positive number"),
+        ("gemma3_text", {"rope_parameters": {"rope_type": "linear"}}, "'rope_type' is not understood"),
         ("phi3", {}, "model_type 'phi3' does not fit the family token-logit"),
     ],
     ids=lambda value: str(value)[:40],
@@ -215,3 +234,17 @@ def test_a_key_that_is_left_out_is_the_librarys_default(kind):
     assert config.sliding_window == getattr(own, "sliding_window", None)
     assert config.rope.theta == own.rope_parameters["rope_theta"]
     assert json.loads(json.dumps(config.norm_eps)) == own.rms_norm_eps
+
+
+def test_the_old_spelling_of_gemma3_is_the_same(tmp_path):
+    rope = {"rope_type": "linear", "factor": 8.0}
+    ropes = {
+        "full_attention": {**rope, "rope_theta": 900.0},
+        "sliding_attention": {"rope_type": "default", "rope_theta": 70.0},
+    }
+    sizes = {"head_dim": 8, "sliding_window": 6, "num_hidden_layers": 4}
+    write(tmp_path, "Gemma3", rope_parameters=ropes, layer_types=["sliding_attention", "full_attention"] * 2, **sizes)
+    newer = load(spec_of(tmp_path), CPU).score(GROUPS, [Setting()], TextOptions()).scores
+    old = {"rope_scaling": rope, "rope_theta": 900.0, "rope_local_base_freq": 70.0, "sliding_window_pattern": 2}
+    edit(tmp_path / "config.json", rope_parameters=..., layer_types=..., **old)
+    np.testing.assert_array_equal(load(spec_of(tmp_path), CPU).score(GROUPS, [Setting()], TextOptions()).scores, newer)
