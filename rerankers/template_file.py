@@ -47,6 +47,8 @@ def read_template(value: object, where: str) -> PromptTemplate:
             raise InputError(f"{where}: key '{key}' is missing")
     if value["limit"] not in _LIMITS:
         raise InputError(f"{where}: key 'limit': expected {' or '.join(_LIMITS)}, found {value['limit']!r:.60}")
+    if value.get("joined_tail") and not value.get("joined"):
+        raise InputError(f"{where}: key 'joined_tail': needs `joined: true`")
     return replace(_BARE, **{key: _value(key, value[key], where) for key in value})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, get_args
 
@@ -26,7 +27,7 @@ def check_tokens(raw: Mapping[str, Any], where: str) -> None:
         needed = _COUNTS[formula]
         least = f"{needed[0]} or more" if len(needed) > 1 else needed[0]
         raise InputError(f"{where}: key 'tokens': formula {formula} reads {least}, found {len(tokens)}")
-    if isinstance(scale, bool) or not isinstance(scale, (int, float)) or scale == 0 or abs(scale) == float("inf"):
+    if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not 0 < abs(scale) < math.inf:
         raise InputError(f"{where}: key 'scale': expected a number other than 0, found {scale!r:.60}")
 
 

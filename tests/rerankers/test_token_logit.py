@@ -132,6 +132,7 @@ def test_an_instruction_is_optional_where_the_template_says_so():
         ("template: {query: '{query}', passage: '{passage}', limit: all}", "expected pair or sequence, found 'all'"),
         ("template: {before: 3}", "key 'query' is missing"),
         ("template: {befor: 3}", "unknown key 'befor'; did you mean 'before'"),
+        ("template: {query: '{query}', passage: '{passage}', limit: pair, joined_tail: true}", "needs `joined: true`"),
         ("template: [a]", "expected a name or keys and values"),
         ("template: {query: '{query}', passage: '{passage}', limit: pair, joined: 1}", "'joined': expected true or"),
         ("template: {query: '{query}', passage: '{passage}', limit: pair, after: [1]}", "'after': expected a text or"),
