@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -43,7 +44,7 @@ def latency(
     from ...rerankers.options import LoadOptions, TextOptions
     from ...rerankers.registry import load
     from ...rerankers.settings import Setting
-    from ..latency.requests import generated, of_run
+    from ..latency.requests import entry_of, generated, known_to, of_run
     from ..latency.run import Trial, label_of, measure
     from ..results.latency import write_latency
     from ..tables.latency import to_text
@@ -52,23 +53,26 @@ def latency(
         raise InputError(f"--dtype '{dtype:.40}': must be auto, float32, bfloat16 or float16")
     wanted, clients = Setting.parse(setting), whole_numbers(concurrency, "--concurrency")
     text, needed = TextOptions(), 1 + warmup + queries * len(clients)
+    options, label = LoadOptions(device=device, dtype=dtype), name or label_of(model)
     if run is None:
         if dataset is not None or name is not None:
             raise InputError("--dataset and --name: only with --run")
         groups, source = generated(needed, candidates, (query_words, passage_words))
     else:
         groups, source, data = of_run(run, dataset, needed, candidates)
-        text = TextOptions(task=data.policy.task)
+        entry = entry_of(run, label)
+        text = entry.text_options(data.policy.task) if entry else TextOptions(task=data.policy.task)
+        if entry:  # as the run loaded it
+            policies = {"head_policy": entry.head_policy, "attention_softcap": entry.attention_softcap}
+            options = replace(options, dtype=entry.dtype if dtype == "auto" else dtype, **policies)
     if threads:
         import torch
 
         torch.set_num_threads(threads)
     command = shlex.join(["rerankbench", *sys.argv[1:]])
-    options = LoadOptions(device=device, dtype=dtype)
-    asked = Trial(
-        model, name or label_of(model), wanted, text, options, clients, groups, source, queries, warmup, command
-    )
+    asked = Trial(model, label, wanted, text, options, clients, groups, source, queries, warmup, command)
     found = measure(asked, load)
     if run is not None:
-        print(f"kept in {write_latency(run, found)}", file=sys.stderr)
+        told = "" if known_to(run, found) else "; no cell of the run is of this model and text, so no table shows it"
+        print(f"kept in {write_latency(run, found)}{told}", file=sys.stderr)
     emit(found.model_dump_json(indent=1) + "\n" if as_json else to_text(found))

@@ -8,8 +8,11 @@ from ...rerankers.api import Group
 from ...rerankers.errors import InputError, suggest
 from ..bench.pairs import Workload, make_groups
 from ..data import Dataset, load_dataset
+from ..experiment.schema import RerankerEntry
 from ..first_stage import trec_order
-from ..results import FIRST_STAGE, Cell, load_cells
+from ..results import FIRST_STAGE, Cell, digest, load_cells
+from ..results.latency import Latency
+from ..validate import validated
 
 
 def generated(queries: int, candidates: int, words: tuple[int, int]) -> tuple[list[Group], str]:
@@ -17,6 +20,23 @@ def generated(queries: int, candidates: int, words: tuple[int, int]) -> tuple[li
     work = Workload(queries=queries, candidates=candidates, query_tokens=words[0], passage_mean=words[1])
     groups = [Group(query, passages) for query, passages in make_groups(work)]
     return groups, f"generated: queries of {words[0]} words, passages of {words[1]} on average"
+
+
+def entry_of(root: Path, label: str) -> RerankerEntry | None:
+    """What the run's experiment says of a model by the name that its tables call it; None where it has none of it."""
+    for cell in load_cells([root]):
+        experiment = cell.manifest.provenance.get("experiment")
+        if cell.manifest.model == label and cell.manifest.setting != FIRST_STAGE and isinstance(experiment, dict):
+            where = str(cell.path / "manifest.json")
+            entries = [validated(RerankerEntry, raw, where, as_json=True) for raw in experiment.get("rerankers", ())]
+            return next((entry for entry in entries if entry.label == label), None)
+    return None
+
+
+def known_to(root: Path, found: Latency) -> bool:
+    """Whether the run has cells of this very model and text under this setting, so that its tables show it."""
+    cells = [c for c in load_cells([root]) if (c.manifest.model, c.manifest.setting) == (found.model, found.setting)]
+    return any(digest(cell.manifest.identity_parts.get("reranker", {})) == found.identity for cell in cells)
 
 
 def of_run(root: Path, name: str | None, queries: int, candidates: int) -> tuple[list[Group], str, Dataset]:
