@@ -32,9 +32,21 @@ def counted(config: DecoderConfig | EncoderConfig, family: str, setting: Setting
 
 def decoder(config: DecoderConfig, setting: Setting, q: int, p: int, prompt: int) -> Tensor:
     """Logits of the last position: the head runs at every position, as in the published code."""
+    x, _ = trunk(config, setting, torch.randn(q + p + prompt, config.hidden), (q, p, prompt))
+    return decoder_head(config, x)
+
+
+def trunk(
+    config: DecoderConfig,
+    setting: Setting,
+    x: Tensor,
+    lengths: tuple[int, int, int],
+    layers: tuple[int, int] = (0, 10**6),
+) -> tuple[Tensor, tuple[int, int, int]]:
+    """States (s, hidden) after some of a setting's layers, and how many tokens of each part are left in them."""
     d, h = config.hidden, config.head_dim
-    x = torch.randn(q + p + prompt, d)
-    for index in range(config.layers):
+    q, p, prompt = lengths
+    for index in range(layers[0], min(layers[1], config.layers)):
         if index == setting.cutoff_layer:
             break
         if index in setting.compress_layers and index != 0:
@@ -48,6 +60,11 @@ def decoder(config: DecoderConfig, setting: Setting, q: int, p: int, prompt: int
         x = x + linear(attention(query, key, value, future), d)
         normed = norm(x)
         x = x + linear(F.silu(linear(normed, config.intermediate)) * linear(normed, config.intermediate), d)
+    return x, (q, p, prompt)
+
+
+def decoder_head(config: DecoderConfig, x: Tensor) -> Tensor:
+    """What the head makes of the states of a pair."""
     if config.bidirectional:
         return linear(norm(x).mean(0, keepdim=True), 1)[-1]
     return linear(norm(x), config.vocab if config.start_layer is None else 1)[-1]

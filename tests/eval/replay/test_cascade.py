@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from eager import decoder_head, trunk
 from hypothesis import given
 from hypothesis import strategies as st
 from replay_run import LAYERS, qrels_file, run_file
@@ -214,6 +215,36 @@ def test_only_layers_that_saw_the_same_tokens_are_shared(a: Any, ac: Any, b: Any
         for i, _ in enumerate(x for x in wanted.compress_layers if x < layers):
             kept[i + 1] = -(-kept[i] // wanted.compress_ratio)
         assert left == shape.head_per_position * (9 + 5 + kept[max(kept)]) + shape.head_per_pair
+
+
+LIGHT = [
+    Setting(4),
+    Setting(8),
+    Setting(5, 2, (3,)),
+    Setting(8, 2, (3,)),
+    Setting(None, 2, (3, 6)),
+    Setting(4, 4, (3,)),
+]
+
+
+@pytest.mark.parametrize(("first", "second"), itertools.permutations(LIGHT, 2), ids=lambda s: s.name)
+def test_a_second_pass_that_goes_on_from_kept_states_costs_what_is_counted(first: Setting, second: Setting) -> None:
+    """A decoder with compression, executed: states after the shared layers are kept, and the second pass goes on."""
+    family = family_named("lightweight")
+    shape, config = family.shape(GEMMA), family.config(GEMMA)
+    assert shape is not None
+    shared = shared_layers(shape, first, second)
+    for lengths in ((5, 8, 1), (9, 31, 4)):
+        with FlopCounterMode(display=False) as whole:
+            kept, left = trunk(config, first, torch.randn(sum(lengths), config.hidden), lengths, (0, shared))
+            done, _ = trunk(config, first, kept, left, (shared, config.layers))
+            decoder_head(config, done)
+        with FlopCounterMode(display=False) as more:
+            done, _ = trunk(config, second, kept, left, (shared, config.layers))
+            decoder_head(config, done)
+        tokens = [np.array([length]) for length in lengths]
+        assert whole.get_total_flops() == reference(shape, first, *tokens)[0]
+        assert more.get_total_flops() == resumed(shape, second, shared, *tokens)[0]
 
 
 def test_command(root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
