@@ -227,7 +227,7 @@ LIGHT = [
 ]
 
 
-@pytest.mark.parametrize(("first", "second"), itertools.permutations(LIGHT, 2), ids=lambda s: s.name)
+@pytest.mark.parametrize(("first", "second"), list(itertools.permutations(LIGHT, 2)), ids=lambda s: s.name)
 def test_a_second_pass_that_goes_on_from_kept_states_costs_what_is_counted(first: Setting, second: Setting) -> None:
     """A decoder with compression, executed: states after the shared layers are kept, and the second pass goes on."""
     family = family_named("lightweight")
