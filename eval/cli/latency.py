@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -44,7 +43,7 @@ def latency(
     from ...rerankers.options import LoadOptions, TextOptions
     from ...rerankers.registry import load
     from ...rerankers.settings import Setting
-    from ..latency.requests import entry_of, generated, known_to, of_run
+    from ..latency.requests import as_in, generated, known_to, of_run
     from ..latency.run import Trial, label_of, measure
     from ..results.latency import write_latency
     from ..tables.latency import to_text
@@ -60,11 +59,7 @@ def latency(
         groups, source = generated(needed, candidates, (query_words, passage_words))
     else:
         groups, source, data = of_run(run, dataset, needed, candidates)
-        entry = entry_of(run, label)
-        text = entry.text_options(data.policy.task) if entry else TextOptions(task=data.policy.task)
-        if entry:  # as the run loaded it
-            policies = {"head_policy": entry.head_policy, "attention_softcap": entry.attention_softcap}
-            options = replace(options, dtype=entry.dtype if dtype == "auto" else dtype, **policies)
+        text, options = as_in(run, label, data.policy.task, options)
     if threads:
         import torch
 

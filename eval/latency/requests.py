@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from ...rerankers.api import Group
 from ...rerankers.errors import InputError, suggest
+from ...rerankers.options import LoadOptions, Task, TextOptions
 from ..bench.pairs import Workload, make_groups
 from ..data import Dataset, load_dataset
 from ..experiment.schema import RerankerEntry
@@ -31,6 +33,16 @@ def entry_of(root: Path, label: str) -> RerankerEntry | None:
             entries = [validated(RerankerEntry, raw, where, as_json=True) for raw in experiment.get("rerankers", ())]
             return next((entry for entry in entries if entry.label == label), None)
     return None
+
+
+def as_in(root: Path, label: str, task: Task, options: LoadOptions) -> tuple[TextOptions, LoadOptions]:
+    """Text and load options as the run's experiment has them for a model; `options` say the device, and the dtype."""
+    entry = entry_of(root, label)
+    if entry is None:
+        return TextOptions(task=task), options
+    dtype = entry.dtype if options.dtype == "auto" else options.dtype
+    policies = {"head_policy": entry.head_policy, "attention_softcap": entry.attention_softcap}
+    return entry.text_options(task), replace(options, dtype=dtype, **policies)
 
 
 def known_to(root: Path, found: Latency) -> bool:
