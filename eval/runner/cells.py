@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ...rerankers.errors import InputError
+from ...rerankers.settings import Setting
 from ..data import Dataset
+from ..experiment.schema import Experiment, RerankerEntry
 from ..first_stage import Candidates
-from ..results import FIRST_STAGE, QRELS, Cell, check_place, digest, load_manifest, prove, recomputed
+from ..results import FIRST_STAGE, QRELS, SCHEMA_VERSION, Cell, check_place, digest, load_manifest, prove, recomputed
 
 log = logging.getLogger("rerankbench")
 
@@ -72,6 +74,24 @@ class Target:
             log.warning("%s: its metrics are not those of its run; made anew", path)
             return None
         return cell
+
+
+def model_identity(reranker: Mapping[str, Any], inputs: Inputs) -> dict[str, Any]:
+    """The identity of a model's results on a dataset, without the setting."""
+    return {"schema": SCHEMA_VERSION, "reranker": reranker, **inputs.identity()}
+
+
+def targets(
+    out: Path,
+    experiment: Experiment,
+    entry: RerankerEntry,
+    settings: Sequence[Setting],
+    inputs: Inputs,
+    reranker: Mapping[str, Any],
+) -> dict[Setting, Target]:
+    """The cells of a model on a dataset."""
+    base, name, metrics = model_identity(reranker, inputs), experiment.name, experiment.metrics
+    return {s: Target(out, name, entry.label, s.name, {**base, "setting": s.name}, metrics) for s in settings}
 
 
 def remove_stale(root: Path, experiment: str, cells: Sequence[Cell]) -> None:

@@ -15,9 +15,9 @@ import pandas as pd
 from ...rerankers.errors import ScoreError
 from ...rerankers.settings import Setting
 from ..experiment.schema import Experiment, RerankerEntry
-from ..results import SCHEMA_VERSION, Cell
+from ..results import Cell
 from .cell_writer import CellWriter, Measured
-from .cells import Inputs, Target, data_provenance
+from .cells import Inputs, Target, data_provenance, model_identity, targets
 from .cost import PassCost, Tally, block_cost
 from .energy import meter
 from .engine import Engine, Job, Task
@@ -88,21 +88,18 @@ class ModelRun:
     def _passes(self, inputs: Inputs) -> list[_Pass]:
         dataset = inputs.dataset
         text = self.entry.text_options(dataset.policy.task)
-        base = {"schema": SCHEMA_VERSION, "reranker": self.loaded.identities[text], **inputs.identity()}
-        label, metrics = self.entry.label, self.experiment.metrics
-        targets = {
-            s: Target(self.out, self.experiment.name, label, s.name, {**base, "setting": s.name}, metrics)
-            for s in self.settings
-        }
+        base = model_identity(self.loaded.identities[text], inputs)
+        identity = self.loaded.identities[text]
+        wanted = targets(self.out, self.experiment, self.entry, self.settings, inputs, identity)
         passes: list[_Pass] = []
-        root = self.out / "scores" / dataset.name / label
+        root = self.out / "scores" / dataset.name / self.entry.label
         for group in plan_groups(root, base, self.settings, self.experiment.engine.block_queries):
             group.open()
             blocks = plan_blocks(inputs.candidates.run, group.block_queries)
             missing = [block for block in blocks if group.stored(block) is None]
             if damaged := sum(group.path(block).exists() for block in missing):
                 log.warning("%s: %d blocks are damaged or edited and are scored again", group.folder, damaged)
-            mine = {setting: targets.pop(setting) for setting in group.settings if setting in targets}
+            mine = {setting: wanted.pop(setting) for setting in group.settings if setting in wanted}
             task = Task(inputs.source, dataset, group.settings, text)
             passes.append(_Pass(inputs, task, group, blocks, missing, mine, len(missing)))
         return passes

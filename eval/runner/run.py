@@ -25,6 +25,7 @@ from .cells import Inputs, Target, data_provenance, remove_stale
 from .engine import BlocksFailed
 from .engines import Loader, encoders, engines
 from .first_stage_check import check_first_stage
+from .known import finished, remember
 from .model_run import ModelRun
 from .place import take_over
 from .provenance import environment, now
@@ -135,8 +136,14 @@ def _reranked(
     given_up: list[BlocksFailed] = []
     with engines(experiment.engine, load, load_dataset) as make_engine:
         for entry, settings in experiment.variants().items():
+            ours = load is load_from_registry
+            if ours and (done := finished(experiment, entry, settings, inputs, out)) is not None:
+                yield from done.items()
+                continue
             model = ModelRun(experiment, entry, settings, inputs, out, make_engine, shared)
             try:
+                if ours:
+                    remember(experiment, entry, inputs, model.loaded.identities)
                 yield from model.run().items()
             except BlocksFailed as err:
                 log.error("%s: %s", entry.label, err)
