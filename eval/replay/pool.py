@@ -162,8 +162,8 @@ class _Stored:
     def of(cls, table: pd.DataFrame, queries: Sequence[str], shape: tuple[int, int]) -> _Stored:
         """The judged queries of a table."""
         number = {query: row for row, query in enumerate(queries)}
-        pairs = table[table["query_id"].isin(number)]
-        rows = pairs["query_id"].map(number).to_numpy()
+        pairs = table.loc[table["query_id"].isin(list(number))]
+        rows = np.array([number[query] for query in pairs["query_id"]], dtype=np.int64)
         columns = pairs.groupby("query_id", sort=False).cumcount().to_numpy()
         tokens = np.zeros((3, *shape), dtype=np.int64)
         for place, name in enumerate(("query_tokens", "passage_tokens", "prompt_tokens")):

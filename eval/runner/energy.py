@@ -23,7 +23,7 @@ def meter(device: str, rapl: Path = _RAPL) -> Meter | None:
 def _nvml(device: str) -> Meter | None:
     """NVML's total energy of a GPU, in Volta and later; needs nvidia-ml-py."""
     try:
-        import pynvml
+        import pynvml  # pyright: ignore[reportMissingImports]
         import torch
 
         pynvml.nvmlInit()
