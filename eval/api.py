@@ -56,6 +56,7 @@ def run(
 
     wanted = read_experiment(experiment, changes)
     check_names(wanted)
+    _check_ready(wanted)
     folder = Path(out) if out is not None else results_folder(wanted.name, limit, sample, sample_seed)
     cells = run_experiment(
         wanted, folder, limit=limit, sample=sample, sample_seed=sample_seed, overwrite=overwrite, command=command
@@ -90,6 +91,14 @@ def check_names(experiment: Experiment) -> None:
         find_spec(entry.model)
     if experiment.first_stage.retriever not in (None, BM25):
         load_retriever(str(experiment.first_stage.retriever))
+
+
+def _check_ready(experiment: Experiment) -> None:
+    """Raises InputError for what would stop a model after the others have run: a server without a key or an address."""
+    from ..rerankers.registry import family_of, find_spec
+
+    for spec in (find_spec(entry.model) for entry in experiment.rerankers):
+        family_of(spec).ready(spec)
 
 
 def results_folder(name: str, limit: int | None = None, sample: int | None = None, sample_seed: int = 0) -> Path:

@@ -138,6 +138,9 @@ class Family:
         template = self.template_of(spec)
         return template.own_tokens(self.resolve(spec, text).instruction) if template else 0
 
+    def ready(self, spec: ModelSpec) -> None:
+        """Raise InputError for what a model lacks as far as that can be told at once, before any other work."""
+
     def open(self, spec: ModelSpec, options: LoadOptions) -> Reranker:
         """The model of a specification, its files found and loaded. Families without files say how else."""
         from .hub import resolve

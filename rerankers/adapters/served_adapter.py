@@ -15,9 +15,9 @@ from ..errors import InputError, ScoreError
 from ..faces import Faces
 from ..family import Family
 from ..options import TextOptions
-from ..served.api import Answer, api_named
+from ..served.api import Answer
 from ..served.client import Client, Lost, Stopped
-from ..served.options import Service, checked_url, secret
+from ..served.options import Service, address
 from ..settings import Setting
 from ..spec import ModelSpec
 
@@ -31,11 +31,8 @@ class ServedAdapter(Faces):
     def __init__(self, family: Family, spec: ModelSpec, service: Service) -> None:
         where = f"model '{spec.name}'"
         self.family, self.spec, self.service, self.where = family, spec, service, where
-        self.api = api_named(service.api, where)
-        if (url := service.url or self.api.url) is None:
-            raise InputError(f"{where}: key 'server.url' is missing: where does the server run?")
-        key = secret(service.key or (None if service.url else self.api.key), where)
-        self.client = Client(checked_url(url, where) + self.api.path, key, service)
+        self.api, url, key = address(service, where)
+        self.client = Client(url, key, service)
 
     def identity(self, text: TextOptions) -> dict[str, Any]:
         """See `api.Reranker.identity`."""

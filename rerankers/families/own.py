@@ -47,6 +47,10 @@ class Own(ForeignFamily):
             )
         return ModelSpec(model, self.name, plugins()[model])
 
+    def ready(self, spec: ModelSpec) -> None:
+        """See `Family.ready`; module and class are there."""
+        find(spec.source)
+
     def take(self, model: OwnReranker, options: LoadOptions) -> OwnAdapter:
         """An object that is there already, on the device that it is on."""
         from ..adapters.own_adapter import OwnAdapter

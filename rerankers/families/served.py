@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..options import LoadOptions
-from ..served.options import service_of
+from ..served.options import Service, address, service_of
 from ..spec import ModelSpec
 from .foreign import ForeignFamily
 
@@ -23,8 +23,20 @@ class Served(ForeignFamily):
     reader = "a server"
     spec_keys = ("server",)
 
+    def ready(self, spec: ModelSpec) -> None:
+        """See `Family.ready`; address and key are there."""
+        address(self._service(spec), f"model '{spec.name}'")
+
     def open(self, spec: ModelSpec, options: LoadOptions) -> ServedAdapter:
         """See `Family.open`; no request is sent yet."""
+        service = self._service(spec)
+        if options.dtype != "auto":
+            raise InputError(f"model '{spec.name}': a server chooses its own dtype; leave out '{options.dtype}'")
+        from ..adapters.served_adapter import ServedAdapter
+
+        return ServedAdapter(self, spec, service)
+
+    def _service(self, spec: ModelSpec) -> Service:
         where = f"model '{spec.name}'"
         self.refuse_unread(spec)
         if not spec.revision:
@@ -32,9 +44,4 @@ class Served(ForeignFamily):
                 f"{where}: needs a `revision`, since nobody can see what a server runs: a version, a commit or a date, "
                 "to be changed whenever the model behind the address is"
             )
-        if options.dtype != "auto":
-            raise InputError(f"{where}: a server chooses its own dtype; leave out '{options.dtype}'")
-        service = service_of(spec.server, where)
-        from ..adapters.served_adapter import ServedAdapter
-
-        return ServedAdapter(self, spec, service)
+        return service_of(spec.server, where)

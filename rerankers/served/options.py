@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import InputError, suggest
+from .api import Api, api_named
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
@@ -65,6 +66,15 @@ def service_of(raw: Mapping[str, Any], where: str) -> Service:
         # it may be the key itself: it is not shown
         raise InputError(f"{where}: key 'server.key': expected the name of an environment variable, not the key itself")
     return service
+
+
+def address(service: Service, where: str) -> tuple[Api, str, str | None]:
+    """The shape of requests, where they go, and the key. Raises InputError when one of them is missing or unusable."""
+    api = api_named(service.api, where)
+    if (url := service.url or api.url) is None:
+        raise InputError(f"{where}: key 'server.url' is missing: where does the server run?")
+    key = secret(service.key or (None if service.url else api.key), where)
+    return api, checked_url(url, where) + api.path, key
 
 
 def checked_url(url: Any, where: str) -> str:

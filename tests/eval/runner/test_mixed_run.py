@@ -1,4 +1,4 @@
-"""A tiny cross-encoder, a server and a user's class in one table; killed twice and continued: the same bytes."""
+"""Tiny BGE, Qwen3 and ModernBERT checkpoints, a server and a user's class in one table; killed and continued."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from rerankbench.eval.report import render as render_report
 from rerankbench.eval.results import Cell
 from rerankbench.eval.runner.run import run_experiment
 from rerankbench.eval.tables import render
+
+import rerankbench
 
 MODULE = """
 import os, signal
@@ -40,16 +42,28 @@ source: rerank-model-1
 revision: "1"
 server: {api: cohere, url: URL, key: SERVER_KEY, documents_per_request: 4}
 """
+QWEN3 = f"""
+family: token-logit
+source: {PARITY / "qwen3-s1"}
+template: qwen3-reranker
+tokens: ["yes", "no"]
+formula: difference
+wording: {{answer: web_search}}
+max_length: 512
+"""
 EXPERIMENT = f"""
 name: mixed
 datasets: [builtin/en]
 first_stage: {{retriever: bm25, k: 6}}
 rerankers:
   - {{model: {PARITY / "xlmr-s1"}, name: bge-tiny, dtype: float32}}
+  - {{model: qwen3-tiny.yaml, dtype: float32}}
+  - {{model: {PARITY / "modernbert-s1"}, name: modernbert-tiny, dtype: float32}}
   - model: stub.yaml
   - model: overlap_module:Overlap
 engine: {{device: cpu, block_queries: 2}}
 """
+NATIVE = ("bge-tiny", "qwen3-tiny", "modernbert-tiny")
 Run = Callable[..., list[Cell]]
 
 
@@ -64,6 +78,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[RerankServer]:
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: RerankServer) -> Run:
     """Runs the experiment in this process; the class logs its pairs in a file."""
     (tmp_path / "overlap_module.py").write_text(MODULE)
+    (tmp_path / "qwen3-tiny.yaml").write_text(QWEN3)
     (tmp_path / "stub.yaml").write_text(SERVED.replace("URL", server.url))
     (tmp_path / "mixed.yaml").write_text(EXPERIMENT)
     monkeypatch.chdir(tmp_path)
@@ -97,9 +112,9 @@ def blocks(model: str) -> int:
     return len(list(Path("out").glob(f"scores/*/*/{model}/*/block-*.parquet")))
 
 
-def test_a_table_of_three_kinds_killed_twice_and_continued(tmp_path: Path, run: Run, server: RerankServer) -> None:
+def test_a_table_of_five_kinds_killed_twice_and_continued(tmp_path: Path, run: Run, server: RerankServer) -> None:
     whole = render(run("whole", "whole.log"), metric="nDCG@10", format="text")
-    assert all(name in whole for name in ("bge-tiny", "stub", "Overlap"))
+    assert all(name in whole for name in (*NATIVE, "stub", "Overlap"))
     asked_for_all = len(server.asked)
     assert asked_for_all >= 2 * 8
 
@@ -109,7 +124,7 @@ def test_a_table_of_three_kinds_killed_twice_and_continued(tmp_path: Path, run: 
     server.fault = lambda number, *_: processes[0].kill() if number == 8 else None
     processes.append(start(tmp_path / "log"))
     assert processes[0].wait() == -9
-    assert (blocks("bge-tiny"), blocks("Overlap")) == (4, 0)
+    assert [blocks(name) for name in (*NATIVE, "Overlap")] == [4, 4, 4, 0]
     assert 0 < blocks("stub") < 4
     server.fault = None
     assert start(tmp_path / "log", killed_at="3").wait() == -9
@@ -138,8 +153,13 @@ def test_what_it_cost_and_what_nobody_counted(tmp_path: Path, run: Run, server: 
         table = pd.read_parquet(cell.path / "per_query.parquet")
         assert table[["tokens", "truncated", "flops_reference"]].isna().all(axis=None)
         assert m.cost.pairs_per_second
-    assert of_model["bge-tiny"].manifest.flops
-    assert of_model["bge-tiny"].manifest.cost.asked is None
+    for name in NATIVE:
+        native = of_model[name].manifest
+        assert native.flops is not None
+        assert native.flops.executed
+        assert native.tokens
+        assert native.counts.truncated is not None
+        assert native.cost.asked is None
 
     cost = served.manifest.cost
     assert cost.asked is not None
@@ -155,6 +175,16 @@ def test_what_it_cost_and_what_nobody_counted(tmp_path: Path, run: Run, server: 
     assert "requests/s" in page
     written = [path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()]
     assert not any(KEY.encode() in content for content in [*written, page.encode()])
+
+
+def test_a_missing_key_is_told_before_any_work(
+    tmp_path: Path, run: Run, server: RerankServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SERVER_KEY")
+    with pytest.raises(rerankbench.InputError, match="put it into the environment variable SERVER_KEY"):
+        rerankbench.run("mixed.yaml", out="never")
+    assert not (tmp_path / "never").exists()
+    assert server.asked == []
 
 
 def test_another_version_is_scored_anew(tmp_path: Path, run: Run) -> None:
