@@ -38,8 +38,9 @@ def gemma3(raw: Mapping[str, Any], where: str) -> DecoderConfig:
     local = {"rope_theta": raw.get("rope_local_base_freq", 1e4), **(stated.get("sliding_attention") or {})}
     flat = {**raw, "rope_parameters": whole}
     sliding = {"sliding_layers": sliding_layers(raw, where, usual)}
-    ropes = {"local_rope": read_rope({**flat, "rope_parameters": local}, where)}
-    return DecoderConfig(**_matrices(flat, where), **{**_second(raw, where), **sliding}, **ropes, qk_norm=True)
+    local_rope = read_rope({**flat, "rope_parameters": local}, where)
+    own = {**_matrices(flat, where), **_second(raw, where), **sliding}
+    return DecoderConfig(**own, local_rope=local_rope, qk_norm=True)
 
 
 def cost_wise_gemma(raw: Mapping[str, Any], where: str) -> DecoderConfig:

@@ -194,8 +194,7 @@ class Decoder:
                 tables = self._tables(layout)
                 last = as_index(layout.last, x.device)
             only = i == deepest - 1 and not config.bidirectional
-            own = tables[-1 if i in config.sliding_layers else 0]
-            x = self._layer(i, x, layout, own, last if only else None, masks, work)
+            x = self._layer(i, x, layout, tables, last if only else None, masks, work)
         final[deepest] = self._final(x, layout, None if deepest and not config.bidirectional else last)
         return torch.stack([read.head.score(self._logits(final[read.layer], read.head.rows, work)) for read in reads])
 
@@ -240,7 +239,7 @@ class Decoder:
         index: int,
         x: Tensor,
         layout: Layout,
-        tables: tuple[Tensor, Tensor],
+        tables: list[tuple[Tensor, Tensor]],
         last: Tensor | None,
         masks: Masks,
         work: Work,
@@ -262,7 +261,7 @@ class Decoder:
             normed = config.qk_norm and part != "v"
             return norm(found, weight(f"self_attn.{part}_norm"), config.norm_eps) if normed else found
 
-        cos, sin = tables
+        cos, sin = tables[-1 if index in config.sliding_layers else 0]
         normed = norm(x, weight("input_layernorm"), config.norm_eps)
         k, v = rotate(heads(normed, "k"), cos, sin), heads(normed, "v")
         if last is not None:
