@@ -204,8 +204,7 @@ class Decoder:
         x = F.embedding(ids, self.embedding) * self._embedding_scale
         masks, tables = Masks(layout.longest, x.dtype, x.device), self._tables(layout)
         for i in range(self.config.layers):
-            own = tables[-1 if i in self.config.sliding_layers else 0]
-            x = self._layer(i, x, layout, own, None, masks, work)
+            x = self._layer(i, x, layout, tables, None, masks, work)
         return rms_norm(x[at].float(), self._norms["model.norm.weight"], self.config.norm_eps)
 
     def _tables(self, layout: Layout) -> list[tuple[Tensor, Tensor]]:
