@@ -40,7 +40,7 @@ def model_meta(reranker: Reranker) -> Any:
 
     Without a commit of the hub the revision is a hash of the identity, so that results of two models are never mixed.
     """
-    from mteb.models import ModelMeta
+    from mteb.models import ModelMeta  # pyright: ignore[reportMissingImports]
 
     spec = reranker.spec
     identity = json.dumps(reranker.identity(TextOptions()), sort_keys=True)

@@ -26,7 +26,7 @@ def check_first_stage(experiment: Experiment, cells: Sequence[Cell]) -> None:
     table = load_published(stage.check)
     newest = cells[-1].manifest
     row = newest.group or newest.dataset
-    published = table.value(row, table.first_stage, FIRST_STAGE)
+    published = table.value(row, table.first_stage, FIRST_STAGE) if table.first_stage else None
     if published is None or newest.partial:
         why = "only some queries were run" if newest.partial else f"'{table.name}' has no figure for it"
         log.info("%s: first stage not checked: %s", row, why)

@@ -20,7 +20,7 @@ def peak_tflops(device: str, dtype: str, seconds: float = 0.3) -> float:
     size = 8192 if cuda else 1024
     eight_bits = dtype == "int8"
     a = torch.randint(-127, 128, (size, size), dtype=torch.int8) if eight_bits else torch.randn(size, size)
-    a, product = a.to(device, getattr(torch, dtype)), torch._int_mm if eight_bits else torch.matmul
+    a, product = a.to(device, getattr(torch, dtype)), getattr(torch, "_int_mm" if eight_bits else "matmul")
     best, started = float("inf"), perf_counter()
     while perf_counter() - started < seconds:
         start = perf_counter()

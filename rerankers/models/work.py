@@ -33,10 +33,11 @@ class Work:
 
     def gated(self, x: Tensor, gate: Weights, up: Weights, activation: str) -> Tensor:
         """`activation(gate of x) * (up of x)`, each a matrix and its bias or None."""
-        if isinstance(gate[0], Int8Matrix) and isinstance(up[0], Int8Matrix):
-            self.flops += 2 * x.numel() * (gate[0].shape[0] + up[0].shape[0])
-            return gate[0].gated(x, gate[1], *up, activation)
-        if gate[0].is_mkldnn:  # the activation is part of the product
+        (matrix, bias), (other, other_bias) = gate, up
+        if isinstance(matrix, Int8Matrix) and isinstance(other, Int8Matrix):
+            self.flops += 2 * x.numel() * (matrix.shape[0] + other.shape[0])
+            return matrix.gated(x, bias, other, other_bias, activation)
+        if matrix.is_mkldnn:  # the activation is part of the product
             return self.linear(x, *gate, activation=activation).mul_(self.linear(x, *up))
         return gated(self.linear(x, *gate), self.linear(x, *up), activation)
 

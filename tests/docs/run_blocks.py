@@ -2,9 +2,9 @@
 
     python tests/docs/run_blocks.py [--write] [PAGE...]
 
-The blocks of all pages share one copy. Those of the first page run first, so that the others find what it has
-computed; then the pages run side by side, each in its own order. Nothing outside of the copy is written and no hub
-is asked, except that `--write` puts what was printed into the pages.
+The blocks of the first page run first. Then the pages run side by side, each in its own order and in a copy of what
+the first one left. Nothing outside of the copies is written and no hub is asked, except that `--write` puts what was
+printed into the pages.
 """
 
 from __future__ import annotations
@@ -31,10 +31,15 @@ def main(names: list[str]) -> int:
     per_page = [blocks(page) for page in chosen]
     start = perf_counter()
     with tempfile.TemporaryDirectory(prefix="rerankbench-docs-") as folder:
-        copy = copy_repository(Path(folder) / "rerankbench")
-        failed = _run_page(per_page[0], copy, write)
+        first = Path(folder) / "0"
+        failed = _run_page(per_page[0], copy_repository(first / "rerankbench"), write)
+
+        def run(number: int) -> int:
+            own = shutil.copytree(first, Path(folder) / str(number), symlinks=True)
+            return _run_page(per_page[number], own / "rerankbench", write)
+
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            failed += sum(pool.map(lambda page: _run_page(page, copy, write), per_page[1:]))
+            failed += sum(pool.map(run, (i for i, page in enumerate(per_page) if i and any(b.runs for b in page))))
     total = sum(map(len, per_page))
     ran = sum(block.runs for page in per_page for block in page)
     print(f"{ran} blocks run, {failed} failed, {total - ran} not run; {perf_counter() - start:.0f} s")

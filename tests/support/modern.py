@@ -29,7 +29,7 @@ def make_modern(folder: Path, *, head: bool = True, seed: int = 0, **config: Any
     import transformers as t
 
     torch.manual_seed(seed)
-    settings = t.ModernBertConfig(**SIZES, num_labels=1, **config)
+    settings = t.ModernBertConfig(**{**SIZES, "num_labels": 1, **config})
     settings._attn_implementation = "eager"
     model = (t.ModernBertForSequenceClassification if head else t.ModernBertModel)(settings).eval()
     with torch.no_grad():
