@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from ..rerankers.errors import InputError
+from ..rerankers.errors import InputError, one_line
 from ..rerankers.names import check_name
 from ..rerankers.whole_files import refuse_odd
 from .results import Cell, load_cells
@@ -101,16 +102,12 @@ def _check_repository(repository: str) -> None:
         raise InputError(f"repository '{repository:.80}': write it as OWNER/NAME")
 
 
-class _told:
+@contextmanager
+def _told(repository: str) -> Iterator[None]:
     """The hub's refusals, and no way to it, as one line."""
-
-    def __init__(self, repository: str) -> None:
-        self.repository = repository
-
-    def __enter__(self) -> None:
-        return
-
-    def __exit__(self, kind: type[BaseException] | None, err: BaseException | None, _: Any) -> None:
-        if isinstance(err, Exception) and not isinstance(err, InputError):
-            said = " ".join(str(err).split())[:300] or type(err).__name__
-            raise InputError(f"{self.repository}: the hub was not reached or refused: {said}") from err
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as err:
+        raise InputError(f"{repository}: the hub was not reached or refused: {one_line(err, 300)}") from err

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, TypeAdapter, ValidationError
 
-from ..rerankers.errors import InputError, suggest
+from ..rerankers.errors import InputError, one_line, suggest
 from ..rerankers.names import check_name
 from ..rerankers.whole_files import refuse_irregular
 
@@ -53,17 +53,22 @@ def read_json(path: Path) -> Any:
         if "\\u" in text:  # may be half of a surrogate pair, which nothing can write
             json.dumps(raw, ensure_ascii=False).encode()
     except (OSError, ValueError, RecursionError) as err:
-        raise InputError(f"{path}: cannot be read: {' '.join(str(err).split())}") from err
+        raise InputError(f"{path}: cannot be read: {one_line(err)}") from err
     return raw
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+    if (twice := first_repeated(pairs)) is not None:
         raise ValueError(f"key '{twice}' comes twice")
-    return found
+    return dict(pairs)
+
+
+def first_repeated(pairs: list[tuple[str, Any]]) -> str | None:
+    """The first key of a JSON dictionary's pairs that was there before; None where all differ."""
+    if len(dict(pairs)) == len(pairs):
+        return None
+    seen: set[str] = set()
+    return next(key for key, _ in pairs if key in seen or seen.add(key))
 
 
 def _refuse_unknown(kind: type, raw: Mapping[str, Any], where: str) -> None:

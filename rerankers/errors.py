@@ -21,3 +21,9 @@ def suggest(name: str, known: Iterable[str]) -> str:
     if near:
         return f"; did you mean '{near[0]}'?"
     return f"; known: {', '.join(names)}" if names else ""
+
+
+def one_line(err: BaseException | str, most: int = 200) -> str:
+    """The message of a foreign error on one line, cut at `most` characters; its type where it has none."""
+    text = " ".join(str(err).split()) or type(err).__name__
+    return text if len(text) <= most else f"{text[: most - 3]}..."

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .errors import InputError
+from .errors import InputError, one_line
 from .whole_files import refuse_irregular
 
 
@@ -52,12 +52,6 @@ def inside(folder: Path, name: object, where: Path) -> Path:
     if not (target.is_relative_to(root) or target.is_relative_to(blobs)):
         raise InputError(f"{where}: names {name!r:.80}, a link to a file outside the folder")
     return path
-
-
-def one_line(err: BaseException | str, most: int = 200) -> str:
-    """The message of a foreign error on one line, cut at `most` characters; its type where it has none."""
-    text = " ".join(str(err).split()) or type(err).__name__
-    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 @contextmanager

@@ -11,8 +11,8 @@ from typing import Any
 
 from .cache import cache_folder
 from .config_checks import check_config
-from .errors import InputError
-from .files import one_line, read_json
+from .errors import InputError, one_line
+from .files import read_json
 from .fingerprint import as_published, fingerprint
 from .lora import base_of, identity_of, merge
 from .st_folder import MODULES, StFolder, module_folders, read_st_folder, transformer_folder

@@ -26,8 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from .api import Requests
-from .errors import InputError, ScoreError, suggest
-from .files import one_line
+from .errors import InputError, ScoreError, one_line, suggest
 from .flops import Shape
 from .names import check_name
 

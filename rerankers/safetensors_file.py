@@ -17,8 +17,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from .errors import InputError
-from .files import one_line
+from .errors import InputError, one_line
 
 _BLOCK = 8 << 20  # bytes read at a time when dtype or device differ
 _DTYPES = {

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from . import safetensors_file
-from .errors import InputError
-from .files import one_line
+from .errors import InputError, one_line
 from .weight_files import weight_files
 
 Shape = tuple[int, ...]

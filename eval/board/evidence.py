@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ...rerankers.errors import InputError
+from ...rerankers.errors import InputError, one_line
 from ..results import FIRST_STAGE, Cell
 from ..statistics import CORRECTIONS, detectable, randomisation_test, ranks
 from .figures import Figure
@@ -224,7 +224,7 @@ def _read(cell: Cell, metric: str) -> Values | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as err:
-        raise InputError(f"{cell.path / 'per_query.parquet'}: cannot be read: {' '.join(str(err).split())}") from err
+        raise InputError(f"{cell.path / 'per_query.parquet'}: cannot be read: {one_line(err)}") from err
     if metric not in frame.columns or frame.empty or frame[metric].isna().any():
         return None
     frame = frame.sort_values("query_id")

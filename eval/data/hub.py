@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...rerankers.errors import InputError
+from ...rerankers.errors import InputError, one_line
 
 _QRELS = ("default", "qrels")  # what mteb calls the configuration that holds the judgements
 
@@ -56,7 +56,7 @@ def fetch_from_hub(source: HubSource, split: str, target: Path) -> None:
         }
     except Exception as err:  # datasets and its file systems raise anything
         raise InputError(
-            f"hub repository '{source.repo}': {type(err).__name__}: {' '.join(str(err).split())[:200]}; check the name "
+            f"hub repository '{source.repo}': {type(err).__name__}: {one_line(err)}; check the name "
             "and the network, or fetch it where there is one (HF_HOME says where to)"
         ) from err
     write_folder(target, split, _texts(parts["corpus"]), _texts(parts["queries"]), _judgements(parts["qrels"]))
@@ -90,7 +90,7 @@ def fetch_by_beir(archive: str, split: str, target: Path) -> None:
     try:
         loaded: Any = HFDataLoader(hf_repo=f"BeIR/{archive}").load(split)
     except Exception as err:
-        raise InputError(f"beir, BeIR/{archive}: {type(err).__name__}: {' '.join(str(err).split())[:200]}") from err
+        raise InputError(f"beir, BeIR/{archive}: {type(err).__name__}: {one_line(err)}") from err
     corpus, queries, qrels = loaded
     judged = ((query, doc, int(grade)) for query, grades in qrels.items() for doc, grade in grades.items())
     write_folder(target, split, _texts(corpus), _texts(queries), judged)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...rerankers.errors import InputError
+from ...rerankers.errors import InputError, one_line
 from .dataset import Policy
 from .judged import checksum, judged_documents, judged_queries, warn_missing
 
@@ -123,4 +123,4 @@ def _refuse_web_page(folder: Path) -> None:
 
 def _line(err: Exception) -> str:
     url = getattr(getattr(err, "request", None), "url", None)  # of an error of the network
-    return f"{type(err).__name__}: {url or ' '.join(str(err).split())[:200]}"
+    return f"{type(err).__name__}: {url or one_line(err)}"

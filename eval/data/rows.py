@@ -8,6 +8,7 @@ import io
 import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import parquet
 
-from ...rerankers.errors import InputError
+from ...rerankers.errors import InputError, one_line
 from ...rerankers.whole_files import refuse_irregular
 from .lines import read_lines
 
@@ -157,18 +158,15 @@ def _arrow(
         return Table(path, tuple(names(files[0])), read, 1)
 
 
-class _readable:
+@contextmanager
+def _readable(file: Path) -> Iterator[None]:
     """Faults of pyarrow as one line that names the file."""
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-
-    def __enter__(self) -> None:
-        return
-
-    def __exit__(self, kind: type[BaseException] | None, err: BaseException | None, _: object) -> None:
-        if isinstance(err, (pa.ArrowException, OSError)) and not isinstance(err, InputError):
-            raise InputError(f"{self.file}: cannot be read: {' '.join(str(err).split())[:200]}") from err
+    try:
+        yield
+    except InputError:
+        raise
+    except (pa.ArrowException, OSError) as err:
+        raise InputError(f"{file}: cannot be read: {one_line(err)}") from err
 
 
 def _parquet_batches(file: Path, columns: Sequence[str]) -> Iterator[dict[str, list[Any]]]:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ...rerankers.errors import InputError
+from ...rerankers.errors import InputError, one_line
 from ...rerankers.hub import is_local, resolve
 from .retriever import RetrieverSpec
 
@@ -73,7 +73,7 @@ class SentenceEncoder:
                 str(folder), max_seq_length=spec.passage_max_length, **_arguments(parts.Transformer, dtype, spec)
             )
         except (OSError, ValueError, KeyError) as err:
-            raise InputError(f"{folder}: cannot be loaded as a text encoder: {' '.join(str(err).split())}") from err
+            raise InputError(f"{folder}: cannot be loaded as a text encoder: {one_line(err)}") from err
         size = int(words.auto_model.config.hidden_size)
         pooling = parts.Pooling(size, pooling_mode=_POOLING[spec.pooling])
         modules = [words, pooling, *([parts.Normalize()] if spec.normalise else [])]

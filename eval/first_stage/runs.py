@@ -18,6 +18,7 @@ import pyarrow as pa
 from ...rerankers.errors import InputError
 from ...rerankers.whole_files import replacing
 from ..data.lines import check_id, read_lines, read_text
+from ..validate import first_repeated
 from .compact import CompactRun, Documents, Lazy
 
 _MOST = float(np.finfo(np.float32).max)
@@ -171,9 +172,6 @@ def _inner(raw: dict[str, Any], path: Path) -> dict[str, Any]:
 
 
 def _unique(pairs: list[tuple[str, Any]], path: Path) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+    if (twice := first_repeated(pairs)) is not None:
         raise InputError(f"{path}: '{twice}' comes twice in one dictionary; ids must be unique")
-    return found
+    return dict(pairs)

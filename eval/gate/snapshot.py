@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ...rerankers.errors import InputError, suggest
+from ...rerankers.errors import InputError, one_line, suggest
 from ..results import Cell, Count, Counts, Manifest, load_cells
 
 DECIMALS = 6
@@ -121,7 +121,7 @@ def _per_query(cell: Cell, metrics: Sequence[str]) -> dict[str, dict[str, float]
     try:
         frame = cell.per_query()
     except (OSError, ValueError) as err:
-        raise InputError(f"{cell.path / 'per_query.parquet'}: cannot be read: {' '.join(str(err).split())}") from err
+        raise InputError(f"{cell.path / 'per_query.parquet'}: cannot be read: {one_line(err)}") from err
     for name in metrics:
         if name not in frame.columns:
             known = [str(column) for column in frame.columns]

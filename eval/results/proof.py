@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ...rerankers.errors import InputError
+from ...rerankers.errors import InputError, one_line
 from ...rerankers.whole_files import file_sha256
 from .. import metrics
 from .identity import digest
@@ -92,7 +92,7 @@ def _prove_means(cell: Cell) -> None:
     except InputError:
         raise
     except (OSError, ValueError, KeyError, TypeError) as err:
-        raise _unproven(place, f"cannot be read ({' '.join(str(err).split())})") from err
+        raise _unproven(place, f"cannot be read ({one_line(err)})") from err
 
 
 def recomputed(cell: Cell, qrels: Mapping[str, Mapping[str, int]]) -> bool:

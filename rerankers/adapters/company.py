@@ -17,8 +17,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..errors import InputError
-from ..files import one_line
+from ..errors import InputError, one_line
 
 log = logging.getLogger("rerankbench")
 

@@ -19,7 +19,6 @@ from ..api import Executed, Group, Prepared, Scored
 from ..checks import check_finite
 from ..device import resolve_device, resolve_precision
 from ..errors import InputError
-from ..faces import Faces
 from ..family import Family
 from ..hub import Resolved
 from ..lengths import check_ids
@@ -32,6 +31,7 @@ from ..settings import Setting
 from ..spec import ModelSpec
 from ..tokenizer import Tokenizer
 from ..weights import load_weights
+from .full_depth import FullDepth
 
 _WIDTH = 512  # of the vectors that are compared: `projector_dim` of the published class
 _FIRST, _SECOND = "projector.0.weight", "projector.2.weight"
@@ -51,7 +51,7 @@ class _List:
     truncated: np.ndarray
 
 
-class ListAdapter(Faces):
+class ListAdapter(FullDepth):
     """A listwise model on a device."""
 
     shape = None
@@ -87,16 +87,6 @@ class ListAdapter(Faces):
             "query_max_length": resolved.query_max_length,
             "listwise": {"window": window, "stride": window, "order": "given", "depth": None, "room": self.room},
         }
-
-    def check(self, setting: Setting) -> list[str]:
-        """See `api.Reranker.check`."""
-        if setting != Setting():
-            raise InputError(f"setting '{setting.name}': model '{self.spec.name}' runs at full depth only")
-        return []
-
-    def prepare(self, groups: Sequence[Group], text: TextOptions) -> Prepared:
-        """See `api.Reranker.prepare`; a list is tokenised block by block when it is scored."""
-        return Prepared(None, 0.0)
 
     def score(
         self, groups: Sequence[Group], settings: Sequence[Setting], text: TextOptions, prepared: Prepared | None = None

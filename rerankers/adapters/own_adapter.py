@@ -10,16 +10,16 @@ import numpy as np
 
 from ..api import Executed, Group, Prepared, Requests, Scored
 from ..checks import check_given
-from ..errors import InputError, ScoreError
-from ..faces import Faces
+from ..errors import ScoreError
 from ..family import Family
 from ..options import TextOptions
 from ..own import listwise, scorer, telling
 from ..settings import Setting
 from ..spec import ModelSpec
+from .full_depth import FullDepth
 
 
-class OwnAdapter(Faces):
+class OwnAdapter(FullDepth):
     """Calls an object that `own.check` has passed. `given` are the settings that its constructor took."""
 
     def __init__(self, family: Family, spec: ModelSpec, model: Any, given: dict[str, str]) -> None:
@@ -40,16 +40,6 @@ class OwnAdapter(Faces):
             **({"dtype": self.dtype} if "dtype" in self.given else {}),
             **({"listwise": dict(how)} if (how := listwise(self.model)) else {}),
         }
-
-    def check(self, setting: Setting) -> list[str]:
-        """See `api.Reranker.check`."""
-        if setting != Setting():
-            raise InputError(f"setting '{setting.name}': model '{self.spec.name}' runs at full depth only")
-        return []
-
-    def prepare(self, groups: Sequence[Group], text: TextOptions) -> Prepared:
-        """See `api.Reranker.prepare`; nothing can be done ahead."""
-        return Prepared(None, 0.0)
 
     def score(
         self, groups: Sequence[Group], settings: Sequence[Setting], text: TextOptions, prepared: Prepared | None = None

@@ -12,7 +12,6 @@ import numpy as np
 from ..api import REMOTE, Executed, Group, Prepared, Requests, Scored
 from ..checks import check_given
 from ..errors import InputError, ScoreError
-from ..faces import Faces
 from ..family import Family
 from ..options import TextOptions
 from ..served.api import Answer
@@ -20,9 +19,10 @@ from ..served.client import Client, Lost, Stopped
 from ..served.options import Service, address
 from ..settings import Setting
 from ..spec import ModelSpec
+from .full_depth import FullDepth
 
 
-class ServedAdapter(Faces):
+class ServedAdapter(FullDepth):
     """Asks a server; nothing is computed here, so tokens and FLOPs are not counted."""
 
     shape = None
@@ -46,16 +46,6 @@ class ServedAdapter(Faces):
             "parameters": {**self.api.fixed, **self.service.parameters},
             **listwise,
         }
-
-    def check(self, setting: Setting) -> list[str]:
-        """See `api.Reranker.check`."""
-        if setting != Setting():
-            raise InputError(f"setting '{setting.name}': model '{self.spec.name}' runs at full depth only")
-        return []
-
-    def prepare(self, groups: Sequence[Group], text: TextOptions) -> Prepared:
-        """See `api.Reranker.prepare`; nothing can be done ahead."""
-        return Prepared(None, 0.0)
 
     def score(
         self, groups: Sequence[Group], settings: Sequence[Setting], text: TextOptions, prepared: Prepared | None = None

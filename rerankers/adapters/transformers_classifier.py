@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from ..device import dtype_name, resolve_device, resolve_dtype
-from ..errors import InputError
 from ..family import Family
 from ..hub import Resolved
 from ..models.work import Work
@@ -19,6 +18,7 @@ from ..pairs import Pairs
 from ..settings import Setting
 from ..spec import ModelSpec
 from .company import Company, Sequences, Side, probe_ids
+from .full_depth import check_full_depth
 from .pair_adapter import PairAdapter
 from .theirs import load_theirs, positions, rows
 
@@ -48,9 +48,7 @@ class TransformersClassifier(PairAdapter):
 
     def check(self, setting: Setting) -> list[str]:
         """See `api.Reranker.check`."""
-        if setting != Setting():
-            raise InputError(f"setting '{setting.name}': model '{self.spec.name}' runs at full depth only")
-        return []
+        return check_full_depth(self.spec, setting)
 
     def identity(self, text: Any) -> dict[str, Any]:
         """See `api.Reranker.identity`."""

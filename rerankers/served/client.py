@@ -15,8 +15,7 @@ from typing import Any, TypeVar
 
 import urllib3
 
-from ..errors import InputError, ScoreError
-from ..files import one_line
+from ..errors import InputError, ScoreError, one_line
 from .options import Service
 
 log = logging.getLogger("rerankbench")
