@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+from in_process import Command
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -24,3 +25,18 @@ def shared_data() -> Path:
 def imported_objects_are_settled():
     """What imports have made is not searched for garbage again: a run collects twice, 0.4 s each time otherwise."""
     gc.freeze()
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run `rerankbench` with some arguments in this process: (exit status, stdout, stderr)."""
+    from rerankbench.eval.cli import main
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["rerankbench", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        out = capsys.readouterr()
+        return int(stop.value.code or 0), out.out, out.err
+
+    return run

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from in_process import Command
 from pareto_cells import CELLS, cell
 from rerankbench.eval.board.frontier import Point, points
-from rerankbench.eval.cli import main
 from rerankbench.eval.results import Cell
 from rerankbench.eval.tables.pareto import to_json, to_text
 from table_cells import write_cell
@@ -67,16 +67,12 @@ def test_text_and_json_agree() -> None:
     }  # fmt: skip
 
 
-def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command(tmp_path: Path, command: Command) -> None:
     for one in CELLS:
         write_cell(Cell(tmp_path / one.path, one.manifest))
 
     def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["rerankbench", "pareto", str(tmp_path / "run"), *arguments])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        out = capsys.readouterr()
-        return int(stop.value.code or 0), out.out, out.err
+        return command("pareto", str(tmp_path / "run"), *arguments)
 
     status, out, _ = run("--plot", str(tmp_path / "pareto.svg"))
     assert status == 0

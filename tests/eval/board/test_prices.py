@@ -7,9 +7,9 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from in_process import Command
 from replay_run import replay_run
 from rerankbench.eval.board.prices import Price, price_of, prices, usd_per_million_pairs, usd_per_thousand_queries
-from rerankbench.eval.cli import main
 from rerankbench.eval.results import Cell, Cost, load_cells
 from rerankbench.eval.runner.energy import meter
 from rerankbench.eval.text import units
@@ -80,9 +80,7 @@ def test_rapl_counters_add_up_over_packages_and_wrap(tmp_path: Path) -> None:
     assert meter("a server", tmp_path) is None
 
 
-def test_a_run_keeps_what_the_counter_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_run_keeps_what_the_counter_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Command) -> None:
     from rerankbench.eval.runner import model_run
 
     ticks = iter(range(0, 10_000, 7))
@@ -92,11 +90,7 @@ def test_a_run_keeps_what_the_counter_said(
     assert [c.manifest.cost.energy_joules for c in cells] == [21.0] * 3  # three blocks of 16 queries, one pass
 
     def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["rerankbench", "price", str(tmp_path / "run"), *arguments])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        out = capsys.readouterr()
-        return int(stop.value.code or 0), out.out, out.err
+        return command("price", str(tmp_path / "run"), *arguments)
 
     status, text, _ = run()
     assert (status, "no price" in text, "give --usd-per-hour" in text) == (0, True, True)

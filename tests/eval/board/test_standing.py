@@ -10,11 +10,11 @@ import pytest
 import pytrec_eval
 from hypothesis import given
 from hypothesis import strategies as st
+from in_process import Command
 from report_cells import dataset, write, write_first_stage
 from rerankbench.eval.board.evidence import Evidence
 from rerankbench.eval.board.pivot import Variant, pivot
 from rerankbench.eval.board.standing import Standing, condensed_name, standings, warnings
-from rerankbench.eval.cli import main
 from rerankbench.eval.metrics import per_query
 from rerankbench.eval.results import FIRST_STAGE, Cell
 from rerankbench.eval.statistics import benjamini_hochberg, detectable, ranks
@@ -136,15 +136,9 @@ def test_a_gain_that_unjudged_passages_hide_is_told() -> None:
     assert not warnings([first, one("full", 39.0, 60.0, None)], "nDCG@10")
 
 
-def test_command(
-    cells: list[Cell], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_command(cells: list[Cell], tmp_path: Path, command: Command) -> None:
     def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["rerankbench", "rank", str(tmp_path), *arguments])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        out = capsys.readouterr()
-        return int(stop.value.code or 0), out.out, out.err
+        return command("rank", str(tmp_path), *arguments)
 
     status, text, _ = run("--correction", "bh")
     assert status == 0

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from rerankbench.eval.cli import main
+from in_process import Command
 from rerankbench.rerankers import list_models, load_spec
 from rerankbench.rerankers.registry import shape_of
 
@@ -17,15 +17,11 @@ LIGHTWEIGHT = "bge-reranker-v2.5-gemma2-lightweight"
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+def run(command: Command) -> Any:
     """Run the command: (exit status, stdout, stderr)."""
 
     def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["rerankbench", "flops", *arguments])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        out = capsys.readouterr()
-        return int(stop.value.code or 0), out.out, out.err
+        return command("flops", *arguments)
 
     return call
 

@@ -8,24 +8,20 @@ from typing import Any
 
 import pytest
 from beir_folder import write_beir
-from rerankbench.eval.cli import main
+from in_process import Command
 from rerankbench.eval.results import load_cells
 
 BAD_MODEL = "rerankers=[{model: all-minilm-l6}]"
 
 
 @pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Any:
+def call(monkeypatch: pytest.MonkeyPatch, command: Command, tmp_path: Path) -> Any:
     """Run the command in an empty folder: (exit status, stdout, stderr)."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RERANKBENCH_CACHE", str(tmp_path / "cache"))
 
     def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["rerankbench", *arguments])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        out = capsys.readouterr()
-        return int(stop.value.code or 0), out.out, out.err
+        return command(*arguments)
 
     return run
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from beir_folder import write_beir
-from rerankbench.eval.cli import main
+from in_process import Command
 from rerankbench.eval.cli.logs import log_to_stderr
 from rerankbench.eval.experiment.words import from_words
 from rerankbench.eval.results import load_cells
@@ -18,17 +18,13 @@ from rerankbench.eval.runner import progress
 
 
 @pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Any:
+def call(monkeypatch: pytest.MonkeyPatch, command: Command, tmp_path: Path) -> Any:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RERANKBENCH_CACHE", str(tmp_path / "cache"))
     write_beir(tmp_path / "tea")
 
     def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["rerankbench", *arguments])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        out = capsys.readouterr()
-        return int(stop.value.code or 0), out.out, out.err
+        return command(*arguments)
 
     return run
 

@@ -11,7 +11,7 @@ import pytest
 import pytrec_eval
 import yaml
 from gate_cells import FakeCell
-from rerankbench.eval.cli import main
+from in_process import Command
 from rerankbench.eval.gate.compare import Selector
 from rerankbench.eval.gate.parity import parity
 from rerankbench.rerankers import InputError, load_spec
@@ -22,16 +22,12 @@ CPU = ("--set", "engine.device=cpu", "--limit", "1")
 
 
 @pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Any:
+def call(monkeypatch: pytest.MonkeyPatch, command: Command, tmp_path: Path) -> Any:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")
 
     def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["rerankbench", "parity", *arguments])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        out = capsys.readouterr()
-        return int(stop.value.code or 0), out.out, out.err
+        return command("parity", *arguments)
 
     return run
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fake_parts import FakeReranker
+from in_process import Command
 from replay_run import replay_run
 from rerankbench.eval.cli import main
 from rerankbench.eval.latency.measure import spread
@@ -126,18 +127,12 @@ def test_an_error_of_the_model_ends_it() -> None:
         measure(asked(6, [3]), lambda *_: Broken([0.001]))
 
 
-def test_command_joins_the_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_command_joins_the_run(tmp_path: Path, command: Command) -> None:
     replay_run(tmp_path)
     model, run = str(tmp_path / "encoder"), tmp_path / "run"
 
     def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["rerankbench", "latency", model, *arguments])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        out = capsys.readouterr()
-        return int(stop.value.code or 0), out.out, out.err
+        return command("latency", model, *arguments)
 
     assert "latency p50" not in render(load_cells([run]))
     status, out, _ = call("--setting", "L1", "--run", str(run), "--queries", "20", "--candidates", "5", "--json")

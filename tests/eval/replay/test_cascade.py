@@ -14,8 +14,8 @@ import torch
 from eager import decoder_head, trunk
 from hypothesis import given
 from hypothesis import strategies as st
+from in_process import Command
 from replay_run import LAYERS, qrels_file, run_file
-from rerankbench.eval.cli import main
 from rerankbench.eval.metrics import per_query
 from rerankbench.eval.replay.cascade import Options, Plan, options
 from rerankbench.eval.replay.choice import choose, families_of, frontier
@@ -247,13 +247,9 @@ def test_a_second_pass_that_goes_on_from_kept_states_costs_what_is_counted(first
         assert more.get_total_flops() == resumed(shape, second, shared, *tokens)[0]
 
 
-def test_command(root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command(root: Path, command: Command) -> None:
     def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["rerankbench", "cascade", str(root / "run"), *arguments])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        out = capsys.readouterr()
-        return int(stop.value.code or 0), out.out, out.err
+        return command("cascade", str(root / "run"), *arguments)
 
     status, text, _ = run("--depths", "3,8", "--budget", "70%", "--budget", "1 MFLOP")
     assert status == 0

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pytrec_eval
+from in_process import Command
 from replay_run import qrels_file, replay_run, run_file
 from rerankbench.eval.board.pivot import Variant
-from rerankbench.eval.cli import main
 from rerankbench.eval.replay.depth import depth_board, depth_points
 from rerankbench.eval.results import Cell, load_cells
 from rerankbench.rerankers.errors import InputError
@@ -92,13 +92,9 @@ def test_what_is_gone_is_said(root: Path, cells: list[Cell], tmp_path: Path) -> 
         depth_board([by_setting(cells)["L1"]], "nDCG@10")
 
 
-def test_command(root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command(root: Path, command: Command) -> None:
     def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["rerankbench", "depth", str(root / "run"), *arguments])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        out = capsys.readouterr()
-        return int(stop.value.code or 0), out.out, out.err
+        return command("depth", str(root / "run"), *arguments)
 
     status, text, _ = run("--depths", "5,10")
     assert status == 0

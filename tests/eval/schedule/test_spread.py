@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rerankbench.eval.cli import main
+from in_process import Command
 from rerankbench.eval.experiment.file import parse_experiment
 from rerankbench.eval.experiment.schema import EngineOptions
 from rerankbench.eval.plan.plan import hours, make_plan
@@ -61,13 +61,9 @@ def test_beir_scales(workers: int, least: float):
     assert sum(actual) / (workers * wall) >= least
 
 
-def test_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+def test_command(command: Command):
     def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["rerankbench", "plan", "quickstart", *arguments])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        out = capsys.readouterr()
-        return int(stop.value.code or 0), out.out, out.err
+        return command("plan", "quickstart", *arguments)
 
     status, out, _ = call("--tflops", "1", "--workers", "4", "--json")
     report = json.loads(out)
