@@ -149,7 +149,6 @@ def quiet() -> None:
 
     theirs.set_verbosity_error()
     theirs.disable_progress_bar()
-    logging.getLogger("rerankbench").setLevel(logging.ERROR)
 
 
 def main(chosen: list[str]) -> None:
@@ -157,6 +156,7 @@ def main(chosen: list[str]) -> None:
     import transformers
 
     quiet()
+    logging.getLogger("rerankbench").setLevel(logging.ERROR)
     print(f"transformers {transformers.__version__}, torch {torch.__version__}\n")
     print("| architecture | run | batches | spread of scores | largest difference |\n|---|---|---|--:|--:|")
     rows = []

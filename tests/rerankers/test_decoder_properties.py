@@ -46,9 +46,10 @@ def alone(name: str, **options: str) -> np.ndarray:
     return np.concatenate(rows, axis=1)
 
 
-def assert_same(found: np.ndarray, expected: np.ndarray) -> None:
-    """Equal to 1e-5 of the scores' size."""
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
+def assert_same(found: np.ndarray, expected: np.ndarray, size: float | None = None) -> None:
+    """Equal to 1e-5 of the scores' size: that of the model's scores, where one of few may be near 0 by chance."""
+    size = float(np.abs(expected).max()) if size is None else size
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5 * size)
 
 
 @pytest.fixture(scope="module")
@@ -72,13 +73,14 @@ def test_score_depends_on_pair_and_setting_only(name, references, data):
         scored = reranker.score(groups([pairs()[i] for i in chosen]), kept, text)
     finally:
         reranker.token_budget, reranker.share_prefix = before
-    assert_same(scored.scores, references[name][np.ix_(asked, chosen)])
+    size = float(np.abs(references[name]).max())
+    assert_same(scored.scores, references[name][np.ix_(asked, chosen)], size)
 
 
 @few
 @given(data=st.data())
 @pytest.mark.parametrize("name", [name for name in ALL if name != "nemotron-s1"])
-def test_shared_prefix_changes_nothing_but_the_work(name, data):
+def test_shared_prefix_changes_nothing_but_the_work(name, references, data):
     query = data.draw(st.sampled_from(pairs()), label="query")[0]
     passages = data.draw(st.lists(st.sampled_from([p for _, p in pairs()]), min_size=2, max_size=8), label="passages")
     lengths = [16, 64, 256] if name not in LENGTHS else [130, 192, 256]
@@ -86,7 +88,7 @@ def test_shared_prefix_changes_nothing_but_the_work(name, data):
     reranker, text = model(name), TextOptions(max_length=length)
     shared = reranker.score([Group(query, passages)], SETTINGS[name], text)
     single = reranker.score([Group(query, [passage]) for passage in passages], SETTINGS[name], text)
-    assert_same(shared.scores, single.scores)
+    assert_same(shared.scores, single.scores, float(np.abs(references[name]).max()))
     tokens = single.executed.real_tokens
     assert shared.executed.real_tokens + shared.executed.shared_tokens == tokens
     assert shared.executed.shared_tokens > 0
