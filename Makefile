@@ -7,7 +7,7 @@ OLD := .venv-4.44
 RUN_DIR ?= results/runs
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test docs site wheel oracles api parity architectures fuzz lint install bench-load
+.PHONY: help quickstart test docs site wheel oracles parity architectures fuzz lint install bench-load
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -46,9 +46,6 @@ wheel: $(STAMP) ## build sdist and wheel and try the wheel on every Python that 
 oracles: $(STAMP) ## tests that ask mteb, ranx, ir_measures, junitparser and JSON Schema checkers
 	@$(BIN)/python -m pip install --quiet -c constraints.txt --group oracles
 	$(BIN)/python -m pytest tests/eval/test_export.py tests/eval/gate tests/eval/experiment tests/eval/data tests/test_ci.py
-
-api: $(STAMP) ## write docs/api.md from the docstrings
-	$(BIN)/python docs/make_api.py
 
 # the release that the golden scores were made with; what rerankers/ needs and no more
 $(OLD)/.installed: pyproject.toml constraints.txt

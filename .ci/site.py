@@ -1,4 +1,4 @@
-"""Hook of mkdocs: files that pages link to are on the site, and the API is made by mkdocstrings."""
+"""Hook of mkdocs: files that pages link to are on the site, and mkdocstrings finds the sources by their names."""
 
 from __future__ import annotations
 
@@ -43,15 +43,9 @@ def on_files(files: Files, *, config: Any) -> Files:
     return files
 
 
-def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Files) -> str:
-    """Links as they are on the site; the API from docstrings."""
+def on_page_markdown(markdown: str, *, page: Any, files: Files, **_: Any) -> str:
+    """Links as they are on the site."""
     uri = page.file.src_uri
-    if uri == "api.md":
-        made = (
-            f"## {module}\n\n::: {module}\n    options:\n      show_root_heading: false\n"
-            for module in config.extra["api"]
-        )
-        return "\n".join(["# API\n", "What other programs may import; all else may change in any release.\n", *made])
 
     def moved(link: re.Match[str]) -> str:
         target = _target(uri, link[1])
