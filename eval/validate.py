@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
 
@@ -35,13 +36,18 @@ def validated(kind: type[T], raw: Any, where: str, *, as_json: bool = False) -> 
     `as_json` reads it by the rules of JSON, where strict models take lists for tuples. Raises InputError:
     `where: key.path: fault`.
     """
-    adapter = TypeAdapter(kind)
+    adapter = _adapter(kind)
     try:
         if is_dataclass(kind):
             _refuse_unknown(kind, raw, where)
         return adapter.validate_json(json.dumps(raw, default=str)) if as_json else adapter.validate_python(raw)
     except ValidationError as err:
         raise InputError(f"{where}: {_one_line(kind, err)}") from err
+
+
+@cache
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
 
 
 def read_json(path: Path) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
 
@@ -48,8 +49,6 @@ def bm25_candidates(
     Memory: no text is held. While the index is built, 4 bytes per token and about 25 per distinct (document, word)
     pair (measured); then 8 per pair, and for each query in turn 4 per document.
     """
-    import bm25s
-
     tokenizer = Tokenizer(dataset.policy.language, options.stemmer, options.stopwords)
     source = {
         "retriever": "bm25",
@@ -58,7 +57,7 @@ def bm25_candidates(
         "b": options.b,
         "join": dataset.policy.join,
         "tokenizer": tokenizer.description,
-        "bm25s": bm25s.__version__,
+        "bm25s": version("bm25s"),
     }
     return kept_candidates(dataset, k, folder, source, lambda: _retrieve(dataset, k, options, tokenizer, progress))
 

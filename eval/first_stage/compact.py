@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
+from pyarrow.lib import StringBuilder
 
 Ranking = list[tuple[str, float]]
 
-_CHUNK = 4096  # documents that wait as Python strings
+_CHUNK = 4096  # documents of a piece of the column: far from the 2 GB that one may have
 
 
 class CompactRun(Mapping[str, Ranking]):
@@ -51,12 +52,12 @@ class Documents:
 
     def __init__(self) -> None:
         self._chunks: list[pa.Array] = []
-        self._waiting: list[str] = []
+        self._open = StringBuilder()  # pa.array would import pandas
 
     def append(self, doc: str) -> None:
         """One more."""
-        self._waiting.append(doc)
-        if len(self._waiting) == _CHUNK:
+        self._open.append(doc)
+        if len(self._open) == _CHUNK:
             self._close()
 
     def chunked(self) -> pa.ChunkedArray:
@@ -65,8 +66,7 @@ class Documents:
         return pa.chunked_array(self._chunks, pa.string())
 
     def _close(self) -> None:
-        self._chunks.append(pa.array(self._waiting, pa.string()))
-        self._waiting = []
+        self._chunks.append(self._open.finish())
 
 
 class Lazy(Mapping[str, dict[str, float]]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import unicodedata
-from functools import cache
+from functools import cache, cached_property
 from typing import Literal
 
 # Snowball stemmers of the languages in MIRACL and their neighbours; other languages are matched as they are written.
@@ -56,24 +56,31 @@ class Tokenizer:
         `stemmer` is one of Snowball's algorithms, `none`, or None for the language's; `stopwords` likewise.
         """
         import Stemmer
-        from bm25s.stopwords import STOPWORDS_EN
 
         algorithm = STEMMERS.get(language) if stemmer is None else stemmer
         removed = stopwords or ("lucene-en" if language == "en" else NONE)
         self._turkic = language in _TURKIC
         self._stemmer = Stemmer.Stemmer(algorithm) if algorithm in Stemmer.algorithms() else None
-        self._stopwords = frozenset(STOPWORDS_EN) if removed != NONE else frozenset()
+        self._removes = removed != NONE
         case = "nfkc-lower-tr" if self._turkic else "nfkc-lower"
         self.description = {
             "words": f"{case}, 2 or more letters, digits or marks, bigrams of unspaced scripts",
             "stemmer": algorithm if self._stemmer else None,
-            "stopwords": removed if self._stopwords else None,
+            "stopwords": removed if self._removes else None,
         }
 
     def __call__(self, text: str) -> list[str]:
         """The words of `text`, in order, with repetitions."""
         words = [word for word in self._words(text) if word not in self._stopwords]
         return self._stemmer.stemWords(words) if self._stemmer else words
+
+    @cached_property
+    def _stopwords(self) -> frozenset[str]:
+        if not self._removes:
+            return frozenset()
+        from bm25s.stopwords import STOPWORDS_EN  # here: what is only described needs no bm25s
+
+        return frozenset(STOPWORDS_EN)
 
     def _words(self, text: str) -> list[str]:
         if text.isascii() and not self._turkic:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 
 from ...rerankers.errors import InputError, one_line
 from ...rerankers.whole_files import file_sha256
@@ -82,12 +82,12 @@ def load_cells(roots: Iterable[Path]) -> list[Cell]:
 def _prove_means(cell: Cell) -> None:
     place, m = cell.path / "per_query.parquet", cell.manifest
     try:
-        table = cell.per_query()
-        missing = [name for name in (*PER_QUERY_COLUMNS, *m.metrics) if name not in table.columns]
-        if missing or len(table) != m.counts.queries or table["query_id"].duplicated().any():
+        table = cell.table()
+        missing = {*PER_QUERY_COLUMNS, *m.metrics} - {*table.column_names}
+        if missing or len(table) != m.counts.queries or len(set(table["query_id"].to_pylist())) != len(table):
             raise _unproven(place, "has not one row for every judged query, or lacks a column")
         for name, value in m.metrics.items():
-            if not math.isclose(metrics.mean(table[name].to_numpy(dtype=float)), value, abs_tol=_ROUNDING):
+            if not math.isclose(metrics.mean(_values(table, name)), value, abs_tol=_ROUNDING):
                 raise _unproven(place, f"{name} in the manifest is not the mean of its values by query")
     except InputError:
         raise
@@ -98,16 +98,21 @@ def _prove_means(cell: Cell) -> None:
 def recomputed(cell: Cell, qrels: Mapping[str, Mapping[str, int]]) -> bool:
     """The metrics by query are those of the cell's run under these judgements."""
     try:
-        table, run = cell.per_query().set_index("query_id"), cell.run()
+        table, run = cell.table(), cell.run()
+        queries = table["query_id"].to_pylist()
     except (OSError, ValueError, KeyError, EOFError):
         return False
-    if list(table.index) != sorted(qrels):
+    if queries != sorted(qrels):
         return False
     values = metrics.per_query(run, qrels, list(cell.manifest.metrics))
     return all(
-        np.allclose(table[name].to_numpy(dtype=float), pd.Series(column)[table.index], rtol=0, atol=_ROUNDING)
+        np.allclose(_values(table, name), [column[query] for query in queries], rtol=0, atol=_ROUNDING)
         for name, column in values.items()
     )
+
+
+def _values(table: pa.Table, name: str) -> np.ndarray:
+    return np.asarray(table[name].to_pylist(), dtype=float)  # to_numpy would import pandas
 
 
 def _proof(manifest: Manifest) -> str:

@@ -17,15 +17,19 @@ import gzip
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import pandas as pd
+import pyarrow as pa
+from pyarrow import parquet
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from ...rerankers.errors import InputError
 from ...rerankers.whole_files import replacing
 from ..data import read_qrels
 from ..validate import read_json, validated
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MANIFEST_VERSION = 2
 SCHEMA_VERSION = 1  # of what an identity says
@@ -179,10 +183,15 @@ class Cell:
 
     def per_query(self) -> pd.DataFrame:
         """One row per judged query, sorted by query id."""
-        table = pd.read_parquet(self.path / "per_query.parquet")
+        table = self.table().to_pandas(ignore_metadata=True)
         for name, values in self.computed.items():
             table[name] = [values[query] for query in table["query_id"]]
         return table
+
+    def table(self) -> pa.Table:
+        """The same as it is stored, read without pandas, whose import takes long (`read_table` imports it)."""
+        with parquet.ParquetFile(self.path / "per_query.parquet") as file:
+            return file.read()
 
     def run(self) -> dict[str, dict[str, float]]:
         """The run: query id -> document id -> score."""

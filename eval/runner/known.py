@@ -1,6 +1,6 @@
 """What a model was when it was last loaded, so that a finished experiment is recognised without loading it again.
 
-An identity follows from the files of the model, the options, the code that reads them and the device; where all these
+An identity follows from the files of the model, the options, the code that reads them and the devices; where all these
 are as they were, it is as it was. Anything else, and the model is loaded.
 """
 
@@ -26,6 +26,7 @@ from ...rerankers.settings import Setting
 from ...rerankers.whole_files import write_whole
 from ..experiment.schema import Experiment, RerankerEntry
 from ..results import Cell, digest
+from .accelerators import accelerators
 from .cells import Inputs, model_identity, targets
 from .store import plan_blocks, plan_groups
 
@@ -108,7 +109,7 @@ def _file(experiment: Experiment, entry: RerankerEntry, inputs: Sequence[Inputs]
         "texts": [asdict(text) for text in _texts(entry, inputs)],
         "code": _code(),
         "libraries": {name: _version(name) for name in _LIBRARIES},
-        "device": _device(),
+        "devices": accelerators(),
     }
     return cache_folder() / "known" / f"{digest(json.loads(json.dumps(parts, default=str)))}.json"
 
@@ -128,10 +129,3 @@ def _version(name: str) -> str | None:
         return version(name)
     except PackageNotFoundError:
         return None
-
-
-def _device() -> list[str]:
-    import torch
-
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    return [torch.cuda.get_device_name(index) for index in range(count)]

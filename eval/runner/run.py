@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 
 from ...rerankers.errors import InputError, ScoreError
@@ -20,13 +19,11 @@ from ..first_stage import imported_candidates, imported_name, retrieve
 from ..first_stage.dense import MakeEncoder
 from ..locks import folder_lock
 from ..results import FIRST_STAGE, SCHEMA_VERSION, Cell
-from .cell_writer import CellWriter, Measured
 from .cells import Inputs, Target, data_provenance, remove_stale
 from .engine import BlocksFailed
 from .engines import Loader, encoders, engines
 from .first_stage_check import check_first_stage
 from .known import finished, remember
-from .model_run import ModelRun
 from .place import take_over
 from .provenance import environment, now
 from .subset import first_queries, sampled_queries
@@ -116,6 +113,10 @@ def _first_stage_cell(experiment: Experiment, out: Path, inputs: Inputs, shared:
     target = Target(out, experiment.name, model, FIRST_STAGE, identity, experiment.metrics)
     if (done := target.existing(inputs)) is not None:
         return done
+    import pandas as pd  # here: a finished run needs none
+
+    from .cell_writer import CellWriter, Measured
+
     run = inputs.candidates.run
     provenance = {**shared, **data_provenance(out, inputs), "finished": now()}
     with CellWriter(target, inputs) as writer:
@@ -140,6 +141,8 @@ def _reranked(
             if ours and (done := finished(experiment, entry, settings, inputs, out)) is not None:
                 yield from done.items()
                 continue
+            from .model_run import ModelRun  # here: a finished run needs no pandas
+
             model = ModelRun(experiment, entry, settings, inputs, out, make_engine, shared)
             try:
                 if ours:

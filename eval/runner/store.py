@@ -155,7 +155,7 @@ class PassScores:
             content = path.read_bytes()
             if hashlib.sha256(content).hexdigest() != note["scores"]:
                 return None
-            table = pq.read_table(pa.BufferReader(content))
+            table = pq.ParquetFile(pa.BufferReader(content)).read()
             query_ids, doc_ids = _ids(block)
             if table["query_id"].to_pylist() != query_ids or table["doc_id"].to_pylist() != doc_ids:
                 return None
@@ -181,8 +181,13 @@ class PassScores:
 
 
 def _usable(table: pa.Table, settings: Sequence[Setting]) -> bool:
-    finite = all(np.isfinite(table[setting.name].to_numpy()).all() for setting in settings)
-    return finite and all((table[name].to_numpy() >= 0).all() for name in _TOKENS)
+    columns = [*(setting.name for setting in settings), *_TOKENS]
+    if any(table[name].null_count for name in columns):
+        return False
+    # by dlpack: to_numpy would import pandas
+    numbers = {name: [np.from_dlpack(chunk) for chunk in table[name].chunks if len(chunk)] for name in columns}
+    finite = all(np.isfinite(chunk).all() for setting in settings for chunk in numbers[setting.name])
+    return finite and all((chunk >= 0).all() for name in _TOKENS for chunk in numbers[name])
 
 
 def _ids(block: Block) -> tuple[list[str], list[str]]:

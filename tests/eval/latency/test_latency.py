@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from checkpoints import make
 from fake_parts import FakeReranker
 from in_process import Command
 from replay_run import replay_run
@@ -23,6 +24,7 @@ from rerankbench.eval.tables import render
 from rerankbench.eval.tables.latency import to_text
 from rerankbench.rerankers.api import Executed, Group, Prepared, Scored
 from rerankbench.rerankers.errors import InputError
+from rerankbench.rerankers.models.int8 import int8_runs_here
 from rerankbench.rerankers.options import LoadOptions, TextOptions
 from rerankbench.rerankers.settings import Setting
 
@@ -160,9 +162,17 @@ def test_command_joins_the_run(tmp_path: Path, command: Command) -> None:
         latency_of(cells["L1"])
 
 
+@pytest.mark.skipif(not int8_runs_here(), reason="this CPU has no VNNI or AMX instructions")
+def test_it_takes_every_dtype_that_a_run_takes(tmp_path: Path, command: Command) -> None:
+    make(tmp_path / "model", "bert", seed=1)
+    few = ("--queries", "1", "--warmup", "0", "--candidates", "2", "--json")
+    status, out, _ = command("latency", str(tmp_path / "model"), "--dtype", "int8", *few)
+    assert (status, Latency.model_validate_json(out).dtype) == (0, "int8")
+
+
 @pytest.mark.parametrize(
     "wrong",
-    [("--concurrency", "0"), ("--dtype", "int8"), ("--dataset", "x"), ("--setting", "deep"), ("--run", "/nowhere")],
+    [("--concurrency", "0"), ("--dtype", "int7"), ("--dataset", "x"), ("--setting", "deep"), ("--run", "/nowhere")],
 )
 def test_wrong_options_are_one_line(
     wrong: tuple[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,20 @@ def test_the_second_time_nothing_is_loaded(run: Any) -> None:
     assert run() == (first, False)
 
 
+def test_the_second_time_what_takes_long_to_import_is_not(run: Any, tmp_path: Path) -> None:
+    run()
+    program = f"""
+import sys
+from rerankbench.eval import api
+cells = api.run({{"name": "x", "datasets": ["tea"], "rerankers": [{{"model": "{tmp_path / "model"}"}}]}}, out="out")
+print(api.table(cells))
+print({{"torch", "transformers", "pandas", "scipy", "bm25s", "numba", "ir_datasets"}} & set(sys.modules))
+"""
+    words = [sys.executable, "-c", program]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.endswith("\nset()\n"), done.stdout
+
+
 def test_whatever_changes_a_score_or_a_cell_loads_it(run: Any, tmp_path: Path, monkeypatch: Any) -> None:
     first, _ = run()
     shorter, loaded = run(max_length=16)
@@ -64,6 +80,9 @@ def test_whatever_changes_a_score_or_a_cell_loads_it(run: Any, tmp_path: Path, m
     other, loaded = run()
     assert loaded
     assert other["full"].identity != first["full"].identity
+    assert not run()[1]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert run()[1], "another device may be seen"
     assert not run()[1]
     monkeypatch.setattr(known, "_code", lambda: "another release")
     assert run()[1]
