@@ -161,10 +161,11 @@ _DEFAULTS_OF = {
 
 def completed(raw: Mapping[str, Any], kind: str | None) -> Mapping[str, Any]:
     """`raw` with the library's own defaults for the keys that it leaves out; model types of no library stay as is."""
-    keys = [key for group in _DEFAULTS_OF.get(kind or "", ()) for key in _DEFAULTED[group] if key not in raw]
+    groups = [g for g in _DEFAULTS_OF.get(kind or "", ()) if g != "windows" or raw.get("use_sliding_window")]
+    keys = [key for group in groups for key in _DEFAULTED[group] if key not in raw]
     if not keys:
         return raw
-    from transformers import CONFIG_MAPPING
+    from transformers import CONFIG_MAPPING  # takes seconds
 
     library = "gemma2" if kind == "cost_wise_gemma" else str(kind)
     if library not in CONFIG_MAPPING:  # a release before that architecture

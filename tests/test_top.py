@@ -46,6 +46,17 @@ def test_the_module_is_the_command(tmp_path: Path) -> None:
     assert done.stderr.startswith("error: model 'no-such-model' is unknown")
 
 
+def test_what_only_looks_things_up_imports_neither_torch_nor_transformers(tmp_path: Path) -> None:
+    program = """
+import sys
+from rerankbench.eval.inventory.shipped import models
+assert len(models()) > 20
+print({"torch", "transformers", "pandas"} & set(sys.modules))
+"""
+    done = python("-c", program, cwd=tmp_path)
+    assert done.stdout == "set()\n", done.stderr
+
+
 def test_both_say_their_version(tmp_path: Path) -> None:
     for words in (["-m", "rerankbench"], ["-c", "from rerankbench.eval.cli import main; main()"]):
         done = python(*words, "--version", cwd=tmp_path)

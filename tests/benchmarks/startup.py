@@ -20,11 +20,7 @@ from pathlib import Path
 from typing import Any
 
 JOB = ["run", "--model", "all-minilm-l6-v2", "--dataset", "builtin/en", "--out"]
-COMMANDS = (["--version"], ["--help"], ["ls"], ["ls", "datasets"], [*JOB, "finished"])
-
-
-class FirstBlock(BaseException):
-    """The first block is stored: no more is to be measured."""
+COMMANDS = (["--version"], ["--help"], ["ls", "models"], ["ls", "datasets"], [*JOB, "finished"])
 
 
 class Phases:
@@ -60,8 +56,9 @@ class Phases:
                 done = inner(*arguments, **keys)
             finally:
                 self.leave()
-            if last:
-                raise FirstBlock
+            if last:  # no more is to be measured
+                print(json.dumps(self.seconds), flush=True)
+                os._exit(0)
             return done
 
         setattr(place, attribute, outer)
@@ -77,7 +74,6 @@ def first_block(started: float, folder: str) -> None:
     phases.wrap(run, "retrieve", "BM25")
     phases.wrap(run, "_first_stage_cell", "judge the first stage")
     phases.wrap(known, "_file", "look for a finished run")
-    phases.wrap(engine.LocalEngine, "run", "score")
     phases.wrap(store.PassScores, "write", "score the first block", last=True)
     load = engine.LocalEngine.__init__
 
@@ -93,10 +89,7 @@ def first_block(started: float, folder: str) -> None:
 
     engine.LocalEngine.__init__ = with_imports
     sys.argv = ["rerankbench", *JOB, folder]
-    try:
-        cli.main()
-    except FirstBlock:
-        print(json.dumps(phases.seconds))
+    cli.main()
 
 
 def process(words: list[str], folder: Path) -> tuple[float, str]:
