@@ -1,4 +1,4 @@
-"""Everything that is measured on a GPU, in one call on a fresh machine: tests, speed beside peers, latency, first batch.
+"""All that is measured on a GPU, in one call on a fresh machine: tests, speed beside peers, latency, first batch.
 
     python tests/benchmarks/on_cuda.py --peer FlagEmbedding=PYTHON     # about 15 minutes on an H100, a guess
     python tests/benchmarks/on_cuda.py --dry-run                       # the commands alone
@@ -100,8 +100,9 @@ def write_models(models: Path) -> None:
         (models / f"{shape}.yaml").write_text(yaml.safe_dump(told))
 
 
-def run(step: Step, limit: float) -> bool:
-    print(f"\n{step.command}", flush=True)
+def run(step: Step, limit: float, models: Path) -> bool:
+    told = step.command.replace(str(models), "MODELS")
+    print(f"\n{told}", flush=True)
     start = perf_counter()
     printed = subprocess.PIPE if step.table else None
     environment = {**os.environ, **step.environment}
@@ -113,7 +114,7 @@ def run(step: Step, limit: float) -> bool:
         return False
     print(f"{step.name}: status {done.returncode}, {perf_counter() - start:.0f} s", flush=True)
     if step.table and not done.returncode:
-        (ROOT / step.table).write_text(f"```text\n{done.stdout}```\n\nCommand: `{step.command}`.\n")
+        (ROOT / step.table).write_text(f"```text\n{done.stdout}```\n\nCommand: `{told}`.\n")
         print(done.stdout, flush=True)
     return not done.returncode
 
@@ -135,7 +136,7 @@ def main() -> None:
             return
         if any(str(models) in step.command for step in chosen):
             write_models(models)
-        failed = [step.name for step in chosen if not run(step, wanted.limit)]
+        failed = [step.name for step in chosen if not run(step, wanted.limit, models)]
     print(
         f"\n{len(chosen) - len(failed)} of {len(chosen)} steps done" + "".join(f"; failed: {name}" for name in failed)
     )
