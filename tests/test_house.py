@@ -26,7 +26,7 @@ ROOMS = (
     {"results"},
     {"export", "first_stage", "published", "share"},
     {"board", "experiment", "gate"},
-    {"chart", "inventory", "plan"},
+    {"chart", "inventory", "plan", "trackers"},
     {"schedule"},
     {"runner"},
     {"replay"},

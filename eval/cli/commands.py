@@ -31,6 +31,7 @@ from .report import report
 from .reproduce import reproduce
 from .run import run
 from .table import table
+from .track import track
 from .trend import trend
 from .verify import verify
 
@@ -89,6 +90,7 @@ for _panel, _commands in {
         (export, "TREC runs, mteb's result files, or a card's model-index."),
         (push, "Results to a dataset repository of the hub; a dry run first."),
         (pull, "Results from there, proven before they are yours."),
+        (track, "Every variant as a run of MLflow, trackio or W&B."),
     ),
     "Guard": (
         (accept, "Make a run the baseline of the regression gate."),
