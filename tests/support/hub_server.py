@@ -1,10 +1,11 @@
-"""A hub of datasets on this machine: what huggingface_hub asks for when it uploads a folder and fetches it again."""
+"""A hub on this machine: what huggingface_hub asks for when it uploads a folder and fetches repositories."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,13 +17,25 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 class Hub:
-    """`files` are those of its only repository, `created` what its makers asked for, `asked` every request."""
+    """`files` are those of its only dataset, `models` those of each model by its id, at whatever commit is asked for.
+
+    `created` is what makers of repositories asked for, `asked` every request.
+    """
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
+        self.models: dict[str, dict[str, bytes]] = {}
         self.created: list[dict[str, Any]] = []
         self.asked: list[str] = []
         self.url = ""
+
+    def repositories(self) -> list[tuple[str, str, dict[str, bytes]]]:
+        """Kind, id and files of each."""
+        return [("datasets", "me/results", self.files), *(("models", *model) for model in self.models.items())]
+
+
+def _commit_of(revision: str) -> str:
+    return revision if re.fullmatch(r"[0-9a-f]{40}", revision) else COMMIT
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -51,24 +64,26 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path, _ = self._begun()
-        if path.startswith("/api/datasets/me/results/tree/"):
-            entries = [
-                {"type": "file", "path": name, "size": len(content), "oid": hashlib.sha1(content).hexdigest()}
-                for name, content in sorted(self.hub.files.items())
-            ]
-            self._answer(entries)
-        elif path.startswith("/api/datasets/me/results"):
-            siblings = [{"rfilename": name} for name in sorted(self.hub.files)]
-            self._answer({"id": "me/results", "sha": COMMIT, "private": True, "siblings": siblings, "tags": []})
-        elif path.startswith("/datasets/me/results/resolve/"):
-            name = unquote(path.split("/", 6)[6])
-            content = self.hub.files.get(name)
-            if content is None:
-                self._answer({"error": "Entry not found"}, 404)
-            else:
-                self._answer(content, tag=hashlib.sha1(content).hexdigest())
-        else:
-            self._answer({"error": "Repository not found"}, 404)
+        for kind, repository, files in self.hub.repositories():
+            at = f"datasets/{repository}" if kind == "datasets" else repository
+            api, plain = f"/api/{kind}/{repository}", f"/{at}/resolve/"
+            if path.startswith(f"{api}/tree/"):
+                entries = [
+                    {"type": "file", "path": name, "size": len(content), "oid": hashlib.sha1(content).hexdigest()}
+                    for name, content in sorted(files.items())
+                ]
+                return self._answer(entries)
+            if path == api or path.startswith(f"{api}/"):
+                siblings = [{"rfilename": name} for name in sorted(files)]
+                sha = _commit_of(path.partition("/revision/")[2])
+                return self._answer({"id": repository, "sha": sha, "private": True, "siblings": siblings, "tags": []})
+            if path.startswith(plain):
+                revision, _, name = path.removeprefix(plain).partition("/")
+                content = files.get(unquote(name))
+                if content is None:
+                    return self._answer({"error": "Entry not found"}, 404)
+                return self._answer(content, tag=hashlib.sha1(content).hexdigest(), commit=_commit_of(revision))
+        return self._answer({"error": "Repository not found"}, 404)
 
     do_HEAD = do_GET
 
@@ -76,13 +91,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.hub.asked.append(f"{self.command} {self.path}")
         return urlsplit(self.path).path, self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
-    def _answer(self, content: Any, status: int = 200, tag: str = "") -> None:
+    def _answer(self, content: Any, status: int = 200, tag: str = "", commit: str = COMMIT) -> None:
         body = content if isinstance(content, bytes) else json.dumps(content).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         kind = "binary/octet-stream" if isinstance(content, bytes) else "application/json"
         self.send_header("Content-Type", kind)
-        self.send_header("X-Repo-Commit", COMMIT)
+        self.send_header("X-Repo-Commit", commit)
         if tag:
             self.send_header("ETag", f'"{tag}"')
         if status == 404:
