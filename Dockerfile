@@ -9,7 +9,7 @@ ARG EXTRAS=quickstart,dense,served,plots,peft
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 COPY --from=wheel /dist/*.whl /dist/
 COPY constraints.txt /dist/
-RUN pip install --no-cache-dir -c /dist/constraints.txt --index-url "$TORCH_INDEX" torch \
+RUN pip install --no-cache-dir -c /dist/constraints.txt --extra-index-url "$TORCH_INDEX" torch \
  && pip install --no-cache-dir -c /dist/constraints.txt "$(ls /dist/*.whl)[$EXTRAS]" \
  && useradd --create-home --uid 1000 bench \
  && install -d -o bench -g bench /cache /work

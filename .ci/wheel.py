@@ -1,10 +1,11 @@
-"""Builds sdist and wheel, and tests the wheel outside of the checkout on every Python that is found.
+"""Builds sdist and wheel, and tests them outside of the checkout on every Python that is found.
 
-    python .ci/wheel.py [--out dist] [--lowest] [--here]
+    python .ci/wheel.py [--out dist] [--lowest | --newest | --here]
 
 Needs the group `release` (build, twine). On each of Python 3.10 to 3.13 on the path, in a fresh environment in a fresh
 folder: `pip install WHEEL[quickstart]`, the public names, and `rerankbench run quickstart`, which must print the
-README's table. `--lowest` installs the oldest releases that pyproject.toml declares (by uv). `--here` builds with the
+README's table; on the Python that runs the same with the sdist. Dependencies are those of constraints.txt, with
+`--lowest` the oldest that pyproject.toml declares (by uv), with `--newest` the newest. `--here` builds with the
 setuptools and tests with the dependencies of this Python, and installs nothing from the package index.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -32,29 +34,33 @@ def main() -> int:
     """Build and test; the number of Pythons on which the wheel does not work."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=ROOT / "dist")
-    parser.add_argument("--lowest", action="store_true")
-    parser.add_argument("--here", action="store_true")
+    which = parser.add_mutually_exclusive_group()
+    for name in ("lowest", "newest", "here"):
+        which.add_argument(f"--{name}", dest="releases", action="store_const", const=name, default="pinned")
     asked = parser.parse_args()
-    wheel = build(asked.out.resolve(), isolated=not asked.here)
+    here = asked.releases == "here"
+    wheel, sdist = build(asked.out.resolve(), isolated=not here)
+    tries = [(wheel, python) for python in ([sys.executable] if here else pythons())]
+    tries += [] if here else [(sdist, sys.executable)]
     failed = 0
-    for python in [sys.executable] if asked.here else pythons():
+    for package, python in tries:
         with tempfile.TemporaryDirectory(prefix="rerankbench-wheel-") as folder:
-            fault = tested(wheel, python, Path(folder), here=asked.here, lowest=asked.lowest)
-        print(f"{wheel.name} on {python}: {fault or 'ok'}", flush=True)
+            fault = tested(package, python, Path(folder), asked.releases)
+        print(f"{package.name} on {python}: {fault or 'ok'}", flush=True)
         failed += fault is not None
     return failed
 
 
-def build(out: Path, *, isolated: bool) -> Path:
-    """Sdist and, from it, the wheel; both checked as a package index checks them. Returns the wheel."""
+def build(out: Path, *, isolated: bool) -> tuple[Path, Path]:
+    """Sdist and, from it, the wheel; both checked as a package index checks them. Returns the wheel and the sdist."""
     shutil.rmtree(out, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix="rerankbench-tree-") as folder:
         tree = copied(Path(folder))
         run([sys.executable, "-m", "build", "--outdir", str(out), *([] if isolated else ["--no-isolation"])], tree)
     found = sorted(map(str, out.iterdir()))
     run([sys.executable, "-m", "twine", "check", "--strict", *found], out)
-    (wheel,) = out.glob("*.whl")
-    return wheel
+    (wheel,), (sdist,) = out.glob("*.whl"), out.glob("*.tar.gz")
+    return wheel, sdist
 
 
 def copied(to: Path) -> Path:
@@ -70,16 +76,21 @@ def copied(to: Path) -> Path:
 def pythons() -> list[str]:
     """The one that runs, and the others of the declared range that are on the path."""
     mine = f"{sys.version_info.major}.{sys.version_info.minor}"
-    others = (shutil.which(f"python{version}") for version in PYTHONS if version != mine)
-    return [sys.executable, *filter(None, others)]
+    others = filter(None, (shutil.which(f"python{version}") for version in PYTHONS if version != mine))
+    return [sys.executable, *filter(starts, others)]
 
 
-def tested(wheel: Path, python: str, folder: Path, *, here: bool, lowest: bool) -> str | None:
+def starts(python: str) -> bool:
+    """Whether it is more than a name: pyenv leaves commands for versions that are not chosen."""
+    return subprocess.run([python, "--version"], capture_output=True, check=False).returncode == 0
+
+
+def tested(package: Path, python: str, folder: Path, releases: str) -> str | None:
     """Install and try it; None, or what is wrong."""
     try:
         run([python, "-m", "venv", str(folder / "venv")], folder)
         binaries = folder / "venv" / ("Scripts" if os.name == "nt" else "bin")
-        install(wheel, binaries, here=here, lowest=lowest)
+        install(package, binaries, releases)
         names = run([str(binaries / "python"), "-c", NAMES], folder)
         version, place = names.split(maxsplit=1)
         if not Path(place.strip()).is_relative_to(folder.resolve()):
@@ -94,21 +105,30 @@ def tested(wheel: Path, python: str, folder: Path, *, here: bool, lowest: bool) 
         return f"{' '.join(map(str, err.cmd))}: status {err.returncode}\n{err.stdout}{err.stderr}"
 
 
-def install(wheel: Path, binaries: Path, *, here: bool, lowest: bool) -> None:
-    """The wheel with what the quickstart needs."""
+def install(package: Path, binaries: Path, releases: str) -> None:
+    """The wheel or sdist with what the quickstart needs."""
     python, site = str(binaries / "python"), "import sysconfig; print(sysconfig.get_path('purelib'))"
-    if here:  # a path file brings the packages, but not the path files among them, so no editable install
+    if releases == "here":  # a path file brings the packages, but not the path files among them, so no editable install
         mine = run([sys.executable, "-c", site], binaries).strip()
         (Path(run([python, "-c", site], binaries).strip()) / "here.pth").write_text(f"{mine}\n", encoding="utf-8")
-        run([python, "-m", "pip", "install", "--quiet", "--no-deps", str(wheel)], binaries)
-        return
-    if lowest:
+        run([python, "-m", "pip", "install", "--quiet", "--no-deps", str(package)], binaries)
+    elif releases == "lowest":
         run([python, "-m", "pip", "install", "--quiet", "uv>=0.5"], binaries)
-        oldest = ["--resolution", "lowest-direct", "--python", python]
-        run([str(binaries / "uv"), "pip", "install", "--quiet", *oldest, f"{wheel}[quickstart]"], binaries)
-        return
-    constraints = str(ROOT / "constraints.txt")
-    run([python, "-m", "pip", "install", "--quiet", "-c", constraints, f"{wheel}[quickstart]"], binaries)
+        # the oldest that this Python can install, not the oldest that a compiler might make for it
+        ready = [word for name in declared() for word in ("--only-binary", name)]
+        oldest = ["--resolution", "lowest-direct", *ready, "--python", python]
+        run([str(binaries / "uv"), "pip", "install", "--quiet", *oldest, f"{package}[quickstart]"], binaries)
+    else:
+        pins = ["-c", str(ROOT / "constraints.txt")] if releases == "pinned" else []
+        run([python, "-m", "pip", "install", "--quiet", *pins, f"{package}[quickstart]"], binaries)
+
+
+def declared() -> list[str]:
+    """The names of what pyproject.toml says that every installation needs."""
+    listed = (
+        (ROOT / "pyproject.toml").read_text(encoding="utf-8").partition("\ndependencies = [")[2].partition("\n]")[0]
+    )
+    return re.findall(r'^  "([\w-]+)', listed, re.MULTILINE)
 
 
 def run(command: Sequence[str], folder: Path) -> str:
