@@ -14,7 +14,7 @@ from fake_parts import FakeDataset, FakeReranker, fake_retrieve
 from rerankbench.eval.experiment.file import parse_experiment
 from rerankbench.eval.first_stage.retriever import RetrieverSpec
 from rerankbench.eval.runner import run as runner
-from rerankbench.rerankers.api import Scored
+from rerankbench.rerankers.api import Prepared, Scored
 from rerankbench.rerankers.errors import InputError, ScoreError
 from rerankbench.rerankers.options import LoadOptions
 
@@ -26,14 +26,29 @@ def open_dataset(name: str) -> FakeDataset:
 
 
 class Scripted(FakeReranker):
-    """Misbehaves as the files in a folder say: `die-WORD` and so on act once, `nan-WORD` always."""
+    """Misbehaves as the files in a folder say: `die-WORD` and so on act once, `nan-WORD` and `cut-WORD` always."""
 
     def __init__(self, folder: Path, seconds: float) -> None:
         super().__init__(seconds=seconds)
         self.shape = None
-        self.folder = folder
+        self.folder, self.prepared, self.begun = folder, 0, 0
+
+    def prepare(self, groups: Any, text: Any) -> Prepared:
+        self.prepared += 1
+        for file in self.folder.glob("cut-*"):
+            if any(file.name[4:] in group.query.split() for group in groups):
+                raise ScoreError(f"score nan for question {file.name[4:]}")
+        return super().prepare(groups, text)
 
     def score(self, groups: Any, settings: Any, text: Any, prepared: Any = None) -> Scored:
+        assert prepared is not None
+        self.begun += 1
+        scored = self._score(groups, settings, text, prepared)
+        if self.prepared > self.begun:
+            (self.folder / "ahead").touch()
+        return scored
+
+    def _score(self, groups: Any, settings: Any, text: Any, prepared: Any) -> Scored:
         for file in self.folder.glob("*-*"):
             what, _, word = file.name.partition("-")
             if any(word in group.query.split() for group in groups):

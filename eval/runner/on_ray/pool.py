@@ -15,6 +15,7 @@ from ...schedule.schedule import Done, Event, Failed, Lost, Ready, Refused
 
 _DETAIL = re.compile(r"Worker exit type: (?P<kind>\w+) Worker exit detail: (?P<detail>.*?)(?: Some common causes|$)")
 _LONGEST = 300  # characters of a cause
+_AHEAD = "ahead"  # Ray's name of the thread that prepares
 
 
 class Introduced(Protocol):
@@ -40,13 +41,18 @@ class RayPool:
     """One actor per worker, each with its share of CPUs and GPUs. `order` makes the order for a block."""
 
     def __init__(self, workers: int, actor: type, recipe: Any, *, cpus: float, gpus: float) -> None:
-        """`actor(recipe)` has the methods `ready() -> Introduced` and `score(order)`."""
+        """`actor(recipe)` has the methods `ready() -> Introduced` and `score(order)`.
+
+        One that has `prepare(order)` too is asked for it first, beside the block that it scores meanwhile.
+        """
         self.workers = workers
         self.introductions: dict[int, Introduced] = {}
         self.order: Callable[[int], Any] = _no_orders
         self._recipe = recipe
         # an actor that died stays dead, so that Ray says why; `_begin` makes its successor
-        self._class = ray.remote(actor).options(num_cpus=cpus, num_gpus=gpus, max_restarts=0)  # pyright: ignore[reportAttributeAccessIssue]
+        self._prepares = hasattr(actor, "prepare")
+        beside: dict[str, Any] = {"concurrency_groups": {_AHEAD: 1}} if self._prepares else {}
+        self._class = ray.remote(num_cpus=cpus, num_gpus=gpus, max_restarts=0, **beside)(actor)
         self._actors: dict[int, Any] = {}
         self._calls: dict[Any, tuple[int, int | None]] = {}  # what is awaited -> worker, block (None: `ready`)
         for worker in range(workers):
@@ -62,7 +68,10 @@ class RayPool:
 
     def submit(self, worker: int, job: int) -> None:
         """See `Pool.submit`."""
-        self._calls[self._actors[worker].score.remote(self.order(job))] = worker, job
+        actor, order = self._actors[worker], self.order(job)
+        # what it prepared stays there; the reference says when, or with which error
+        needs = [actor.prepare.options(concurrency_group=_AHEAD).remote(order)] if self._prepares else []
+        self._calls[actor.score.remote(order, *needs)] = worker, job
 
     def restart(self, worker: int) -> None:
         """See `Pool.restart`."""
@@ -88,11 +97,13 @@ class RayPool:
         try:
             value: Any = ray.get(ref)
         except RayTaskError as err:
-            cause = err.cause if isinstance(err.cause, Exception) else err
-            if isinstance(cause, (InputError, ScoreError)):
-                return Refused(worker, cause) if job is None else Failed(worker, job, str(cause))
+            fault: Exception = err
+            while isinstance(fault, RayTaskError) and isinstance(fault.cause, Exception):  # twice if it was prepared
+                fault = fault.cause
+            if isinstance(fault, (InputError, ScoreError)):
+                return Refused(worker, fault) if job is None else Failed(worker, job, str(fault))
             self.restart(worker)  # whatever went wrong, the process may not be sound any more
-            return Lost(worker, _short(f"{type(cause).__name__}: {cause}"))
+            return Lost(worker, _short(f"{type(fault).__name__}: {fault}"))
         except RayError as err:
             cause = self._death(worker, err)
             self.restart(worker)

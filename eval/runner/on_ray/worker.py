@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ....rerankers.api import Group, Reranker, Scored
+from ....rerankers.api import Group, Prepared, Reranker, Scored
 from ....rerankers.errors import InputError, ScoreError
 from ....rerankers.options import LoadOptions, TextOptions
 from ....rerankers.settings import Setting
@@ -74,13 +74,14 @@ class Introduction:
 
 
 class Worker:
-    """A Ray actor. Its methods run one at a time, in the order of the calls."""
+    """A Ray actor. Each method runs one call at a time, in their order; `prepare` runs beside `score`."""
 
     def __init__(self, recipe: Recipe) -> None:
         os.environ.update(recipe.environment)  # before the libraries that read it are imported
         self._recipe = recipe
         self._datasets: dict[str, Dataset] = {}
         self._reranker: Reranker | None = None
+        self._ahead: dict[Order, tuple[list[Group], Prepared]] = {}
 
     def ready(self) -> Introduction:
         """Loads the model. Raises InputError when that cannot work here."""
@@ -91,13 +92,19 @@ class Worker:
         peak = peak_tflops(loaded.device, loaded.dtype) if loaded.shape is not None else 0.0
         return Introduction(loaded, platform.node(), os.getpid(), peak, peak_memory(loaded.device))
 
-    def score(self, order: Order) -> Answer:
-        """Scores of one block."""
+    def prepare(self, order: Order) -> None:
+        """Reads and tokenises a block, which stays here for `score`."""
         assert self._reranker is not None, "ready() comes first"
-        start = perf_counter()
         dataset = self._dataset(order)
         groups = [Group(query, dataset.texts(docs)) for query, docs in order.groups]
-        scored = self._reranker.score(groups, order.settings, order.text)
+        self._ahead[order] = groups, self._reranker.prepare(groups, order.text)
+
+    def score(self, order: Order, prepared: None) -> Answer:
+        """Scores of one block, which is prepared."""
+        assert self._reranker is not None, "ready() comes first"
+        start = perf_counter()
+        groups, tokens = self._ahead.pop(order)
+        scored = self._reranker.score(groups, order.settings, order.text, tokens)
         if not np.isfinite(scored.scores).all():
             raise ScoreError("its scores hold NaN or infinity")
         device = self._reranker.device

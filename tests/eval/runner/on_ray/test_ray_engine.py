@@ -50,8 +50,9 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 
 def test_same_bytes_as_the_local_engine(tmp_path: Path, expected: dict[str, bytes]):
-    cells = run(tmp_path / "out", Loader(tmp_path), RAY)
+    cells = run(tmp_path / "out", Loader(tmp_path, seconds=0.05), RAY)
     assert score_bytes(tmp_path / "out") == expected
+    assert (tmp_path / "ahead").exists()  # the next block was tokenised while one was scored
     assert len([name for name in expected if name.endswith(".parquet")]) == 24
     engine = cells[-1].manifest.provenance["engine"]
     assert engine["workers"] == 2
@@ -63,8 +64,11 @@ def test_same_bytes_as_the_local_engine(tmp_path: Path, expected: dict[str, byte
     assert engine["efficiency"] == pytest.approx(forward / (2 * engine["wall_seconds"]))
 
 
-def test_a_block_that_cannot_be_scored_is_named_and_the_rest_is_kept(tmp_path: Path, expected: dict[str, bytes]):
-    (tmp_path / "nan-7").touch()
+@pytest.mark.parametrize("what", ["nan-7", "cut-7"])
+def test_a_block_that_cannot_be_scored_is_named_and_the_rest_is_kept(
+    what: str, tmp_path: Path, expected: dict[str, bytes]
+):
+    (tmp_path / what).touch()
     with pytest.raises(ScoreError) as caught:
         run(tmp_path / "out", Loader(tmp_path), RAY)
     message = str(caught.value)
@@ -72,7 +76,7 @@ def test_a_block_that_cannot_be_scored_is_named_and_the_rest_is_kept(tmp_path: P
         "2 of 24 blocks were given up (one, block 3 (queries q007 to q008) and 1 more: score nan for question 7)"
     )
     assert "\n" not in message
-    (tmp_path / "nan-7").unlink()
+    (tmp_path / what).unlink()
     before = score_bytes(tmp_path / "out")
     assert before.items() < expected.items()
     run(tmp_path / "out", Loader(tmp_path), RAY)
