@@ -9,6 +9,7 @@ from .pairs import WORDS, word
 
 ANSWERS = ("Yes", "\n")  # tokens of decoders that can score
 FIRST_ANSWER = 4  # id of the first of them
+BEGIN = "<bos>"  # begins a decoder's text
 
 
 def write_tokenizer(folder: Path, *, encoder: bool, vocab: int) -> None:
@@ -32,13 +33,13 @@ def write_tokenizer(folder: Path, *, encoder: bool, vocab: int) -> None:
         declared = {"tokenizer_class": "XLMRobertaTokenizer", "cls_token": "<s>", "sep_token": "</s>"}
         declared |= {"bos_token": "<s>", "eos_token": "</s>", "mask_token": "<unk>"}
     else:
-        specials = ["<pad>", "<eos>", "<bos>", "<unk>", *ANSWERS]
+        specials = ["<pad>", "<eos>", BEGIN, "<unk>", *ANSWERS]
         table = {token: number for number, token in enumerate([*specials, *words])}
         tokenizer = Tokenizer(models.WordLevel(table, unk_token="<unk>"))
         tokenizer.normalizer = normalizers.Replace("\n", " \n ")
         tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(" +"), "removed")
         tokenizer.add_special_tokens(["<|im_start|>", "<|im_end|>"])  # of the chat templates
-        declared = {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<bos>", "eos_token": "<eos>"}
+        declared = {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": BEGIN, "eos_token": "<eos>"}
     declared |= {"unk_token": "<unk>", "pad_token": "<pad>", "model_max_length": 8192}
     declared["clean_up_tokenization_spaces"] = False
     tokenizer.save(str(folder / "tokenizer.json"))

@@ -26,7 +26,7 @@ class BenchOptions:
         peers: `PEER` or `PEER=PYTHON`.
         workload: what is scored, of `queries` queries; `candidates` 0 takes the workload's.
         rounds: counted ones.
-        peer_batch_size: 0 leaves the peers' default.
+        rows: of each peer: `best` of its grid, as its vendor ships it (`default`), or `both`.
         token_budget: most tokens in one forward pass; 0 lets the engine choose.
         seed: of weights and texts.
         command: how to repeat it.
@@ -41,7 +41,7 @@ class BenchOptions:
     queries: int = 1
     candidates: int = 0
     rounds: int = 5
-    peer_batch_size: int = 0
+    rows: str = "both"
     token_budget: int = 0
     seed: int = 0
     command: str = ""

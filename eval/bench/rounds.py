@@ -44,7 +44,9 @@ class Contender:
         options: what its worker is told.
         rounds: one answer of the worker per counted round.
         scores: of the last round.
-        versions: of its torch and transformers.
+        versions: of the packages that it runs by.
+        grid: the places that it may run at; one of several is chosen by trial.
+        point: the place that it runs at.
     """
 
     name: str
@@ -54,16 +56,19 @@ class Contender:
     rounds: list[dict[str, Any]] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
+    grid: list[dict[str, Any]] = field(default_factory=lambda: [{}])
+    point: dict[str, Any] = field(default_factory=dict)
     _process: Any = None
 
     def start(self, files: Files, hardware: Hardware) -> None:
         """Start the worker and wait until its model is loaded. Raises InputError with its last line when it is not."""
+        self.point = self.grid[0]
         options = files.folder / f"{self.name}.options.json"
         options.write_text(json.dumps(self.options), encoding="utf-8")
         if self.kind == OURS:
             command = [self.python, "-m", "rerankbench.eval.bench.worker"]
         else:
-            command = [self.python, str(Path(__file__).with_name("peer_worker.py")), self.kind]
+            command = [self.python, str(Path(__file__).parent / "peer_workers" / "worker.py"), self.kind]
         command += [files.family, str(files.checkpoint), str(files.pairs)]
         command += [hardware.dtype, str(hardware.threads), str(options)]
         with (files.folder / f"{self.name}.log").open("w", encoding="utf-8") as log:
@@ -72,14 +77,28 @@ class Contender:
             )
         self.versions = self._answer(log.name)["versions"]
 
+    def choose(self, folder: Path) -> None:
+        """Go to the fastest place of the grid: each is tried once on every second pair, the two fastest once more."""
+        if len(self.grid) < 2:
+            return
+        tried = sorted((self._seconds(folder, point), n) for n, point in enumerate(self.grid))
+        again = [(min(seconds, self._seconds(folder, self.grid[n])), n) for seconds, n in tried[:2]]
+        self.point = self.grid[min(again)[1]]
+
+    def _seconds(self, folder: Path, point: dict[str, Any]) -> float:
+        return self._ask(folder, point, trial=True)["seconds"]
+
     def round(self, folder: Path, *, counted: bool) -> None:
         """Score all pairs once."""
-        scores = folder / f"{self.name}.scores.json"
-        self._process.stdin.write(f"{scores}\n")
-        answer = self._answer(str(folder / f"{self.name}.log"))
+        answer = self._ask(folder, self.point, trial=False)
         if counted:
             self.rounds.append(answer)
-        self.scores = json.loads(scores.read_text(encoding="utf-8"))
+        self.scores = json.loads((folder / f"{self.name}.scores.json").read_text(encoding="utf-8"))
+
+    def _ask(self, folder: Path, point: dict[str, Any], *, trial: bool) -> dict[str, Any]:
+        asked = {"scores": str(folder / f"{self.name}.scores.json"), "point": point, "trial": trial}
+        self._process.stdin.write(f"{json.dumps(asked)}\n")
+        return self._answer(str(folder / f"{self.name}.log"))
 
     def _answer(self, log: str) -> dict[str, Any]:
         line = self._process.stdout.readline()
@@ -99,11 +118,15 @@ class Contender:
 def run_rounds(
     engines: Sequence[Contender], files: Files, hardware: Hardware, rounds: int, say: Callable[[str], None]
 ) -> None:
-    """Fill `rounds`, `scores` and `versions` of every engine; one round before them is not counted."""
+    """Fill `rounds`, `scores`, `versions` and `point` of every engine; one round before them is not counted."""
     try:
         for engine in engines:
             say(f"loading {engine.name}")
             engine.start(files, hardware)
+        for engine in engines:
+            engine.choose(files.folder)
+            if len(engine.grid) > 1:
+                say(f"{engine.name}: {engine.point}")
         for number in range(rounds + 1):
             for engine in engines:
                 engine.round(files.folder, counted=number > 0)

@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from ...configs import CONFIGS, read
-from ...rerankers import ModelSpec, Setting, TextOptions, load_spec
-from ...rerankers.errors import InputError, suggest
+from ...rerankers import ModelSpec, Setting, load_spec
+from ...rerankers.errors import InputError
 from ...rerankers.flops import Shape
 from ...rerankers.hub import Resolved
 from ...rerankers.random_weights import write_random_weights
 from ...rerankers.registry import family_of, find_spec, shape_of
-from .checkpoint import FIRST_ANSWER, write_tokenizer
+from .checkpoint import write_tokenizer
 from .options import BenchOptions, Hardware
 from .pairs import Workload, make_groups
+from .peers import named, peers_of, tokens_of
 from .rounds import OURS, Contender, Files, run_rounds
 from .summary import summarise
 
@@ -32,7 +33,7 @@ def run_bench(options: BenchOptions, hardware: Hardware, say: Callable[[str], No
     known = read(CONFIGS / "bench.yaml")
     spec, config = _model(known["shapes"], options.shape)
     work = Workload(
-        **{**_named(known["workloads"], options.workload, "workload"), "queries": options.queries, "seed": options.seed}
+        **{**named(known["workloads"], options.workload, "workload"), "queries": options.queries, "seed": options.seed}
     )
     if options.candidates:
         work = replace(work, candidates=options.candidates)
@@ -41,7 +42,10 @@ def run_bench(options: BenchOptions, hardware: Hardware, say: Callable[[str], No
     size = shape_of(replace(spec, config=config))
     if size is None:
         raise InputError(f"shape '{options.shape}': the family {spec.family} does not know its layers")
-    engines = [*_ours(options, spec, size, common), *_peers(options, spec, size, common)]
+    engines = [
+        *_ours(options, spec, size, common),
+        *peers_of(options, hardware, spec, {**common, "layers": size.layers}),
+    ]
     with tempfile.TemporaryDirectory(prefix="rerankbench-bench-") as temporary:
         say(f"writing a random checkpoint of shape {options.shape}")
         files = Files(Path(temporary), spec.family)
@@ -69,7 +73,7 @@ def _model(shapes: dict[str, Any], name: str) -> tuple[ModelSpec, dict[str, Any]
     """The specification and the config.json of a shape of configs/bench.yaml, or of a model folder."""
     if Path(name).is_dir():
         return find_spec(name), Resolved(name, Path(name)).config
-    shape = _named(shapes, name, "shape")
+    shape = named(shapes, name, "shape")
     spec = load_spec(shape["model"])
     return spec, {**spec.config, **shape.get("config", {})}
 
@@ -77,7 +81,7 @@ def _model(shapes: dict[str, Any], name: str) -> tuple[ModelSpec, dict[str, Any]
 def _ours(options: BenchOptions, spec: ModelSpec, size: Shape, common: dict[str, Any]) -> list[Contender]:
     """Our engine under the setting, under the others beside it, and the sweep."""
     told = {key: getattr(spec, key) for key in ("wording", "template", "formula", "scale", "activation")}
-    ours = {**common, "spec": {**told, "tokens": _tokens(spec)}, "token_budget": options.token_budget or None}
+    ours = {**common, "spec": {**told, "tokens": tokens_of(spec)}, "token_budget": options.token_budget or None}
     runs = {OURS: [options.setting], **{f"{OURS} {Setting.parse(name).name}": [name] for name in options.against}}
     if options.sweep:
         deepest = Setting.parse(options.setting).cutoff_layer or size.layers
@@ -86,53 +90,8 @@ def _ours(options: BenchOptions, spec: ModelSpec, size: Shape, common: dict[str,
     return [Contender(name, OURS, sys.executable, {**ours, "settings": settings}) for name, settings in runs.items()]
 
 
-def _peers(options: BenchOptions, spec: ModelSpec, size: Shape, common: dict[str, Any]) -> list[Contender]:
-    """The peers, each under the same setting and in its own interpreter."""
-    setting = Setting.parse(options.setting)
-    told = {
-        **common,
-        "batch_size": options.peer_batch_size or None,
-        "cutoff_layers": [setting.cutoff_layer or size.layers],
-        "compress_ratio": setting.compress_ratio,
-        "compress_layers": list(setting.compress_layers),
-        **_prompt(spec),
-    }
-    engines, known = [], read(CONFIGS / "bench.yaml")["peers"]
-    for peer in options.peers:
-        kind, _, python = peer.partition("=")
-        if kind not in known:
-            raise InputError(f"peer '{kind}' is unknown{suggest(kind, known)}")
-        if spec.family not in known[kind]:
-            raise InputError(f"peer '{kind}': runs no {spec.family} reranker; see `peers` in configs/bench.yaml")
-        engines.append(Contender(kind, kind, python or sys.executable, {**told, "runs": known[kind][spec.family]}))
-    return engines
-
-
-def _tokens(spec: ModelSpec) -> list[int]:
-    """Ids that stand for the tokens of the specification in the bench's tokenizer."""
-    return list(range(FIRST_ANSWER, FIRST_ANSWER + len(spec.tokens)))
-
-
-def _prompt(spec: ModelSpec) -> dict[str, Any]:
-    """How a peer asks a causal language model, and what it reads; nothing where no template is told."""
-    family = family_of(spec)
-    if spec.template is None or (template := family.template_of(spec)) is None:
-        return {}
-    instruction = family.resolve(spec, TextOptions()).instruction
-    return {
-        "prompt": template.whole("{query}", "{passage}", instruction),
-        "tokens": _tokens(spec),
-    }
-
-
 def _write_checkpoint(files: Files, spec: ModelSpec, dtype: str, seed: int) -> None:
     files.checkpoint.mkdir()
     (files.checkpoint / "config.json").write_text(json.dumps(spec.config), encoding="utf-8")
     write_tokenizer(files.checkpoint, encoder=family_of(spec).template is None, vocab=spec.config["vocab_size"])
     write_random_weights(files.checkpoint, family=spec.family, dtype="float32" if dtype == "int8" else dtype, seed=seed)
-
-
-def _named(table: dict[str, Any], name: str, what: str) -> dict[str, Any]:
-    if name not in table:
-        raise InputError(f"{what} '{name}' is unknown{suggest(name, table)}")
-    return table[name]

@@ -18,7 +18,8 @@ def summarise(engines: Sequence[Contender], pairs: int) -> list[dict[str, Any]]:
     `saving_realised`: share of time saved over share of FLOPs saved, against the first engine,
     `padded_share` of the tokens that entered the model, `entered_tokens` (peers: warm-up passes too), `tflops`,
     `share_of_peak`, `peak_memory_bytes`, `ratio` to the first engine's seconds (median, minimum and maximum over
-    rounds), `score_difference` (largest) and `rank_correlation` against the first engine's scores.
+    rounds), `grid` and the `point` of it that was chosen, `score_difference` (largest) and `rank_correlation` against
+    the first engine's scores.
     """
     first = engines[0]
     pair_tokens = next((r["pair_tokens"] for e in engines for r in e.rounds if "pair_tokens" in r), None)
@@ -49,6 +50,8 @@ def summarise(engines: Sequence[Contender], pairs: int) -> list[dict[str, Any]]:
                 "ratio": {"median": median(ratios), "min": min(ratios), "max": max(ratios)},
                 **_agreement(first.scores, engine.scores),
                 "versions": engine.versions,
+                "grid": engine.grid,
+                "point": engine.point,
             }
         )
     return records
@@ -78,14 +81,15 @@ def markdown(result: dict[str, Any]) -> str:
         f"{result['threads']} threads; {result['pairs']} pairs (query {work['query_tokens']} tokens, passages "
         f"lognormal, mean {work['passage_mean']:g}, sigma {work['sigma']:g}), {result['rounds']} alternating rounds.",
         "",
-        "| engine | pairs/s | tokens/s | padded | TFLOP/s | share of peak | peak memory | time / ours (min–max) "
-        "| time saved / FLOPs saved | largest score difference |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "| engine | runs with | pairs/s | tokens/s | padded | TFLOP/s | share of peak | peak memory "
+        "| time / ours (min–max) | time saved / FLOPs saved | largest score difference |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for r in result["engines"]:
         ratio = r["ratio"]
         cells = [
             r["engine"],
+            _place(r["point"]) or "–",
             f"{r['pairs_per_second']:.2f}",
             _or_not(r["tokens_per_second"], "{:.0f}"),
             _or_not(r["padded_share"], "{:.0%}"),
@@ -103,7 +107,18 @@ def markdown(result: dict[str, Any]) -> str:
     versions = "; ".join(
         f"{r['engine']}: {', '.join(f'{k} {v}' for k, v in r['versions'].items())}" for r in result["engines"]
     )
-    return "\n".join([*lines, "", f"Versions: {versions}. Command: `{result['command']}`."])
+    grids = [f"{r['engine']}: {_axes(r['grid'])}" for r in result["engines"] if len(r["grid"]) > 1]
+    tried = [f"Grids, tried before the rounds on every second pair: {'; '.join(grids)}."] if grids else []
+    return "\n".join([*lines, "", *tried, f"Versions: {versions}. Command: `{result['command']}`."])
+
+
+def _place(point: dict[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in point.items())
+
+
+def _axes(grid: Sequence[dict[str, Any]]) -> str:
+    values = {key: list(dict.fromkeys(str(point[key]) for point in grid)) for key in grid[0]}
+    return _place({key: " ".join(found) for key, found in values.items()})
 
 
 def _or_not(value: float | None, form: str) -> str:

@@ -1,4 +1,4 @@
-"""The project's own engine in its own process, with the line protocol of `peer_worker`."""
+"""The project's own engine in its own process, with the line protocol of `peer_workers/worker.py`."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def main() -> None:
 
 
 def serve(arguments: Sequence[str], lines: Iterable[str], answers: TextIO) -> None:
-    """Score all pairs once for each line, which names the file for the scores."""
+    """Score all pairs once for each line, which names the file for the scores as `scores`."""
     family, checkpoint, pairs_file, dtype, threads, options_file = arguments
     import torch
 
     from ...rerankers import LoadOptions, ModelSpec, Setting, TextOptions, load
     from ...rerankers.api import Group
-    from ..runner.peak import peak_memory, peak_tflops
+    from ..runner.peak import measure_peak, peak_memory
 
     torch.set_num_threads(int(threads))
     options = json.loads(Path(options_file).read_text(encoding="utf-8"))
@@ -37,11 +37,11 @@ def serve(arguments: Sequence[str], lines: Iterable[str], answers: TextIO) -> No
     versions = {"torch": torch.__version__}
     answers.write(json.dumps({"ready": "rerankbench", "versions": versions}) + "\n")
     for line in lines:
-        peak = peak_tflops(model.device, dtype)
+        peak = measure_peak(model.device, dtype, 0.15)  # in every round: what else runs on a machine changes
         start = perf_counter()
         found = model.score(groups, settings, text)
         seconds = perf_counter() - start
-        Path(line.strip()).write_text(json.dumps(found.scores[-1].tolist()), encoding="utf-8")
+        Path(json.loads(line)["scores"]).write_text(json.dumps(found.scores[-1].tolist()), encoding="utf-8")
         ran = found.executed
         answer = {
             "seconds": seconds,

@@ -13,7 +13,7 @@ def bench(
     sweep: bool = typer.Option(False, help="Add a run that reads every cutoff layer on the way."),
     against: str = typer.Option("", help="Other settings of this engine to time beside it, comma-separated."),
     peer: list[str] = typer.Option(
-        [], help="PEER[=PYTHON]: FlagEmbedding, sentence-transformers or transformers, and the interpreter that has it."
+        [], help="PEER[=PYTHON]: one of `peers` in configs/bench.yaml, and the interpreter that has it; again for more."
     ),
     workload: str = typer.Option("retrieval", help="A workload of configs/bench.yaml: retrieval, long-queries."),
     queries: int = typer.Option(1, min=1, help="Number of queries."),
@@ -22,7 +22,7 @@ def bench(
     device: str = typer.Option("cpu", help="cpu, cuda, cuda:0."),
     threads: int = typer.Option(0, min=0, help="CPU threads per engine; 0 takes all cores."),
     rounds: int = typer.Option(5, min=1, help="Counted rounds; one more comes before them."),
-    peer_batch_size: int = typer.Option(0, min=0, help="Batch size of the peers; 0 leaves their default."),
+    rows: str = typer.Option("both", help="Of each peer: best (of its grid), default (as it is shipped), or both."),
     token_budget: int = typer.Option(0, min=0, help="Most tokens in one forward pass; 0 lets the engine choose."),
     seed: int = typer.Option(0, help="Seed of the weights and of the texts."),
     output: Path | None = typer.Option(None, help="Write the result as JSON here, and its table beside it as .md."),
@@ -31,7 +31,8 @@ def bench(
     """Score the same generated pairs with this engine and with peers, in alternating rounds.
 
     Every engine runs in its own process on the same random-weight checkpoint, so the figures are speed and never
-    quality. Scores are compared: a peer that disagrees is shown to.
+    quality. Scores are compared: a peer that disagrees is shown to. A peer runs at the best place of its grid
+    (batch sizes, streams), which is tried before the rounds, and beside it as its vendor ships it.
 
     Example: rerankbench bench encoder-base --peer sentence-transformers --rounds 5
     """
@@ -53,7 +54,7 @@ def bench(
         queries=queries,
         candidates=candidates,
         rounds=rounds,
-        peer_batch_size=peer_batch_size,
+        rows=rows,
         token_budget=token_budget,
         seed=seed,
         command=_command(sys.argv[1:]),
@@ -73,4 +74,4 @@ def _command(arguments: list[str]) -> str:
     import re
     import shlex
 
-    return re.sub(r"(sentence-transformers|FlagEmbedding)=\S+", r"\1=PYTHON", shlex.join(["rerankbench", *arguments]))
+    return re.sub(r"(--peer[ =][\w-]+)=\S+", r"\1=PYTHON", shlex.join(["rerankbench", *arguments]))

@@ -9,8 +9,13 @@ from ...rerankers.api import REMOTE
 
 
 @cache
-def peak_tflops(device: str, dtype: str, seconds: float = 0.3) -> float:
-    """TFLOP/s of the fastest of several square matrix products that fill about `seconds`; once per process.
+def peak_tflops(device: str, dtype: str) -> float:
+    """`measure_peak`, once per process."""
+    return measure_peak(device, dtype)
+
+
+def measure_peak(device: str, dtype: str, seconds: float = 0.3) -> float:
+    """TFLOP/s of the fastest of several square matrix products that fill about `seconds`.
 
     For `int8` these are operations on integers.
     """

@@ -19,7 +19,7 @@ import torch
 import yaml
 from rerankbench.configs import CONFIGS
 from rerankbench.eval.bench.pairs import Workload, make_groups
-from rerankbench.eval.runner.peak import device_name, peak_tflops
+from rerankbench.eval.runner.peak import device_name, measure_peak
 from rerankbench.rerankers import load_spec
 from rerankbench.rerankers.models.config import DecoderConfig
 from rerankbench.rerankers.models.decoder import Decoder, Read, decoder_shapes
@@ -39,7 +39,7 @@ def main() -> None:
     prefix, lengths = len(query.split()) + 2, sorted((len(passage.split()) for passage in passages), reverse=True)
     layout = Layout([prefix], [0] * len(lengths), [n + PROMPT for n in lengths], [(0, n) for n in lengths])
     ids = as_index(torch.randint(5, model.config.vocab, (layout.rows,)).numpy(), device)
-    peak = peak_tflops("cuda", "bfloat16", 1.0)
+    peak = measure_peak("cuda", "bfloat16", 1.0)
     print(
         f"{device_name('cuda')}, torch {torch.__version__}; {layers} layers of {shape}, bfloat16, {layout.rows} rows\n"
     )

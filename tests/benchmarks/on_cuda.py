@@ -76,7 +76,11 @@ def taking_part(shape: str, peers: Sequence[str]) -> list[str]:
     known = read(CONFIGS / "bench.yaml")
     family = load_spec(known["shapes"][shape]["model"]).family
     other = {peer.partition("=")[0]: peer for peer in peers}
-    here = {kind: kind for kind in known["peers"] if find_spec(kind.replace("-", "_")) is not None}
+    here = {
+        kind: kind
+        for kind in known["peers"]
+        if "cuda" in known["grids"][kind] and find_spec(kind.replace("-", "_")) is not None
+    }
     return [peer for kind, peer in {**here, **other}.items() if family in known["peers"].get(kind, ())]
 
 

@@ -1,0 +1,30 @@
+"""transformers alone: SDPA attention, pairs sorted by length, the last token's logits."""
+
+import torch
+from common import Peer, Texts
+from scoring import Scoring
+
+
+class Transformers(Peer):
+    """The grid has `batch_size`."""
+
+    def __init__(self, checkpoint, dtype, options):
+        super().__init__()
+        self.texts, self.device = Texts(checkpoint, options), options["device"]
+        self.module = Scoring(checkpoint, options).to(self.device, getattr(torch, dtype))
+
+    @torch.inference_mode()
+    def score(self, pairs):
+        """See `Peer.score`."""
+        found = [0.0] * len(pairs)
+        for places, ids, mask in self.texts.batches(pairs, self.point["batch_size"]):
+            self.saw(mask)
+            scores = self.module(torch.from_numpy(ids).to(self.device), torch.from_numpy(mask).to(self.device))
+            for place, value in zip(places, scores.float().tolist()):
+                found[place] = value
+        return found
+
+
+def load(checkpoint, dtype, options, pairs):
+    """The peer with its model."""
+    return Transformers(checkpoint, dtype, options)

@@ -1,0 +1,59 @@
+"""One peer in its own process.
+
+Arguments: PEER FAMILY CHECKPOINT PAIRS.json DTYPE THREADS OPTIONS.json. The first line that comes back on stdout says
+what was loaded. Then every line on stdin asks by JSON: `scores` names the file for the scores, `point` the place in the
+peer's grid, `trial` true scores every second pair only, after a few that are not timed. One JSON line comes back:
+seconds, peak memory, tokens that entered the model.
+"""
+
+import importlib
+import importlib.metadata
+import json
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+
+WARM = 2  # pairs that a trial scores first
+
+
+def main():
+    """Load, then score at every line."""
+    peer, _, checkpoint, pairs_file, dtype, threads, options_file = sys.argv[1:]
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    sys.stdout = sys.stderr  # peers print
+    os.environ["OMP_NUM_THREADS"] = threads
+    import torch
+
+    torch.set_num_threads(int(threads))
+    options = json.loads(Path(options_file).read_text(encoding="utf-8"))
+    options.update(threads=int(threads), folder=str(Path(options_file).with_suffix("")))
+    groups = json.loads(Path(pairs_file).read_text(encoding="utf-8"))
+    pairs = [(query, passage) for query, passages in groups for passage in passages]
+    module = importlib.import_module("with_" + peer.lower().replace("-", "_"))
+    engine = module.load(checkpoint, dtype, options, pairs)
+    versions = {name: importlib.metadata.version(name) for name in engine.packages}
+    answers.write(json.dumps({"ready": peer, "versions": versions}) + "\n")
+    for line in sys.stdin:
+        asked = json.loads(line)
+        if asked["point"] != engine.point:
+            engine.prepare(asked["point"])
+        wanted = sorted(pairs, key=lambda pair: len(pair[1]))[::2] if asked["trial"] else pairs
+        if asked["trial"]:
+            engine.score(wanted[:WARM])
+        engine.tokens = engine.real = 0
+        cuda = options["device"].startswith("cuda")
+        start = time.perf_counter()
+        scores = engine.score(wanted)
+        if cuda:
+            torch.cuda.synchronize()
+        seconds = time.perf_counter() - start
+        Path(asked["scores"]).write_text(json.dumps([float(x) for x in scores]), encoding="utf-8")
+        peak = torch.cuda.max_memory_allocated() if cuda else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        answer = {"seconds": seconds, "tokens": engine.tokens, "padded": engine.tokens - engine.real}
+        answers.write(json.dumps({**answer, "peak_memory_bytes": peak}) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""Peers as contenders: which rows a peer has, what its worker is told, and the grid that it runs at its best of."""
+
+from __future__ import annotations
+
+import sys
+from itertools import product
+from typing import Any
+
+from ...configs import CONFIGS, read
+from ...rerankers import ModelSpec, Setting, TextOptions
+from ...rerankers.errors import InputError, suggest
+from ...rerankers.registry import family_of
+from .checkpoint import BEGIN, FIRST_ANSWER
+from .options import BenchOptions, Hardware
+from .rounds import Contender
+
+ROWS = ("best", "default", "both")
+
+
+def peers_of(options: BenchOptions, hardware: Hardware, spec: ModelSpec, common: dict[str, Any]) -> list[Contender]:
+    """The rows of the peers, all under the same setting, each in its own interpreter.
+
+    `common` is what every worker is told, and the model's `layers`. Raises InputError for what a peer does not run.
+    """
+    if options.rows not in ROWS:
+        raise InputError(f"rows '{options.rows}' are unknown{suggest(options.rows, ROWS)}")
+    setting = Setting.parse(options.setting)
+    told = {
+        **common,
+        "cutoff_layers": [setting.cutoff_layer or common["layers"]],
+        "compress_ratio": setting.compress_ratio,
+        "compress_layers": list(setting.compress_layers),
+        **_prompt(spec),
+    }
+    known = read(CONFIGS / "bench.yaml")
+    engines: list[Contender] = []
+    for peer in options.peers:
+        kind, _, python = peer.partition("=")
+        families, grids = named(known["peers"], kind, "peer"), known["grids"][kind]
+        place = hardware.device.partition(":")[0]
+        for what, fits in (
+            (f"{spec.family} reranker; see `peers` in configs/bench.yaml", spec.family in families),
+            (
+                f"setting but `full` of a {spec.family} reranker",
+                setting == Setting() or not families.get(spec.family, {}).get("full"),
+            ),
+            (f"model in {hardware.dtype}", hardware.dtype in grids["dtypes"]),
+            (f"model on {place}", place in grids),
+        ):
+            if not fits:
+                raise InputError(f"peer '{kind}': runs no {what}")
+        runs = families[spec.family]
+        rows = {"best": grid_of({**grids[place], **runs.get("grid", {})})}
+        rows |= {"default": [{}]} if grids.get("default") else {}
+        for row, grid in rows.items():
+            if options.rows in (row, "both"):
+                engines.append(
+                    Contender(f"{kind}, {row}", kind, python or sys.executable, {**told, "runs": runs}, grid=grid)
+                )
+    return engines
+
+
+def grid_of(axes: dict[str, list[Any]]) -> list[dict[str, Any]]:
+    """Every place of a grid."""
+    return [dict(zip(axes, place)) for place in product(*axes.values())]
+
+
+def tokens_of(spec: ModelSpec) -> list[int]:
+    """Ids that stand for the tokens of the specification in the bench's tokenizer."""
+    return list(range(FIRST_ANSWER, FIRST_ANSWER + len(spec.tokens)))
+
+
+def _prompt(spec: ModelSpec) -> dict[str, Any]:
+    """How a peer asks a causal language model, and what it reads; nothing of a model without a template."""
+    family = family_of(spec)
+    if (template := family.template_of(spec)) is None:
+        return {}
+    whole = template.whole("{query}", "{passage}", family.resolve(spec, TextOptions()).instruction)
+    # a template of the family's own begins with the token that begins a text
+    prompt = whole if spec.template is not None else BEGIN + whole
+    return {"prompt": prompt, "tokens": tokens_of(spec) or [FIRST_ANSWER]}
+
+
+def named(table: dict[str, Any], name: str, what: str) -> dict[str, Any]:
+    """The entry of a table. Raises InputError for a name that is not in it."""
+    if name not in table:
+        raise InputError(f"{what} '{name}' is unknown{suggest(name, table)}")
+    return table[name]
