@@ -41,7 +41,7 @@ class Scoring(torch.nn.Module):
 
 
 def body_and_head(folder, runs, attention):
-    """A model that transformers knows by another name, and the row that the released code scores with; the cap of scores."""
+    """A model that transformers knows by another name, the row that the released code scores with, and the cap."""
     from safetensors.torch import load_file
 
     config = {**json.loads((folder / "config.json").read_text(encoding="utf-8")), **runs["config"]}
