@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import pairwise
@@ -36,6 +36,7 @@ class Bm25Options:
 
 
 DEFAULT = Bm25Options()
+_LEFT_OUT = -1  # number of a stopword
 
 
 def bm25_candidates(
@@ -66,13 +67,14 @@ def _retrieve(dataset: Dataset, k: int, options: Bm25Options, tokenizer: Tokeniz
     import bm25s
 
     quiet = None if progress is None else not progress
-    corpus = _Tokens()
+    corpus = _Tokens(tokenizer)
     ids = _Ids()
     with tqdm(total=len(dataset), desc=f"read {dataset.name}", unit=" docs", disable=quiet, delay=1) as bar:
         for doc, text in dataset.corpus():
             ids.append(doc)
-            corpus.append(tokenizer(text))
+            corpus.append(text)
             bar.update()
+    corpus.close()
     if not corpus.vocab:
         raise InputError(f"{dataset.name}: no document has a word that BM25 could find")
     index = bm25s.BM25(k1=options.k1, b=options.b, method="lucene", csc_backend="scipy")
@@ -102,8 +104,9 @@ def top_with_ties(scores: np.ndarray, k: int) -> Iterator[tuple[int, np.float32]
 class _Tokens:
     """The corpus as bm25s takes it (`vocab`, and `ids` by document), in one flat array of 4-byte numbers."""
 
-    def __init__(self) -> None:
+    def __init__(self, tokenizer: Tokenizer) -> None:
         self.vocab: dict[str, int] = {}
+        self._tokenizer, self._known = tokenizer, _Numbers(self._number)
         self._flat = array("i")
         self._ends = array("q", [0])
 
@@ -111,15 +114,36 @@ class _Tokens:
     def ids(self) -> _Tokens:
         return self
 
-    def append(self, words: list[str]) -> None:
-        self._flat.extend(self.vocab.setdefault(word, len(self.vocab)) for word in words)
+    def append(self, text: str) -> None:
+        words = self._tokenizer.words(text)
+        self._flat.extend([number for number in map(self._known.__getitem__, words) if number != _LEFT_OUT])
         self._ends.append(len(self._flat))
+
+    def close(self) -> None:
+        """Nothing more comes."""
+        self._known.clear()
+
+    def _number(self, word: str) -> int:
+        match = self._tokenizer.match(word)
+        return _LEFT_OUT if match is None else self.vocab.setdefault(match, len(self.vocab))
 
     def __len__(self) -> int:
         return len(self._ends) - 1
 
     def __iter__(self) -> Iterator[array[int]]:
         return (self._flat[start:end] for start, end in pairwise(self._ends))
+
+
+class _Numbers(dict[str, int]):
+    """The number of each word as it is written: found once, since stemming takes longer than all else."""
+
+    def __init__(self, find: Callable[[str], int]) -> None:
+        super().__init__()
+        self._find = find
+
+    def __missing__(self, word: str) -> int:
+        self[word] = found = self._find(word)
+        return found
 
 
 class _Ids:

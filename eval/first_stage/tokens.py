@@ -70,9 +70,14 @@ class Tokenizer:
         }
 
     def __call__(self, text: str) -> list[str]:
-        """The words of `text`, in order, with repetitions."""
-        words = [word for word in self._words(text) if word not in self._stopwords]
-        return self._stemmer.stemWords(words) if self._stemmer else words
+        """The words of `text` as they are matched, in order, with repetitions."""
+        return [match for word in self.words(text) if (match := self.match(word)) is not None]
+
+    def match(self, word: str) -> str | None:
+        """What one of `words` is matched by, its stem; None where it is left out."""
+        if word in self._stopwords:
+            return None
+        return self._stemmer.stemWord(word) if self._stemmer else word
 
     @cached_property
     def _stopwords(self) -> frozenset[str]:
@@ -82,7 +87,8 @@ class Tokenizer:
 
         return frozenset(STOPWORDS_EN)
 
-    def _words(self, text: str) -> list[str]:
+    def words(self, text: str) -> list[str]:
+        """The words of `text` as they are written, in order, with repetitions."""
         if text.isascii() and not self._turkic:
             return _ASCII_WORD.findall(text.lower())
         words: list[str] = []

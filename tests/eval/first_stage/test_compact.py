@@ -26,7 +26,7 @@ def test_compact_run_is_the_dictionary(run, chunk):
     assert {query: dict(ranking) for query, ranking in found.items()} == run
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)  # the first one imports
 @given(RUNS, st.randoms(use_true_random=False))
 def test_lines_of_a_run_may_come_in_any_order(tmp_path_factory, run, random):
     lines = [f"{q} Q0 {doc} 0 {score!r} tag" for q, docs in run.items() for doc, score in docs.items()]
