@@ -9,6 +9,7 @@ in float32.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -19,10 +20,20 @@ _ROWS = 512  # tokens at a time: what a product writes is still in the cache whe
 _LARGEST = 127
 
 
+@cache
 def int8_runs_here() -> bool:
-    """Whether this CPU multiplies int8 exactly (VNNI: without it, oneDNN's sums may saturate at 16 bits)."""
+    """Whether this CPU multiplies int8 exactly (VNNI: without it, oneDNN's sums may saturate at 16 bits).
+
+    And whether this torch lets it: 2.4 takes no signed states, and calls the question about VNNI by another name.
+    """
     known = hasattr(torch.ops.onednn, "qlinear_pointwise") and torch.backends.mkldnn.is_available()
-    return known and torch.cpu._is_vnni_supported()
+    if not known or not getattr(torch.cpu, "_is_vnni_supported", bool)():
+        return False
+    try:
+        Int8Matrix(torch.ones(1, 1)).linear(torch.ones(1, 1), None, None)
+    except RuntimeError:
+        return False
+    return True
 
 
 class Int8Matrix:
