@@ -70,7 +70,10 @@ def resolve_precision(name: str, device: torch.device) -> Precision:
         dtype = resolve_dtype(name, device)
         return Precision(dtype_name(dtype), dtype)
     if device.type != "cpu" or not int8_runs_here():
-        raise InputError(f"dtype 'int8' needs a CPU with VNNI or AMX instructions, and a torch newer than 2.4; device '{device}' has none for it")
+        raise InputError(
+            f"dtype 'int8' needs a CPU with VNNI or AMX instructions, and a torch newer than 2.4; device '{device}' "
+            "has none for it"
+        )
     return Precision(INT8, torch.float32, Int8Matrix)
 
 
