@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from .errors import ScoreError
+from .models.heap import keep_freed_memory
 
 log = logging.getLogger("rerankbench")
 
@@ -45,6 +46,7 @@ def run_batches(
     def by_length(items: list[int], budget: int) -> list[list[int]]:
         return [[items[i] for i in part] for part in plan_batches([lengths[i] for i in items], budget)]
 
+    keep_freed_memory()
     plan = plan or by_length
     waiting = plan(list(range(len(lengths))), budget)[::-1]
     while waiting:

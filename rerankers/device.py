@@ -65,7 +65,7 @@ def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
 
 
 def resolve_precision(name: str, device: torch.device) -> Precision:
-    """As `resolve_dtype`, with `int8` on CPUs that multiply it: float32 between products in int8."""
+    """As `resolve_dtype`, with `int8` on CPUs that multiply it: bfloat16 between products in int8."""
     if name != INT8:
         dtype = resolve_dtype(name, device)
         return Precision(dtype_name(dtype), dtype)
@@ -74,7 +74,7 @@ def resolve_precision(name: str, device: torch.device) -> Precision:
             f"dtype 'int8' needs a CPU with VNNI or AMX instructions, and a torch newer than 2.4; device '{device}' "
             "has none for it"
         )
-    return Precision(INT8, torch.float32, Int8Matrix)
+    return Precision(INT8, torch.bfloat16, Int8Matrix)
 
 
 def dtype_name(dtype: torch.dtype) -> str:

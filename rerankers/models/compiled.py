@@ -1,7 +1,8 @@
-"""Formulas that run as one kernel on CUDA, and as they stand elsewhere.
+"""Formulas that run as one kernel on CUDA, some of them on CPUs too, and as they stand elsewhere.
 
 Between the matrix products of a layer, norms, rotations and gates move the states through memory once per torch
-operator; compiled, once.
+operator; compiled, once. On CPUs the compiler (torch.compile's C++, kept on disk by torch) takes seconds when it is
+first asked, so only what runs beside int8 products asks for it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ Formula = TypeVar("Formula", bound=Callable[..., Any])
 
 def can_compile(x: Tensor) -> bool:
     """Whether torch.compile makes kernels for the device that x is on."""
-    return x.is_cuda and _triton()
+    return _triton() if x.is_cuda else x.device.type == "cpu" and _cpp()
 
 
 @cache
@@ -34,26 +35,53 @@ def _triton() -> bool:
     if not has_triton():
         log.warning("Triton is not to be had for this GPU: scoring works, but slower than it could")
         return False
-    if not any(map(shutil.which, [os.environ.get("CC") or "cc", "gcc", "clang"])):
+    if not _program("CC", "cc", "gcc", "clang"):
         log.warning("no C compiler on the PATH, which Triton needs: scoring works, but slower than it could")
         return False
-    for limit in ("recompile_limit", "cache_size_limit"):  # its name before torch 2.6
-        if hasattr(torch._dynamo.config, limit):  # 8 is few for a process that runs several models
-            setattr(torch._dynamo.config, limit, max(64, getattr(torch._dynamo.config, limit)))
+    _allow_shapes()
     return True
 
 
+@cache
+def _cpp() -> bool:
+    if not _program("CXX", "c++", "g++", "clang++"):
+        log.warning("no C++ compiler on the PATH: int8 works, but slower than it could")
+        return False
+    _allow_shapes()
+    return True
+
+
+def _program(variable: str, *names: str) -> bool:
+    return any(map(shutil.which, [os.environ.get(variable) or names[0], *names]))
+
+
+def _allow_shapes() -> None:
+    for limit in ("recompile_limit", "cache_size_limit"):  # its name before torch 2.6
+        if hasattr(torch._dynamo.config, limit):  # 8 is few for a process that runs several models
+            setattr(torch._dynamo.config, limit, max(64, getattr(torch._dynamo.config, limit)))
+
+
 def compiled(formula: Formula) -> Formula:
-    """Decorates a function of tensors, the first of which decides where it runs."""
+    """Decorates a function of tensors, the first of which decides where it runs: one kernel on CUDA."""
+    return _compiled(formula, lambda x: x.is_cuda and can_compile(x))
+
+
+def compiled_everywhere(formula: Formula) -> Formula:
+    """As `compiled`, with one kernel on CPUs as well."""
+    return _compiled(formula, can_compile)
+
+
+def _compiled(formula: Formula, serves: Callable[[Tensor], bool]) -> Formula:
     kernels: dict[str, Callable[..., Any]] = {}
 
     @wraps(formula)
     def run(x: Tensor, *rest: Any) -> Any:
-        if not can_compile(x):
+        if not serves(x):
             return formula(x, *rest)
         if not kernels:
-            kernels["cuda"] = torch.compile(formula)
+            kernels["one"] = torch.compile(formula, dynamic=None if x.is_cuda else True)
         torch._dynamo.maybe_mark_dynamic(x, 0)  # the number of rows changes from batch to batch
-        return kernels["cuda"](x, *rest)
+        return kernels["one"](x, *rest)
 
+    run.plain = formula  # pyright: ignore[reportAttributeAccessIssue]
     return run  # pyright: ignore[reportReturnType]

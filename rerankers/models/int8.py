@@ -2,21 +2,24 @@
 
 Both are symmetric: a weight row is scale x int8, a token's state is scale x int8, so that what a token becomes depends
 on that token alone, whatever shares its batch (scales by row and by token: Xiao et al. 2023, arXiv 2211.10438, as
-"per-channel weights, per-token dynamic activations"). Sums are exact in int32; everything between the products stays
-in float32.
+"per-channel weights, per-token dynamic activations"). Sums are exact in int32, scales, bias and activation are float32,
+and what leaves is in the dtype of the states: bfloat16, as attention and norms are.
+
+The products are so fast that each pass over memory beside them counts: what stands before and behind a product is one
+compiled kernel each, where there is a C++ compiler.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 
 import torch
 from torch import Tensor
 
+from .compiled import compiled_everywhere
 from .onednn import activate
 
-_ROWS = 512  # tokens at a time: what a product writes is still in the cache when it is scaled
+_ROWS = 2048  # the row count that the layout is chosen for; any other works
 _LARGEST = 127
 
 
@@ -30,7 +33,7 @@ def int8_runs_here() -> bool:
     if not known or not getattr(torch.cpu, "_is_vnni_supported", bool)():
         return False
     try:
-        Int8Matrix(torch.ones(1, 1)).linear(torch.ones(1, 1), None, None)
+        Int8Matrix(torch.ones(1, 1)).product(torch.ones(1, 1, dtype=torch.int8))
     except RuntimeError:
         return False
     return True
@@ -43,41 +46,56 @@ class Int8Matrix:
 
     def __init__(self, weight: Tensor) -> None:
         self.shape = tuple(weight.shape)
-        codes, scales = _codes(weight.float())
+        codes, scales = to_codes.plain(weight)
         self._scales = scales.flatten()
         self._zeros = torch.zeros(len(weight), dtype=torch.int64)
         self._codes = torch.ops.onednn.qlinear_prepack(codes, [_ROWS, self.shape[1]])
 
     def linear(self, x: Tensor, bias: Tensor | None, activation: str | None) -> Tensor:
-        """`activation(x @ weight.T + bias)` for float32 x (tokens, in)."""
-        out = x.new_empty(len(x), self.shape[0])
-        for rows, codes, scales in _chunks(x):
-            out[rows] = activate(activation, self._product(codes, scales, bias))
-        return out
+        """`activation(x @ weight.T + bias)` for x (tokens, in), in x's dtype."""
+        codes, scales = to_codes(x)
+        return _from_product(self.product(codes), scales, bias, activation, x.dtype)
 
     def gated(self, x: Tensor, bias: Tensor | None, up: Int8Matrix, up_bias: Tensor | None, activation: str) -> Tensor:
-        """`activation(x @ weight.T + bias) * (x @ up.T + up_bias)`."""
-        out = x.new_empty(len(x), self.shape[0])
-        for rows, codes, scales in _chunks(x):
-            gate = activate(activation, self._product(codes, scales, bias))
-            torch.mul(gate, up._product(codes, scales, up_bias), out=out[rows])
-        return out
+        """`activation(x @ weight.T + bias) * (x @ up.T + up_bias)`, in x's dtype."""
+        codes, scales = to_codes(x)
+        gate, other = self.product(codes), up.product(codes)
+        return _from_products(gate, other, scales, bias, up_bias, activation, x.dtype)
 
-    def _product(self, codes: Tensor, scales: Tensor, bias: Tensor | None) -> Tensor:
-        packed = (self._codes, self._scales, self._zeros)
+    def product(self, codes: Tensor) -> Tensor:
+        """Codes of tokens times this matrix, float32 (tokens, out): yet to be scaled by token."""
         plain = (None, 1.0, 0, torch.float32, "none", [], "")  # no bias, float32 out, nothing behind it
-        product = torch.ops.onednn.qlinear_pointwise(codes, 1.0, 0, *packed, *plain).mul_(scales)
-        return product if bias is None else product.add_(bias)
+        packed = (self._codes, self._scales, self._zeros)
+        return torch.ops.onednn.qlinear_pointwise(codes, 1.0, 0, *packed, *plain)
 
 
-def _chunks(x: Tensor) -> Iterator[tuple[slice, Tensor, Tensor]]:
-    for start in range(0, len(x), _ROWS):
-        rows = slice(start, start + _ROWS)
-        yield rows, *_codes(x[rows])
+@compiled_everywhere
+def to_codes(x: Tensor) -> tuple[Tensor, Tensor]:
+    """int8 codes of a matrix, and the float32 scale of each row, shape (rows, 1); codes x scale is the matrix."""
+    wide = x.float()
+    scales = wide.abs().amax(1, keepdim=True).clamp(min=torch.finfo(torch.float32).tiny * _LARGEST) / _LARGEST
+    return torch.div(wide, scales).round().to(torch.int8), scales
 
 
-def _codes(x: Tensor) -> tuple[Tensor, Tensor]:
-    """int8 codes of a matrix, and the scale of each row, shape (rows, 1); codes x scale is the matrix."""
-    largest = torch.finfo(x.dtype).tiny * _LARGEST
-    scales = x.abs().amax(1, keepdim=True).clamp_(min=largest).div_(_LARGEST)
-    return torch.div(x, scales).round_().to(torch.int8), scales
+def _scaled(product: Tensor, scales: Tensor, bias: Tensor | None) -> Tensor:
+    return product * scales if bias is None else torch.addcmul(bias.float(), product, scales)
+
+
+@compiled_everywhere
+def _from_product(
+    product: Tensor, scales: Tensor, bias: Tensor | None, activation: str | None, dtype: torch.dtype
+) -> Tensor:
+    return activate(activation, _scaled(product, scales, bias)).to(dtype)
+
+
+@compiled_everywhere
+def _from_products(
+    gate: Tensor,
+    up: Tensor,
+    scales: Tensor,
+    bias: Tensor | None,
+    up_bias: Tensor | None,
+    activation: str,
+    dtype: torch.dtype,
+) -> Tensor:
+    return (activate(activation, _scaled(gate, scales, bias)) * _scaled(up, scales, up_bias)).to(dtype)

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rerankbench.rerankers import InputError, LoadOptions, Setting, TextOptions, load, load_spec
 from rerankbench.rerankers.api import Group
-from rerankbench.rerankers.models.int8 import Int8Matrix, int8_runs_here
+from rerankbench.rerankers.models import compiled
+from rerankbench.rerankers.models.int8 import Int8Matrix, int8_runs_here, to_codes
 from rerankbench.rerankers.models.work import Work
 from rerankbench.rerankers.registry import find_spec
 
@@ -27,6 +28,13 @@ KITS = {
     "gemma2-lightweight-s1": "bge-reranker-v2.5-gemma2-lightweight",
     "qwen3-s1": "qwen3-reranker-0.6b",
 }
+
+
+@pytest.fixture(autouse=True)
+def as_it_stands(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
+    """No compiler, which takes seconds, but in the tests that are about it."""
+    if "compiled" not in request.node.name:
+        monkeypatch.setattr(compiled, "_cpp", lambda: False)
 
 
 def codes(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -70,6 +78,29 @@ def test_a_token_does_not_depend_on_its_neighbours():
     for row in (0, 7, 511, 512, 1499):
         torch.testing.assert_close(matrix.linear(x[row : row + 1], None, "silu")[0], together[row], rtol=1e-6, atol=0)
     torch.testing.assert_close(gated, together * up.linear(x, None, None), rtol=1e-6, atol=0)
+
+
+@needs_vnni
+@pytest.mark.skipif(not compiled._cpp(), reason="no C++ compiler")
+@pytest.mark.filterwarnings("ignore")  # whatever the compiler says
+def test_the_compiled_kernels_are_the_formulas(monkeypatch: pytest.MonkeyPatch):
+    generator = torch.Generator().manual_seed(5)
+    x = torch.randn(33, 70, generator=generator).bfloat16()
+    bias = torch.randn(40, generator=generator).bfloat16()
+    matrix, up = (Int8Matrix(torch.randn(40, 70, generator=generator)) for _ in range(2))
+
+    def run() -> list[torch.Tensor]:
+        return [*to_codes(x), matrix.linear(x, bias, "gelu"), matrix.gated(x, None, up, None, "silu")]
+
+    kernels = run()
+    monkeypatch.setattr(compiled, "_cpp", lambda: False)
+    codes, scales, linear, gated = run()
+    assert (kernels[0].int() - codes.int()).abs().max() <= 1
+    assert (kernels[0] != codes).float().mean() < 0.01
+    torch.testing.assert_close(kernels[1], scales)
+    for found, exact in zip(kernels[2:], (linear, gated)):
+        assert found.dtype == torch.bfloat16
+        torch.testing.assert_close(found, exact, rtol=0.02, atol=0.02 * float(exact.abs().max()))
 
 
 @needs_vnni

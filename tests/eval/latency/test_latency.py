@@ -163,7 +163,10 @@ def test_command_joins_the_run(tmp_path: Path, command: Command) -> None:
 
 
 @pytest.mark.skipif(not int8_runs_here(), reason="this CPU has no VNNI or AMX instructions")
-def test_it_takes_every_dtype_that_a_run_takes(tmp_path: Path, command: Command) -> None:
+def test_it_takes_every_dtype_that_a_run_takes(
+    tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rerankbench.rerankers.models.compiled._cpp", lambda: False)
     make(tmp_path / "model", "bert", seed=1)
     few = ("--queries", "1", "--warmup", "0", "--candidates", "2", "--json")
     status, out, _ = command("latency", str(tmp_path / "model"), "--dtype", "int8", *few)

@@ -1,0 +1,34 @@
+"""Freed memory stays for the next batch, unless the user has said something else."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+
+import pytest
+
+SCRIPT = """
+import resource
+from rerankbench.rerankers.models.heap import keep_freed_memory
+kept = keep_freed_memory()
+import torch
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.ones(16 * 2**20)  # 64 MiB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+faults()
+print(kept, min(faults() for _ in range(5)))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's malloc")
+@pytest.mark.parametrize("own", [{}, {"MALLOC_MMAP_THRESHOLD_": str(2**20)}])
+def test_pages_are_touched_once(own: dict[str, str]):
+    done = subprocess.run([sys.executable, "-c", SCRIPT], env={**os.environ, **own}, capture_output=True, text=True)
+    kept, faults = done.stdout.split()
+    assert kept == str(not own)
+    assert (int(faults) > 10) == bool(own)
