@@ -83,5 +83,4 @@ def _compiled(formula: Formula, serves: Callable[[Tensor], bool]) -> Formula:
         torch._dynamo.maybe_mark_dynamic(x, 0)  # the number of rows changes from batch to batch
         return kernels["one"](x, *rest)
 
-    run.plain = formula  # pyright: ignore[reportAttributeAccessIssue]
     return run  # pyright: ignore[reportReturnType]

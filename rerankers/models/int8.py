@@ -46,7 +46,7 @@ class Int8Matrix:
 
     def __init__(self, weight: Tensor) -> None:
         self.shape = tuple(weight.shape)
-        codes, scales = to_codes.plain(weight)
+        codes, scales = _coded(weight)
         self._scales = scales.flatten()
         self._zeros = torch.zeros(len(weight), dtype=torch.int64)
         self._codes = torch.ops.onednn.qlinear_prepack(codes, [_ROWS, self.shape[1]])
@@ -69,12 +69,14 @@ class Int8Matrix:
         return torch.ops.onednn.qlinear_pointwise(codes, 1.0, 0, *packed, *plain)
 
 
-@compiled_everywhere
-def to_codes(x: Tensor) -> tuple[Tensor, Tensor]:
+def _coded(x: Tensor) -> tuple[Tensor, Tensor]:
     """int8 codes of a matrix, and the float32 scale of each row, shape (rows, 1); codes x scale is the matrix."""
     wide = x.float()
     scales = wide.abs().amax(1, keepdim=True).clamp(min=torch.finfo(torch.float32).tiny * _LARGEST) / _LARGEST
     return torch.div(wide, scales).round().to(torch.int8), scales
+
+
+to_codes = compiled_everywhere(_coded)
 
 
 def _scaled(product: Tensor, scales: Tensor, bias: Tensor | None) -> Tensor:

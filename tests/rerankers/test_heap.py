@@ -21,14 +21,15 @@ def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 faults()
-print(kept, min(faults() for _ in range(5)))
+print(kept, sum(faults() for _ in range(8)) * resource.getpagesize() / 2**20)
 """
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's malloc")
 @pytest.mark.parametrize("own", [{}, {"MALLOC_MMAP_THRESHOLD_": str(2**20)}])
-def test_pages_are_touched_once(own: dict[str, str]):
+def test_pages_are_kept(own: dict[str, str]):
     done = subprocess.run([sys.executable, "-c", SCRIPT], env={**os.environ, **own}, capture_output=True, text=True)
-    kept, faults = done.stdout.split()
+    kept, touched = done.stdout.split()
     assert kept == str(not own)
-    assert (int(faults) > 10) == bool(own)
+    # MiB in 8 rounds of 64; malloc may find one of its older pieces
+    assert float(touched) >= 500 if own else float(touched) < 256
