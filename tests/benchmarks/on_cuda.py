@@ -1,6 +1,6 @@
 """All that is measured on a GPU, in one call on a fresh machine: tests, speed beside peers, latency, first batch.
 
-    python tests/benchmarks/on_cuda.py --peer FlagEmbedding=PYTHON     # about 15 minutes on an H100, a guess
+    python tests/benchmarks/on_cuda.py --peer FlagEmbedding=PYTHON --peer vllm=PYTHON
     python tests/benchmarks/on_cuda.py --dry-run                       # the commands alone
 
 Peers that this interpreter has take part; those of another interpreter are named with it. Each step is a command of its
@@ -129,7 +129,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/measured"), help="folder of the tables")
     parser.add_argument("--only", action="append", default=[], metavar="START", help="steps whose names begin so")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--limit", type=float, default=300, metavar="SECONDS", help="of one step")
+    parser.add_argument("--limit", type=float, default=900, metavar="SECONDS", help="of one step")
     parser.add_argument("--dry-run", action="store_true", help="print the commands and run nothing")
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
