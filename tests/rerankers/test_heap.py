@@ -20,8 +20,8 @@ def faults():
     torch.ones(16 * 2**20)  # 64 MiB
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
-faults()
-print(kept, sum(faults() for _ in range(8)) * resource.getpagesize() / 2**20)
+touched = [faults() for _ in range(16)][12:]
+print(kept, sum(touched) * resource.getpagesize() / 2**20)
 """
 
 
@@ -31,5 +31,5 @@ def test_pages_are_kept(own: dict[str, str]):
     done = subprocess.run([sys.executable, "-c", SCRIPT], env={**os.environ, **own}, capture_output=True, text=True)
     kept, touched = done.stdout.split()
     assert kept == str(not own)
-    # MiB in 8 rounds of 64; malloc may find one of its older pieces
-    assert float(touched) >= 500 if own else float(touched) < 256
+    # MiB in 4 rounds of 64, once malloc's pieces have found their places
+    assert float(touched) >= 250 if own else float(touched) < 10
