@@ -25,6 +25,7 @@ class BenchOptions:
         against: other settings of this engine.
         peers: `PEER` or `PEER=PYTHON`.
         workload: what is scored, of `queries` queries; `candidates` 0 takes the workload's.
+        passage_tokens: of every passage; 0 takes the workload's lengths.
         rounds: counted ones.
         rows: of each peer: `best` of its grid, as its vendor ships it (`default`), or `both`.
         token_budget: most tokens in one forward pass; 0 lets the engine choose.
@@ -40,6 +41,7 @@ class BenchOptions:
     workload: str = "retrieval"
     queries: int = 1
     candidates: int = 0
+    passage_tokens: int = 0
     rounds: int = 5
     rows: str = "both"
     token_budget: int = 0

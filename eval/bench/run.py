@@ -37,6 +37,8 @@ def run_bench(options: BenchOptions, hardware: Hardware, say: Callable[[str], No
     )
     if options.candidates:
         work = replace(work, candidates=options.candidates)
+    if n := options.passage_tokens:
+        work = replace(work, passage_mean=float(n), sigma=0.0, longest=n)
     hardware = replace(hardware, threads=hardware.threads or os.cpu_count() or 1)
     common = {"device": hardware.device, "max_length": min(_MAX_LENGTH, spec.max_length or _MAX_LENGTH)}
     size = shape_of(replace(spec, config=config))
