@@ -40,7 +40,6 @@ def bench(
     import json
     import sys
 
-    from ...rerankers.whole_files import replacing
     from ..bench.options import BenchOptions, Hardware
     from ..bench.run import run_bench
     from ..bench.summary import markdown
@@ -64,11 +63,18 @@ def bench(
     hardware = Hardware(device, dtype, threads)
     result = run_bench(options, hardware, lambda line: print(line, file=sys.stderr, flush=True))
     table = markdown(result)
+    whole = json.dumps(result, indent=1)
     if output:
-        for path, text in ((output, json.dumps(result, indent=1)), (output.with_suffix(".md"), table)):
-            with replacing(path) as file:
-                file.write(f"{text}\n".encode())
-    print(json.dumps(result, indent=1) if as_json else table)
+        _write({output: whole, output.with_suffix(".md"): table})
+    print(whole if as_json else table)
+
+
+def _write(files: dict[Path, str]) -> None:
+    from ...rerankers.whole_files import replacing
+
+    for path, text in files.items():
+        with replacing(path) as file:
+            file.write(f"{text}\n".encode())
 
 
 def _command(arguments: list[str]) -> str:
