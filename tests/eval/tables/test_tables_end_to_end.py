@@ -18,13 +18,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from rerankbench.eval.experiment.file import load_experiment
 from rerankbench.eval.published import load_published
 from rerankbench.eval.results import Cell, load_cells
 from rerankbench.eval.runner.run import run_experiment
 from rerankbench.eval.tables import render
 from rerankbench.rerankers.errors import InputError
-from tiny_hub import write_hub
+from tiny_hub import E5, write_hub
 from tiny_sources import QUERIES, put_beir, put_miracl, put_passages
 
 pytestmark = pytest.mark.slow
@@ -67,6 +68,12 @@ def tiny(name: str, place: Path, *more: str):
 def beir(place: Path) -> list[Cell]:
     run_experiment(tiny("beir-bge-large", place, "first_stage.on_mismatch=warn"), place / "beir")
     return load_cells([place / "beir"])
+
+
+@pytest.fixture(scope="module")
+def e5(place: Path) -> list[Cell]:
+    run_experiment(tiny("beir-e5-mistral", place, "first_stage.on_mismatch=warn"), place / "e5")
+    return load_cells([place / "e5"])
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +132,43 @@ def test_beir_table(beir: list[Cell]):
     check_table(beir, "beir-bge-large")
     forums = [cell for cell in beir if cell.manifest.group == "cqadupstack"]
     assert len(forums) == 12 * 6
+
+
+def test_e5_table(e5: list[Cell]):
+    assert len(e5) == 26 * 4
+    check_table(e5, "beir-e5-mistral")
+
+
+def test_e5_candidates_are_those_of_its_instructions_and_both_special_tokens(e5: list[Cell], place: Path):
+    """Vectors from the bare tokenizer file and transformers' own model, a dataset's instruction before its queries."""
+    from rerankbench.eval.data import load_dataset
+    from tokenizers import Tokenizer
+    from transformers import MistralModel
+
+    words = Tokenizer.from_file(str(place / "hub" / E5 / "tokenizer.json"))
+    model = MistralModel.from_pretrained(place / "hub" / E5).eval()
+
+    def vector(text: str) -> torch.Tensor:
+        ids = torch.tensor([[*words.encode(text).ids[:511], 2]])  # that file adds <s> and no </s>
+        assert ids[0, 0] == 1
+        with torch.inference_mode():
+            return torch.nn.functional.normalize(model(input_ids=ids).last_hidden_state[0, -1], dim=0)
+
+    first = {c.manifest.dataset: c.run() for c in e5 if c.manifest.setting == "first-stage"}
+    duplicates = "detailed question descriptions from Stackexchange that are duplicates to the given question"
+    for name, told in (
+        ("beir/arguana", "Given a claim, find documents that refute the claim"),
+        ("beir/cqadupstack/gis", f"Given a question, retrieve {duplicates}"),
+        ("beir/msmarco", "Given a web search query, retrieve relevant passages that answer the query"),
+        ("beir/scifact", "Given a scientific claim, retrieve documents that support or refute the claim"),
+    ):
+        dataset = load_dataset(name)
+        passages = {doc: vector(text) for doc, text in dataset.corpus()}
+        for query, text in dataset.queries.items():
+            asked = vector(f"Instruct: {told}\nQuery: {text}")
+            scores = {doc: float(asked @ passage) for doc, passage in passages.items() if doc != query}
+            best = dict(sorted(scores.items(), key=lambda pair: -pair[1])[:K])
+            assert first[name][query] == pytest.approx(best, abs=2e-3)  # vectors are kept in 16 bits
 
 
 def test_miracl_table(miracl: list[Cell]):
