@@ -1,12 +1,18 @@
-"""A random checkpoint at a model's published shape, scored here and by the vendor's code: almost real weights.
+"""A random checkpoint at a model's published shape, scored here and by another's code: almost real weights.
 
     python tests/benchmarks/true_shape.py bge-reranker-v2-gemma --vendor .venv-flag/bin/python
     python tests/benchmarks/true_shape.py bge-reranker-v2.5-gemma2-lightweight --dtype bfloat16 --settings full L25-r2@8
+    python tests/benchmarks/true_shape.py qwen3-reranker-0.6b
 
 Width, depth, heads, the whole vocabulary, several shards and the stored dtype are those of the published model; the
 tokenizer is the tiny one of tests/rerankers/parity, whose ids lie within the vocabulary. Each side runs in a process
-of its own and tells its peak memory. `--vendor` is a Python with FlagEmbedding (1.3.5 with transformers 4.44.2);
-without it only this side runs. `--layers` cuts the depth where memory is short. Output: a Markdown table.
+of its own and tells its peak memory. The other side is
+
+- FlagEmbedding for its models: `--vendor` is a Python that has it (1.3.5 with transformers 4.44.2); without it only
+  this side runs;
+- transformers' own classes for the decoders whose template a specification tells, fed the same ids.
+
+`--layers` cuts the depth where memory is short. Output: a Markdown table.
 """
 
 from __future__ import annotations
@@ -19,18 +25,31 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rerankbench.rerankers.spec import ModelSpec
 
 PARITY = Path(__file__).resolve().parents[1] / "rerankers" / "parity"
-TOKENIZERS = {"llm": "gemma-s1", "layerwise": "minicpm-layerwise-s1", "lightweight": "gemma2-lightweight-s1"}
+TOKENIZERS = {
+    "gemma": "gemma-s1",
+    "minicpm": "minicpm-layerwise-s1",
+    "gemma2": "gemma2-lightweight-s1",
+    "qwen2": "mxbai-s1",
+    "qwen3": "qwen3-s1",
+    "llama_bidirec": "nemotron-s1",
+}
 CLASSES = {
     "llm": "FlagLLMReranker",
     "layerwise": "LayerWiseFlagLLMReranker",
     "lightweight": "LightWeightFlagLLMReranker",
 }
 
-VENDOR = """
+_OF_THE_TINY_SHAPE = ("layer_types", "rope_parameters", "max_window_layers", "dtype", "transformers_version")
+
+FLAG_EMBEDDING = """
 import json, resource, sys
 import FlagEmbedding
 told = json.load(open(sys.argv[1]))
@@ -43,24 +62,57 @@ peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 json.dump({"scores": found, "peak": peak}, open(sys.argv[2], "w"))
 """
 
+TRANSFORMERS = """
+import json, resource, sys
+from pathlib import Path
+import torch
+import transformers as t
+from safetensors import safe_open
+told = json.load(open(sys.argv[1]))
+folder, dtype = Path(told["folder"]), getattr(torch, told["dtype"])
+if told["family"] == "token-logit":
+    model = t.AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).eval()
+    def score(ids):
+        row = model(input_ids=ids, logits_to_keep=1).logits[0, -1].float()
+        values = [float(row[i]) for i in told["tokens"]]
+        return values[0] - sum(values[1:])
+else:  # the body without its causal mask, and a row on the mean of its states
+    raw = json.loads((folder / "config.json").read_text()) | {"model_type": "llama"}
+    model = t.LlamaModel(t.LlamaConfig(**raw)).to(dtype).eval()
+    state = {}
+    for file in folder.glob("*.safetensors"):
+        with safe_open(file, "pt") as tensors:
+            state |= {name.removeprefix("model."): tensors.get_tensor(name) for name in tensors.keys()}
+    head = state.pop("score.weight")
+    model.load_state_dict(state, assign=True)
+    def score(ids):
+        everything = torch.zeros(1, 1, ids.shape[1], ids.shape[1], dtype=dtype)
+        states = model(input_ids=ids, attention_mask=everything).last_hidden_state[0]
+        return float(states.mean(0) @ head[0])
+with torch.inference_mode():
+    found = [score(torch.tensor([ids])) for ids in json.load(open(sys.argv[3]))["ids"]]
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+json.dump({"scores": [found], "peak": peak}, open(sys.argv[2], "w"))
+"""
 
-def write(folder: Path, model: str, dtype: str, layers: int | None, shards: int) -> tuple[str, int]:
-    """Write the checkpoint shard by shard; the family's name and the size of the weights in bytes."""
+
+def write(folder: Path, spec: ModelSpec, dtype: str, layers: int | None, shards: int) -> int:
+    """Write the checkpoint shard by shard; the size of the weights in bytes."""
     import torch
     from rerankbench.rerankers.registry import family_named
-    from rerankbench.rerankers.spec import load_spec
     from safetensors.torch import save_file
 
-    spec = load_spec(model)
-    tiny = PARITY / TOKENIZERS[spec.family]
-    config = json.loads((tiny / "config.json").read_text()) | dict(spec.config) | {"torch_dtype": dtype}
+    tiny = PARITY / TOKENIZERS[spec.config["model_type"]]
+    made = json.loads((tiny / "config.json").read_text())
+    made = {key: value for key, value in made.items() if key not in _OF_THE_TINY_SHAPE}
+    config = made | dict(spec.config) | {"torch_dtype": dtype}
     if layers:
         config["num_hidden_layers"] = layers
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps(config))
-    for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
-        shutil.copy(tiny / name, folder / name)
-    tensors = family_named(spec.family).tensors(config, model)
+    for file in tiny.glob("*token*.json"):
+        shutil.copy(file, folder / file.name)
+    tensors = family_named(spec.family).tensors(config, spec.name)
     names, where, size = sorted(tensors.shapes), {}, 0
     for part in range(shards):
         state = {name: _values(tensors, name, i, dtype) for i, name in enumerate(names) if i % shards == part}
@@ -69,7 +121,7 @@ def write(folder: Path, model: str, dtype: str, layers: int | None, shards: int)
         where |= dict.fromkeys(state, file)
         size += sum(tensor.numel() * torch.finfo(tensor.dtype).bits // 8 for tensor in state.values())
     (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": where}))
-    return spec.family, size
+    return size
 
 
 def _values(tensors: Any, name: str, number: int, dtype: str) -> Any:
@@ -88,13 +140,26 @@ def ours(told: dict[str, Any], target: str) -> None:
     import resource
 
     from rerankbench.rerankers import Group, LoadOptions, Setting, TextOptions, load
+    from rerankbench.rerankers.spec import load_spec
 
-    model = load(told["folder"], LoadOptions(device="cpu", dtype=told["dtype"]))
+    spec = replace(load_spec(told["model"]), source=told["folder"], revision=None)
+    model = load(spec, LoadOptions(device="cpu", dtype=told["dtype"]))
     groups = [Group(query, [passage]) for query, passage in told["pairs"]]
     text = TextOptions(max_length=512)
     found = [model.score(groups, [Setting.parse(name)], text).scores[0].tolist() for name in told["settings"]]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    Path(target).write_text(json.dumps({"scores": found, "peak": peak}))
+    ids = [[int(i) for i in pair.ids] for pair in model.prepare(groups, text).tokens]
+    Path(target).write_text(json.dumps({"scores": found, "peak": peak, "ids": ids}))
+
+
+def token_rows(spec: ModelSpec, folder: Path) -> list[int]:
+    """Ids of the tokens whose logits make the score."""
+    from tokenizers import Tokenizer
+
+    words = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    found = [words.token_to_id(token) for token in spec.tokens]
+    assert None not in found
+    return found
 
 
 def call_of(name: str, family: str, layers: int) -> dict[str, Any]:
@@ -128,21 +193,29 @@ def main() -> None:
     parser.add_argument("--vendor", default=None)
     parser.add_argument("--vendor-path", default="", help="PYTHONPATH of the vendor's process")
     chosen = parser.parse_args()
+    from rerankbench.rerankers.spec import load_spec
+
+    spec = load_spec(chosen.model)
     pairs = json.loads((PARITY / "pairs.json").read_text())["main"][: chosen.pairs]
     with tempfile.TemporaryDirectory(prefix="rerankbench-shape-") as place:
         folder, told = Path(place) / chosen.model, Path(place) / "told.json"
-        family, size = write(folder, chosen.model, chosen.dtype, chosen.layers, chosen.shards)
+        size = write(folder, spec, chosen.dtype, chosen.layers, chosen.shards)
         layers = json.loads((folder / "config.json").read_text())["num_hidden_layers"]
-        calls = [call_of(name, family, layers) for name in chosen.settings]
-        content = {"folder": str(folder), "pairs": pairs, "settings": chosen.settings, "calls": calls}
-        told.write_text(json.dumps({**content, "dtype": chosen.dtype, "class": CLASSES[family]}))
+        content = {"model": chosen.model, "family": spec.family, "folder": str(folder), "dtype": chosen.dtype}
+        content |= {"pairs": pairs, "settings": chosen.settings, "tokens": token_rows(spec, folder)}
+        if spec.family in CLASSES:
+            calls = [call_of(name, spec.family, layers) for name in chosen.settings]
+            content |= {"class": CLASSES[spec.family], "calls": calls}
+        told.write_text(json.dumps(content))
         found = {}
         run([sys.executable, __file__, "--side", str(told), f"{place}/ours.json"], {})
         found["ours"] = json.loads(Path(f"{place}/ours.json").read_text())
-        if chosen.vendor:
-            script = Path(place) / "vendor.py"
-            script.write_text(VENDOR)
-            run([chosen.vendor, str(script), str(told), f"{place}/theirs.json"], {"PYTHONPATH": chosen.vendor_path})
+        other = chosen.vendor if spec.family in CLASSES else sys.executable
+        if other:
+            script = Path(place) / "other.py"
+            script.write_text(FLAG_EMBEDDING if spec.family in CLASSES else TRANSFORMERS)
+            files = [str(told), f"{place}/theirs.json", f"{place}/ours.json"]
+            run([other, str(script), *files], {"PYTHONPATH": chosen.vendor_path})
             found["theirs"] = json.loads(Path(f"{place}/theirs.json").read_text())
     report(chosen, layers, size, found)
 
@@ -158,7 +231,7 @@ COLUMNS = (
     "difference",
     "scores",
     "peak",
-    "vendor's",
+    "the other's",
 )
 
 
