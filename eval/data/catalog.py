@@ -41,7 +41,7 @@ class NamedDataset:
 
 
 _SOURCE_KEYS = {"ir_datasets", "md5", "folder"}
-_HUB_KEYS = ("hub", "revision", "config")
+_HUB_KEYS = {"revision", "config", "layout", "relevant_only"}
 
 
 @cache
@@ -53,9 +53,8 @@ def entries() -> dict[str, NamedDataset]:
         for key, row in raw["datasets"].items():
             values = {**raw["defaults"], **row}
             source = {k: values.pop(k) for k in _SOURCE_KEYS & values.keys()}
-            repo, *more = (values.pop(key, None) for key in _HUB_KEYS)
-            if repo:
-                source["hub"] = HubSource(repo, *more)
+            if repo := values.pop("hub", None):
+                source["hub"] = HubSource(repo, **{k: values.pop(k) for k in _HUB_KEYS & values.keys()})
             policy = make_policy(values, f"{file}, {key}")
             if policy.archive:
                 source["mirrors"] = tuple(m.format(archive=policy.archive) for m in raw.get("mirrors", ()))

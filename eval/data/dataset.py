@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -59,7 +59,10 @@ class Dataset(Protocol):
         name: what experiments and tables call it.
         queries: query id -> text, judged queries only, in the order of the file.
         qrels: query id -> document id -> grade (negative grades are kept).
-        checksum: SHA-256 over queries, judgements and corpus; what of the corpus enters it is said by each source.
+        excluded: query id -> documents that are no candidates of it (dropped before the top-k cut); empty if there are
+            none.
+        checksum: SHA-256 over queries, judgements, excluded documents and corpus; what of the corpus enters it is said
+            by each source.
         warnings: what was odd about the data but allowed, one line each.
     """
 
@@ -67,6 +70,7 @@ class Dataset(Protocol):
     policy: Policy
     queries: dict[str, str]
     qrels: dict[str, dict[str, int]]
+    excluded: Mapping[str, frozenset[str]]
     checksum: str
     warnings: list[str]
 

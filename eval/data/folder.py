@@ -1,4 +1,6 @@
-"""Datasets in BEIR layout: `corpus.jsonl`, `queries.jsonl`, `qrels/<split>.tsv` and, if wanted, `policy.yaml`."""
+"""Datasets in BEIR layout: `corpus.jsonl`, `queries.jsonl`, `qrels/<split>.tsv`, and if wanted `policy.yaml` and
+`excluded/<split>.tsv`.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,8 @@ from typing import Any
 from ...rerankers.errors import InputError
 from .dataset import Policy
 from .jsonl_index import JsonlIndex
-from .judged import checksum, judged_documents, judged_queries, warn_missing
-from .qrels import read_qrels, read_queries
+from .judged import check_excluded, checksum, judged_documents, judged_queries, warn_missing
+from .qrels import read_excluded, read_qrels, read_queries
 
 
 class FolderDataset:
@@ -25,12 +27,16 @@ class FolderDataset:
         """
         self.name, self.policy, self.warnings = name, policy, []
         self.qrels = read_qrels(_qrels_file(folder, policy.split))
-        self.queries = judged_queries(str(folder), read_queries(folder / "queries.jsonl"), self.qrels, self.warnings)
+        queries = read_queries(folder / "queries.jsonl")
+        self.queries = judged_queries(str(folder), queries, self.qrels, self.warnings)
+        file = folder / "excluded" / f"{policy.split}.tsv"
+        self.excluded = read_excluded(file) if file.is_file() else {}
+        check_excluded(str(file), self.excluded, queries, self.qrels)
         self._corpus = JsonlIndex(folder / "corpus.jsonl", cache)
         warn_missing(self.missing(judged_documents(self.qrels)), self.warnings)
         if self._corpus.empty:
             self.warnings.append(f"{self._corpus.empty} documents have neither title nor text")
-        self.checksum = checksum(self.queries, self.qrels, self._corpus.sha256)
+        self.checksum = checksum(self.queries, self.qrels, self._corpus.sha256, self.excluded)
 
     def __len__(self) -> int:
         return len(self._corpus)

@@ -9,11 +9,23 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from ...rerankers.errors import InputError, one_line
 
 _QRELS = ("default", "qrels")  # what mteb calls the configuration that holds the judgements
+_NOTHING = "N/A"  # what stands for no document
+
+Layout = Literal["parts", "examples"]
+
+
+class Parts(NamedTuple):
+    """What a folder is written from. `excluded`: (query, document) of documents that are no candidates of a query."""
+
+    corpus: Iterable[dict[str, str]]
+    queries: Iterable[dict[str, str]]
+    qrels: Iterable[tuple[str, str, int]]
+    excluded: Iterable[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True)
@@ -23,12 +35,17 @@ class HubSource:
     Attributes:
         repo: its id.
         revision: the commit; None takes the newest, which then has no name.
-        config: prefix of the configurations, for repositories with several collections: `ar` of `ar-corpus`.
+        config: which one, in repositories with several collections: `ar` of `ar-corpus`; with `examples`, the split.
+        layout: `parts` has a configuration each for corpus, queries and judgements, as mteb's have; `examples` has
+            `documents`, and `examples` whose rows are queries with the ids of their relevant and excluded documents.
+        relevant_only: judgements of grade 0 are left out, and so the queries that have no other.
     """
 
     repo: str
     revision: str | None = None
     config: str | None = None
+    layout: Layout = "parts"
+    relevant_only: bool = False
 
     @property
     def folder(self) -> str:
@@ -46,20 +63,26 @@ def fetch_from_hub(source: HubSource, split: str, target: Path) -> None:
         import datasets
     except ImportError as err:
         raise InputError(f'{source.repo}: needs the package datasets: pip install "rerankbench[beir]"') from err
-    prefix = f"{source.config}-" if source.config else ""
     try:
-        names = datasets.get_dataset_config_names(source.repo, revision=source.revision)
-        judged = f"{prefix}qrels" if prefix else next((name for name in _QRELS if name in names), _QRELS[-1])
-        parts = {
-            part: _load(datasets, source, name, split)
-            for part, name in (("corpus", f"{prefix}corpus"), ("queries", f"{prefix}queries"), ("qrels", judged))
-        }
+        parts = (_examples if source.layout == "examples" else _parts)(datasets, source, split)
     except Exception as err:  # datasets and its file systems raise anything
         raise InputError(
             f"hub repository '{source.repo}': {type(err).__name__}: {one_line(err)}; check the name "
             "and the network, or fetch it where there is one (HF_HOME says where to)"
         ) from err
-    write_folder(target, split, _texts(parts["corpus"]), _texts(parts["queries"]), _judgements(parts["qrels"]))
+    if source.relevant_only:
+        parts = parts._replace(qrels=(row for row in parts.qrels if row[2] > 0))
+    write_folder(target, split, parts)
+
+
+def _parts(datasets: Any, source: HubSource, split: str) -> Parts:
+    prefix = f"{source.config}-" if source.config else ""
+    names = datasets.get_dataset_config_names(source.repo, revision=source.revision)
+    judged = f"{prefix}qrels" if prefix else next((name for name in _QRELS if name in names), _QRELS[-1])
+    corpus, queries, qrels = (
+        _load(datasets, source, name, split) for name in (f"{prefix}corpus", f"{prefix}queries", judged)
+    )
+    return Parts(_texts(corpus), _texts(queries), _judgements(qrels))
 
 
 def _load(datasets: Any, source: HubSource, name: str, split: str) -> Any:
@@ -67,6 +90,25 @@ def _load(datasets: Any, source: HubSource, name: str, split: str) -> Any:
     splits = datasets.get_dataset_split_names(source.repo, name, revision=source.revision)
     chosen = split if split in splits or len(splits) != 1 else splits[0]
     return datasets.load_dataset(source.repo, name, split=chosen, revision=source.revision)
+
+
+def _examples(datasets: Any, source: HubSource, split: str) -> Parts:
+    """Blanks in ids become `_`, since run files are separated by them; an id that comes twice then is refused later."""
+    documents, examples = (
+        datasets.load_dataset(source.repo, name, split=source.config or split, revision=source.revision)
+        for name in ("documents", "examples")
+    )
+    named = [(_solid(row["id"]), row) for row in examples]
+    return Parts(
+        corpus=({"_id": _solid(row["id"]), "text": row["content"] or ""} for row in documents),
+        queries=({"_id": query, "text": row["query"]} for query, row in named),
+        qrels=((query, _solid(doc), 1) for query, row in named for doc in row["gold_ids"]),
+        excluded=((q, _solid(doc)) for q, row in named for doc in row["excluded_ids"] if doc != _NOTHING),
+    )
+
+
+def _solid(name: Any) -> str:
+    return str(name).replace(" ", "_")
 
 
 def _texts(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, str]]:
@@ -93,29 +135,29 @@ def fetch_by_beir(archive: str, split: str, target: Path) -> None:
         raise InputError(f"beir, BeIR/{archive}: {type(err).__name__}: {one_line(err)}") from err
     corpus, queries, qrels = loaded
     judged = ((query, doc, int(grade)) for query, grades in qrels.items() for doc, grade in grades.items())
-    write_folder(target, split, _texts(corpus), _texts(queries), judged)
+    write_folder(target, split, Parts(_texts(corpus), _texts(queries), judged))
 
 
-def write_folder(
-    target: Path,
-    split: str,
-    corpus: Iterable[dict[str, str]],
-    queries: Iterable[dict[str, str]],
-    qrels: Iterable[tuple[str, str, int]],
-) -> None:
+def write_folder(target: Path, split: str, parts: Parts) -> None:
     """A folder in BEIR layout; whole or absent."""
     target.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir=target.parent))
     try:
-        (folder / "qrels").mkdir()
-        for name, rows in (("corpus", corpus), ("queries", queries)):
+        for name, rows in (("corpus", parts.corpus), ("queries", parts.queries)):
             with (folder / f"{name}.jsonl").open("w", encoding="utf-8") as file:
                 file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        with (folder / "qrels" / f"{split}.tsv").open("w", encoding="utf-8", newline="") as file:
-            lines = csv.writer(file, delimiter="\t", lineterminator="\n")
-            lines.writerow(("query-id", "corpus-id", "score"))
-            lines.writerows(qrels)
+        _write_table(folder / "qrels" / f"{split}.tsv", ("query-id", "corpus-id", "score"), parts.qrels)
+        if excluded := list(parts.excluded):
+            _write_table(folder / "excluded" / f"{split}.tsv", ("query-id", "corpus-id"), excluded)
         folder.replace(target)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def _write_table(path: Path, head: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:
+    path.parent.mkdir()
+    with path.open("w", encoding="utf-8", newline="") as file:
+        lines = csv.writer(file, delimiter="\t", lineterminator="\n")
+        lines.writerow(head)
+        lines.writerows(rows)

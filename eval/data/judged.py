@@ -28,6 +28,23 @@ def judged_queries(
     return judged
 
 
+def check_excluded(
+    name: str,
+    excluded: Mapping[str, frozenset[str]],
+    queries: Mapping[str, str],
+    qrels: Mapping[str, Mapping[str, int]],
+) -> None:
+    """Raises InputError when documents are excluded for an unknown query, or one that is relevant to its query."""
+    for query, docs in excluded.items():
+        if query not in queries:
+            raise InputError(f"{name}: query '{query}' is not among the queries")
+        relevant = sorted(doc for doc in docs if qrels.get(query, {}).get(doc, 0) > 0)
+        if relevant:
+            raise InputError(
+                f"{name}: document '{relevant[0]}' is excluded for query '{query}' and judged relevant to it"
+            )
+
+
 def judged_documents(qrels: Mapping[str, Mapping[str, int]]) -> list[str]:
     """Ids of all judged documents, sorted."""
     return sorted({doc for grades in qrels.values() for doc in grades})
@@ -39,7 +56,14 @@ def warn_missing(missing: list[str], warnings: list[str]) -> None:
         warnings.append(f"{len(missing)} judged documents are not in the corpus (first: '{missing[0]}')")
 
 
-def checksum(queries: Mapping[str, str], qrels: Mapping[str, Mapping[str, int]], corpus: str) -> str:
-    """SHA-256 of queries, judgements and `corpus`, a digest that stands for the documents."""
+def checksum(
+    queries: Mapping[str, str],
+    qrels: Mapping[str, Mapping[str, int]],
+    corpus: str,
+    excluded: Mapping[str, frozenset[str]] | None = None,
+) -> str:
+    """SHA-256 of queries, judgements, excluded documents if any, and `corpus`, a digest that stands for the others."""
     content = [sorted(queries.items()), sorted((q, sorted(docs.items())) for q, docs in qrels.items()), corpus]
+    if excluded:
+        content.append(sorted((query, sorted(docs)) for query, docs in excluded.items()))
     return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()

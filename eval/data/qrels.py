@@ -57,6 +57,30 @@ def read_qrels(path: Path) -> dict[str, dict[str, int]]:
     return qrels
 
 
+def read_excluded(path: Path) -> dict[str, frozenset[str]]:
+    """Query id -> documents that are no candidates of it, from two columns that a first line may name.
+
+    Raises InputError, naming the line, for another number of columns.
+    """
+    found: dict[str, set[str]] = {}
+    for number, line in read_lines(path):
+        cells = line.split()
+        if len(cells) != 2:
+            raise InputError(
+                f"{path}, line {number}: {len(cells)} columns; excluded documents have 2, query and document"
+            )
+        plain = [_plain(cell) for cell in cells]
+        if not found and plain[0] in _HEADS["query"] and plain[1] in _HEADS["doc"]:
+            continue
+        where = f"{path}, line {number}"
+        found.setdefault(check_id(cells[0], where, "query"), set()).add(check_id(cells[1], where, "document"))
+    return {query: frozenset(docs) for query, docs in found.items()}
+
+
+def _plain(cell: str) -> str:
+    return re.sub("[-_ ]", "", cell).lower()
+
+
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     columns, tabs = 0, False
     for number, line in read_lines(path):
@@ -78,7 +102,7 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 def _from_header(cells: list[str], path: Path) -> Columns | None:
     """The places that a first line names; None when it names none, which is when it is a judgement."""
-    plain = [re.sub("[-_ ]", "", cell).lower() for cell in cells]
+    plain = [_plain(cell) for cell in cells]
     found = {part: [i for i, cell in enumerate(plain) if cell in names] for part, names in _HEADS.items() if part}
     if all(len(places) == 1 for places in found.values()):
         return found["query"][0], found["doc"][0], found["grade"][0]

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from ...rerankers.errors import InputError
 from ..data import Dataset
-from .candidates import Candidates, kept_candidates
+from .candidates import Candidates, depth, kept_candidates
 from .compact import CompactRun, Lazy
 from .runs import Run
 from .tokens import Stopwords, Tokenizer
@@ -85,8 +85,7 @@ def _retrieve(dataset: Dataset, k: int, options: Bm25Options, tokenizer: Tokeniz
         for query, text in queries:
             words = index.get_tokens_ids(tokenizer(text))
             if words:
-                # one more than k, for the document with the query's id, which the policy may drop
-                found = top_with_ties(index.get_scores_from_ids(words), k + 1)
+                found = top_with_ties(index.get_scores_from_ids(words), depth(dataset, k))
                 yield query, [(ids[i], float(score)) for i, score in found]
 
     return Lazy(CompactRun.of(rankings()))

@@ -51,8 +51,9 @@ def kept_candidates(
 
     They are reused when the source, k, the dataset's content (checksum), its queries and what of its policy decides
     on candidates are the same and the run file is as it was written; the file's name carries a digest of all that,
-    so that different candidates of a dataset live side by side. `compute` gives more than k documents where it has
-    them: the document whose id equals the query's is dropped by the policy, then the top k are kept.
+    so that different candidates of a dataset live side by side. `compute` gives `depth` documents where it has them:
+    the document whose id equals the query's is dropped by the policy, and those that the dataset excludes for the
+    query, then the top k are kept.
     Raises InputError when no judged query has a candidate.
     """
     if k < 1:
@@ -115,11 +116,14 @@ def _hash(run: Mapping[str, list[tuple[str, float]]]) -> str:
     return digest.hexdigest()
 
 
+def depth(dataset: Dataset, k: int) -> int:
+    """How many documents of a query to retrieve, so that k are left of them after dropping."""
+    return k + 1 + max(map(len, dataset.excluded.values()), default=0)
+
+
 def _top(query: str, scores: Mapping[str, float], k: int, dataset: Dataset) -> list[tuple[str, float]]:
-    ordered = trec_order(scores)
-    if dataset.policy.remove_identical_ids:
-        ordered = [pair for pair in ordered if pair[0] != query]
-    return ordered[:k]
+    dropped = dataset.excluded.get(query, frozenset()) | ({query} if dataset.policy.remove_identical_ids else set())
+    return [pair for pair in trec_order(scores) if pair[0] not in dropped][:k]
 
 
 def _intact(path: Path, note: Path, made_from: dict[str, Any]) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...rerankers.cache import cache_folder
 from ..data import Dataset
-from .candidates import Candidates, kept_candidates
+from .candidates import Candidates, depth, kept_candidates
 from .embeddings import BLOCK, EmbeddingStore
 from .encode import Encoder, SentenceEncoder, compute_dtype, resolve_device, weights_identity
 from .retriever import RetrieverSpec
@@ -69,8 +69,8 @@ def dense_candidates(
             store.fill(corpus, encoder, spec.stored_as, title=title, block=block, progress=progress)
         texts = [query_format.replace("{query}", text) for text in dataset.queries.values()]
         queries = np.asarray(encoder.encode(texts, queries=True), dtype=np.float32)
-        # one more than k, for the document with the query's id, which the policy may drop
-        found = search(queries, store, k + 1, device=device, title=f"search {dataset.name}", progress=progress)
+        title = f"search {dataset.name}"
+        found = search(queries, store, depth(dataset, k), device=device, title=title, progress=progress)
         return dict(zip(dataset.queries, found, strict=True))
 
     return kept_candidates(dataset, k, folder, source, compute)

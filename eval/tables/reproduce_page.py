@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from ...configs import CONFIGS, names, read
+from ..data.catalog import NamedDataset, entries
 from ..experiment.file import list_experiments, load_experiment
 from ..experiment.schema import Experiment
 from ..plan.plan import Plan, hours, make_plan
@@ -31,8 +32,9 @@ interrupted: the same command continues. `--sample 50` estimates a table from 50
 
 No published model was run to write this page: the figures below are those of the sources, and the estimates are
 arithmetic (lengths of BEIR by its paper's words, elsewhere 20 query and 150 passage tokens). What has been run are the
-three tables of the card, nfcorpus-top10 and nanobeir on tiny stand-ins from a hub on the same machine, random weights
-and a few made-up texts per dataset (tests/eval/reproduce, tests/eval/tables), which says nothing about quality.
+three tables of the card and nfcorpus-top10 with all their models, nanobeir, `verify` with every shipped file, and a
+set of each other collection of the hub, on tiny stand-ins, most from a hub on the same machine: random weights and
+made-up texts (tests/eval/reproduce, tests/eval/tables), which says nothing about quality.
 """
 
 
@@ -62,6 +64,44 @@ Minutes by `rerankbench plan NAME --tflops {tflops}`, without downloads and load
 | :-- | --: | --: | --: |
 {rows}
 """
+
+
+_COLLECTIONS = """## Collections without a table here
+
+Fetched from the hub once (`pip install "rerankbench[beir]"`), then offline; the revision is pinned, and other numbers
+of documents or queries than these are refused. The files in configs/datasets/ say where each choice comes from.
+
+| collection | sets | queries | documents | what it is |
+| :-- | --: | --: | --: | :-- |
+{rows}
+
+<!-- not run: needs the hub -->
+```bash
+rerankbench run nanobeir                                                   # a laptop's work
+rerankbench run --model ms-marco-minilm-l6-v2 --dataset bright/pony
+```
+
+- BRIGHT's `excluded_ids` are dropped for their query before the top k are taken, as its own evaluation does. That its
+  queries are asked as `answer` is a **guess**: no source words them for a reranker.
+- FollowIR is left out: its figure, p-MRR, compares the ranks of two runs, before and after an instruction is changed,
+  and every measure here judges one run.
+"""
+
+
+def _collections() -> str:
+    """The hub's collections, in numbers of the catalogue, with the first line of their files."""
+    found: dict[str, list[NamedDataset]] = {}
+    for name, entry in entries().items():
+        if entry.hub is not None:
+            found.setdefault(name.split("/")[0], []).append(entry)
+    rows = []
+    for name, sets in found.items():
+        queries, documents = (
+            sum(n or 0 for n in c) for c in zip(*((e.policy.n_queries, e.policy.n_docs) for e in sets))
+        )
+        about = (CONFIGS / "datasets" / f"{name}.yaml").read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+        rows.append(f"| {name} | {len(sets)} | {queries:,} | {documents:,} | {about.rstrip(':.')} |")
+    return _COLLECTIONS.format(rows="\n".join(rows))
 
 
 def _first(experiments: Sequence[str]) -> str:
@@ -96,7 +136,8 @@ def page() -> str:
     others = [(experiment, name) for experiment, name in checked if experiment.first_stage.check != name]
     quick = [(load_experiment(name), name) for name in _QUICK]
     first = _first([*_QUICK, *(name for _, name in tables)])
-    return "\n".join([_HEAD, first, *(_section(*one) for one in [*quick, *tables, *others])])
+    sections = (_section(*one) for one in [*quick, *tables, *others])
+    return "\n".join([_HEAD, first, *sections, _collections()])
 
 
 def _section(experiment: Experiment, name: str) -> str:

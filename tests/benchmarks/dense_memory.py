@@ -30,7 +30,7 @@ class Synthetic:
     def __init__(self, documents: int) -> None:
         from rerankbench.eval.data import Policy
 
-        self.documents, self.policy = documents, Policy()
+        self.documents, self.policy, self.excluded = documents, Policy(), {}
         self.queries = {f"q{i}": str(i) for i in range(QUERIES)}
         self.qrels = {query: {"d0": 1} for query in self.queries}
         self.encoding = 0.0

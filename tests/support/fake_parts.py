@@ -88,6 +88,7 @@ class FakeDataset:
         self.qrels = {q: {f"d{(i * j) % documents}": j % 3 for j in (1, 2, 5)} for i, q in enumerate(self.queries)}
         self.checksum = digest({"name": name, "queries": queries, "documents": documents})
         self.warnings: list[str] = []
+        self.excluded: dict[str, frozenset[str]] = {}
         self._documents = {f"d{i}": " ".join(["word"] * (1 + i % 7)) + f" {i}" for i in range(documents)}
 
     def texts(self, doc_ids: Sequence[str]) -> list[str]:

@@ -23,6 +23,20 @@ def write_set(repo: Path, split: str, parts: dict[str, list[dict[str, Any]]]) ->
     return repo
 
 
+def write_examples(repo: Path, collections: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]]) -> Path:
+    """BRIGHT's layout: `documents` and `examples`, each with a split for every collection."""
+    configs = []
+    for i, part in enumerate(("documents", "examples")):
+        configs += [f"- config_name: {part}", "  data_files:"]
+        for name, both in collections.items():
+            file = repo / part / f"{name}-00000-of-00001.parquet"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            pq.write_table(pa.Table.from_pylist(both[i]), file)
+            configs += [f"  - split: {name}", f"    path: {part}/{name}-*"]
+    (repo / "README.md").write_text("\n".join(["---", "configs:", *configs, "---", ""]))
+    return repo
+
+
 def made_up(documents: int, queries: int) -> dict[str, list[dict[str, Any]]]:
     """As many documents and queries as that, of a few words each."""
     words = ["river", "stone", "lamp", "green", "paper", "window", "moon", "quiet"]

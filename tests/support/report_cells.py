@@ -26,6 +26,7 @@ class MemoryDataset:
     documents: dict[str, str]
     policy: Policy = field(default_factory=Policy)
     warnings: list[str] = field(default_factory=list)
+    excluded: dict[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def qrels(self) -> dict[str, dict[str, int]]:

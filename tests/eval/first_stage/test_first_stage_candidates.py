@@ -95,7 +95,7 @@ class Toy:
 
     def __post_init__(self):
         self.name, self.policy, self.checksum, self.warnings = "toy", self.base.policy, "c0", []
-        self.qrels = {q: {} for q in self.queries}
+        self.qrels, self.excluded = {q: {} for q in self.queries}, {}
 
     def corpus(self):
         self.reads.append(1)
