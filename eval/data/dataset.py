@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -70,7 +70,7 @@ class Dataset(Protocol):
     policy: Policy
     queries: dict[str, str]
     qrels: dict[str, dict[str, int]]
-    excluded: Mapping[str, frozenset[str]]
+    excluded: dict[str, frozenset[str]]
     checksum: str
     warnings: list[str]
 

@@ -36,7 +36,7 @@ class IrDataset:
         InputError when what it delivers cannot be used (an archive in its folder that is none, empty parts).
         """
         self.name, self.policy, self.warnings = name, policy, []
-        self.excluded = {}
+        self.excluded: dict[str, frozenset[str]] = {}
         try:
             import ir_datasets
 

@@ -20,7 +20,7 @@ class SubsetDataset:
         self.policy: Policy = whole.policy
         self.checksum: str = whole.checksum
         self.warnings: list[str] = whole.warnings
-        self.excluded: Mapping[str, frozenset[str]] = whole.excluded
+        self.excluded: dict[str, frozenset[str]] = whole.excluded
         self.queries: dict[str, str] = {query: text for query, text in whole.queries.items() if query in queries}
         self.qrels: dict[str, dict[str, int]] = {query: whole.qrels[query] for query in self.queries}
 

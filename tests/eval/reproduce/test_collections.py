@@ -54,9 +54,7 @@ def stand_in(folder: Path, name: str) -> NamedDataset:
 
 
 def test_collections_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    import datasets
-
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "hf")
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "hf")
     monkeypatch.setenv("RERANKBENCH_CACHE", str(tmp_path / "cache"))
     small = {name: stand_in(tmp_path / name, name) for name in NAMES}
     monkeypatch.setattr(load, "entries", lambda: small)

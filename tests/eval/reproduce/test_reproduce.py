@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 import yaml
 from hub_folders import hub_of
 from hub_sets import put_nanobeir
+from rerankbench.eval.published import load_published
+from rerankbench.eval.verify.golden import list_goldens, load_golden
 from tiny_hub import write_hub_tree
 from tiny_sources import put_beir, put_miracl
 
 pytestmark = pytest.mark.slow
-M3 = "bge-reranker-v2-m3"
+M3, BASE = "bge-reranker-v2-m3", "bge-reranker-base"
 PAIRS = [("what is a river", "water that runs over stone"), ("a lamp", "green paper")]
+MAIN = "from rerankbench.eval.cli import main; main()"
 Call = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -37,8 +42,8 @@ def call(place: Path) -> Iterator[Call]:
         names = {"HF_ENDPOINT": address, "HF_HOME": str(place / "hf"), "IR_DATASETS_HOME": str(place / "irds")}
         names |= {"RERANKBENCH_CACHE": str(place / "cache"), "no_proxy": "127.0.0.1", "OMP_NUM_THREADS": "1"}
 
-        def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-            command = [sys.executable, "-c", "from rerankbench.eval.cli import main; main()", *arguments]
+        def run(*arguments: str, program: str = MAIN, **more: str) -> subprocess.CompletedProcess[str]:
+            command = [sys.executable, "-c", program, *arguments]
             told = {**os.environ, **names, **more}
             return subprocess.run(command, cwd=place, env=told, capture_output=True, text=True, timeout=600)
 
@@ -46,10 +51,17 @@ def call(place: Path) -> Iterator[Call]:
 
 
 def goldens(place: Path, shift: float = 0.0) -> Path:
-    """Scores of transformers itself for the stand-in of one model."""
+    """Scores of transformers itself for the stand-ins of two models."""
+    folder = place / f"goldens-{shift}"
+    folder.mkdir(exist_ok=True)
+    for name in (M3, BASE):
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump(golden(place / "hub" / "models" / "BAAI" / name, shift)))
+    return folder
+
+
+def golden(source: Path, shift: float) -> dict[str, Any]:
     import transformers as t
 
-    source = place / "hub" / "models" / "BAAI" / M3
     tokenizer = t.AutoTokenizer.from_pretrained(source)
     model = t.AutoModelForSequenceClassification.from_pretrained(source).eval()
     rows = []
@@ -57,7 +69,7 @@ def goldens(place: Path, shift: float = 0.0) -> Path:
         with torch.inference_mode():
             score = float(model(**tokenizer(query, passage, return_tensors="pt")).logits[0, 0])
         rows.append({"query": query, "passage": passage, "score": score + shift})
-    raw = {
+    return {
         "source": {"title": "transformers", "url": "here"},
         "dtype": "float32",
         "tolerance": {"float32": 1e-4, "float16": 0.1, "bfloat16": 0.5},
@@ -65,10 +77,6 @@ def goldens(place: Path, shift: float = 0.0) -> Path:
         "heads": 1,
         "pairs": rows,
     }
-    folder = place / f"goldens-{shift}"
-    folder.mkdir(exist_ok=True)
-    (folder / f"{M3}.yaml").write_text(yaml.safe_dump(raw))
-    return folder
 
 
 def arguments(name: str, place: Path, *more: str, shift: float = 0.0) -> list[str]:
@@ -81,7 +89,7 @@ def arguments(name: str, place: Path, *more: str, shift: float = 0.0) -> list[st
 )
 def test_card_tables_within_a_budget(call: Call, place: Path, name: str, figures: int, cells: int):
     """The cheapest rows only; tests/eval/tables/test_tables_end_to_end.py runs them all."""
-    done = call(*arguments(name, place, "--budget", "0.06"))
+    done = call(*arguments(name, place, "--budget", "0.03"))
     assert done.returncode == 1, done.stderr  # random weights reproduce nothing
     ran = [line.split()[0] for line in done.stdout.splitlines() if line.endswith("  yes")]
     assert 0 < len(ran) < 15
@@ -93,18 +101,18 @@ def test_card_tables_within_a_budget(call: Call, place: Path, name: str, figures
         assert "bge-reranker-v2-gemma: no published score of a single pair is known; not verified" in done.stdout
 
 
-def test_the_same_command_continues_and_verifies_no_more(call: Call, place: Path):
-    some = f"rerankers=[{{model: bge-reranker-base, max_length: 512}}, {{model: {M3}, max_length: 512}}]"
-    command = arguments("nfcorpus-top10", place, "--set", some)
+def test_all_models_of_a_table_and_the_same_command_continues(call: Call, place: Path):
+    models = load_published("nfcorpus-top10").columns
+    command = arguments("nfcorpus-top10", place)
     first = call(*command)
     assert first.returncode == 1, first.stderr
-    assert "nfcorpus-top10: of 8 published figures 7 not run, 1 off" in first.stdout
-    (cell, *_) = sorted((place / "results/runs/nfcorpus-top10").glob(f"cells/**/{M3}/**/manifest.json"))
-    before = cell.read_bytes()
+    assert "nfcorpus-top10: of 8 published figures 8 off" in first.stdout
+    cells = {path: path.read_bytes() for path in (place / "results/runs/nfcorpus-top10").glob("cells/**/manifest.json")}
+    assert {json.loads(text)["model"] for text in cells.values()} == {"bm25", *(column.model for column in models)}
     again = call(*command)
-    assert "was verified before" in again.stdout
+    assert f"{BASE}: was verified before" in again.stdout
     assert first.stdout.splitlines()[-1] == again.stdout.splitlines()[-1]
-    assert cell.read_bytes() == before
+    assert {path: path.read_bytes() for path in cells} == cells
     offline = call(*command, HF_HUB_OFFLINE="1", HF_ENDPOINT="http://127.0.0.1:9")
     assert offline.stdout == again.stdout
 
@@ -121,13 +129,52 @@ def test_nothing_is_run_while_a_model_is_off(call: Call, place: Path):
     assert list(out.glob("cells/**/manifest.json"))
 
 
+VERIFY = """
+import contextlib, io, json, sys
+import yaml
+from rerankbench.eval.cli import main
+from rerankbench.eval.verify.golden import load_golden
+
+def verify(*arguments):
+    sys.argv = ["rerankbench", "verify", *arguments, "--json"]
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        try: main()
+        except SystemExit as end: return end.code or 0, json.loads(out.getvalue())
+
+found = []
+for name in sys.argv[1:]:
+    code, report = verify(name)
+    raw = json.loads(load_golden(name).model_dump_json()) | {"config": {}}
+    raw["pairs"] = [pair | {"score": row["found"]} for pair, row in zip(raw["pairs"], report["rows"])]
+    raw |= {c["what"]: int(c["found"]) for c in report["checks"] if c["what"] in ("layers", "heads")}
+    with open(f"found-{name}.yaml", "w") as file: yaml.safe_dump(raw, file)
+    found.append([code, report, verify(name, "--golden", f"found-{name}.yaml")[0]])
+print(json.dumps(found))
+"""
+
+
+def test_verify_with_every_shipped_golden(call: Call):
+    """Random weights do not score as published, which is told of every pair; scores that they do have are met."""
+    names = [name for name in list_goldens() if name != "all-minilm-l6-v2"]  # which is no stand-in: tests/eval/verify
+    done = call(*names, program=VERIFY)
+    assert done.returncode == 0, done.stderr
+    for name, (code, report, again) in zip(names, json.loads(done.stdout), strict=True):
+        pairs, rows = load_golden(name).pairs, report["rows"]
+        policies = {row["policies"] for row in rows}
+        assert (code, report["passed"], again) == (1, False, 0), name
+        assert len(policies) == (4 if "lightweight" in name else 1)
+        shown = [(row["query"], row["passage"], row["setting"], row["published"]) for row in rows]
+        assert shown == [(p.query, p.passage, p.setting, p.score) for p in pairs] * len(policies)
+        assert not any(row["met"] for row in rows)
+
+
 def test_nanobeir_from_the_hub_and_then_offline(call: Call, place: Path):
-    """Thirteen stand-ins with the published numbers of texts, fetched as parquet once."""
+    """Thirteen stand-ins with the published numbers of texts, fetched as parquet once; both models."""
     names = put_nanobeir(place / "hub")
-    some = ["--set", "first_stage.k=3", "--set", "rerankers=[{model: ms-marco-tinybert-l2-v2}]"]
+    some = ["--set", "first_stage.k=3"]
     done = call("run", "nanobeir", *some)
     assert done.returncode == 0, done.stderr
-    assert len(list((place / "results/runs/nanobeir").glob("cells/**/manifest.json"))) == 2 * len(names)
+    assert len(list((place / "results/runs/nanobeir").glob("cells/**/manifest.json"))) == 3 * len(names)
     offline = {"HF_HUB_OFFLINE": "1", "HF_ENDPOINT": "http://127.0.0.1:9"}
     again = call("run", "nanobeir", *some, "--out", "again", **offline)
     assert again.returncode == 0, again.stderr
