@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .bounds import MOST_QUERIES
+from .bounds import MOST_QUERIES, number
 from .output import emit
 
 if TYPE_CHECKING:
@@ -36,10 +36,12 @@ def parity(
         typer.Option("--set", metavar="KEY=VALUE", help="A key of the experiment: --set first_stage.k=50"),
     ] = None,
     tolerance: Annotated[
-        float, typer.Option(min=0, help="Status 1 when two scores of a pair are further apart; inf: never.")
+        float,
+        typer.Option(min=0, callback=number, help="Status 1 when two scores of a pair differ more; inf: never."),
     ] = 3e-4,
     metric_tolerance: Annotated[
-        float, typer.Option(min=0, help="Status 1 when the metric differs by more, in points x 100; inf: never.")
+        float,
+        typer.Option(min=0, callback=number, help="Status 1 when the metric differs more, x 100; inf: never."),
     ] = math.inf,
     metric: Annotated[str, typer.Option(help="Metric of the values by query.")] = "nDCG@10",
     out: Annotated[

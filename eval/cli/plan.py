@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...rerankers.errors import InputError
-from .bounds import MOST_QUERIES, MOST_TOKENS
+from .bounds import MOST_QUERIES, MOST_TOKENS, number
 
 if TYPE_CHECKING:
     from ..plan.plan import Plan
@@ -25,7 +25,10 @@ def plan(
     ] = None,
     device: Annotated[str | None, typer.Option(help="Hours on a device of configs/devices.yaml, at --share.")] = None,
     share: Annotated[
-        float, typer.Option(min=0.01, max=1.0, help="Share of the device's peak that is sustained; an assumption.")
+        float,
+        typer.Option(
+            min=0.01, max=1.0, callback=number, help="Share of the device's peak that is sustained; an assumption."
+        ),
     ] = 0.4,
     tflops: Annotated[float | None, typer.Option(help="Hours at this many sustained TFLOP/s.")] = None,
     workers: Annotated[

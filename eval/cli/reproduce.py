@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...rerankers.errors import InputError
+from .bounds import number
 
 if TYPE_CHECKING:
     from ..experiment.schema import Experiment
@@ -30,11 +31,13 @@ def reproduce(
         typer.Option(help="Table to compare with; default: the one that is checked, or of that name."),
     ] = None,
     budget: Annotated[
-        float | None, typer.Option(min=0, metavar="HOURS", help="Only the cheapest datasets that fit, by the plan.")
+        float | None,
+        typer.Option(min=0, callback=number, metavar="HOURS", help="Only the cheapest datasets that fit, by the plan."),
     ] = None,
     device: Annotated[str | None, typer.Option(help="Plan for a device of configs/devices.yaml, at --share.")] = None,
     share: Annotated[
-        float, typer.Option(min=0.01, max=1.0, help="Share of the peak that is sustained; an assumption.")
+        float,
+        typer.Option(min=0.01, max=1.0, callback=number, help="Share of the peak that is sustained; an assumption."),
     ] = 0.4,
     tflops: Annotated[
         float | None, typer.Option(help="Plan at this many sustained TFLOP/s; default: --share of what is measured.")

@@ -42,9 +42,14 @@ def load_theirs(spec: ModelSpec, files: Resolved, dtype: torch.dtype, device: to
     return model, lambda output, mask: output.logits.reshape(len(mask)).float()
 
 
+def text_config(model: Any) -> Any:
+    """The configuration of a model, or of its text part if it has several; transformers 4.44 knows no such question."""
+    return model.config.get_text_config() if hasattr(model.config, "get_text_config") else model.config
+
+
 def positions(model: Any) -> int | None:
     """Most tokens of a sequence, from the configuration; tables that begin after a padding id hold fewer."""
-    stated = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    stated = getattr(text_config(model), "max_position_embeddings", None)
     if not isinstance(stated, int) or isinstance(stated, bool) or stated < 1:
         return None
     for name, module in model.named_modules():
@@ -89,7 +94,7 @@ def _load(spec: ModelSpec, files: Resolved, dtype: torch.dtype, kind: str) -> An
 
 def _modular(files: Resolved, model: Any, device: torch.device) -> Read:
     """Pooling and dense layers of sentence-transformers on the last states."""
-    hidden = getattr(model.config.get_text_config(), "hidden_size", None)
+    hidden = getattr(text_config(model), "hidden_size", None)
     if not isinstance(hidden, int):
         raise InputError(f"{files.folder / 'config.json'}: states no hidden_size, so its modules cannot be fitted")
     head = read_head(files.saved.modules, hidden, device, SCORE)

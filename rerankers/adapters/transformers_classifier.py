@@ -20,7 +20,7 @@ from ..spec import ModelSpec
 from .company import Company, Sequences, Side, probe_ids
 from .full_depth import check_full_depth
 from .pair_adapter import PairAdapter
-from .theirs import load_theirs, positions, rows
+from .theirs import load_theirs, positions, rows, text_config
 
 _PROBES = ((2, 3), (3, 2), (2, 9), (7, 40))  # tokens of the made-up pairs that tell how batches may look
 
@@ -77,7 +77,7 @@ class TransformersClassifier(PairAdapter):
 
     def _pad_id(self) -> int:
         """The id of padding tokens. A decoder finds its last token by its own configured id, so that one counts."""
-        config = self.model.config.get_text_config()
+        config = text_config(self.model)
         own = getattr(config, "pad_token_id", None)
         return own if isinstance(own, int) and own >= 0 else self.tokenizer.special.get("pad_token", 0)
 
@@ -85,13 +85,13 @@ class TransformersClassifier(PairAdapter):
         """Without a padding id transformers refuses batches of a decoder; with one that no token has it reads the last
         token of every row, as it does of a row alone.
         """
-        config = self.model.config.get_text_config()
+        config = text_config(self.model)
         if getattr(config, "pad_token_id", None) is None:
             config.pad_token_id = -1
 
     def _probes(self) -> Sequences:
         """Pairs of made-up texts with their special tokens."""
-        template, config = self.tokenizer.pair_template(), self.model.config.get_text_config()
+        template, config = self.tokenizer.pair_template(), text_config(self.model)
         named = [getattr(config, name, None) for name in dir(config) if name.endswith("_token_id")]
         apart = self.tokenizer.all_special | {i for i in named if isinstance(i, int)}
         known = min(self.tokenizer.backend.get_vocab_size(), self.rows or 1 << 30)

@@ -59,7 +59,7 @@ def as_parquet(folder: Path, name: str, rows: Rows) -> Path:
 
 def as_saved(folder: Path, name: str, rows: Rows) -> Path:
     datasets = pytest.importorskip("datasets", reason="folders that `datasets` saves")
-    datasets.Dataset.from_list(rows).save_to_disk(folder / name, num_shards=2)
+    datasets.Dataset.from_list(rows).save_to_disk(str(folder / name), num_shards=2)
     return folder / name
 
 
