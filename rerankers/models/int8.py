@@ -2,8 +2,9 @@
 
 Both are symmetric: a weight row is scale x int8, a token's state is scale x int8, so that what a token becomes depends
 on that token alone, whatever shares its batch (scales by row and by token: Xiao et al. 2023, arXiv 2211.10438, as
-"per-channel weights, per-token dynamic activations"). Sums are exact in int32, scales, bias and activation are float32,
-and what leaves is in the dtype of the states: bfloat16, as attention and norms are.
+"per-channel weights, per-token dynamic activations"). Sums are exact in int32; the dtype of the states, bfloat16 as in
+attention and norms, holds a product before its token's scale, bias and activation (in float32) and after them: half of
+the memory that passes by.
 
 The products are so fast that each pass over memory beside them counts: what stands before and behind a product is one
 compiled kernel each, where there is a C++ compiler.
@@ -33,7 +34,7 @@ def int8_runs_here() -> bool:
     if not known or not getattr(torch.cpu, "_is_vnni_supported", bool)():
         return False
     try:
-        Int8Matrix(torch.ones(1, 1)).product(torch.ones(1, 1, dtype=torch.int8))
+        Int8Matrix(torch.ones(1, 1)).product(torch.ones(1, 1, dtype=torch.int8), torch.float32)
     except RuntimeError:
         return False
     return True
@@ -54,17 +55,17 @@ class Int8Matrix:
     def linear(self, x: Tensor, bias: Tensor | None, activation: str | None) -> Tensor:
         """`activation(x @ weight.T + bias)` for x (tokens, in), in x's dtype."""
         codes, scales = to_codes(x)
-        return _from_product(self.product(codes), scales, bias, activation, x.dtype)
+        return _from_product(self.product(codes, x.dtype), scales, bias, activation)
 
     def gated(self, x: Tensor, bias: Tensor | None, up: Int8Matrix, up_bias: Tensor | None, activation: str) -> Tensor:
         """`activation(x @ weight.T + bias) * (x @ up.T + up_bias)`, in x's dtype."""
         codes, scales = to_codes(x)
-        gate, other = self.product(codes), up.product(codes)
-        return _from_products(gate, other, scales, bias, up_bias, activation, x.dtype)
+        gate, other = self.product(codes, x.dtype), up.product(codes, x.dtype)
+        return _from_products(gate, other, scales, bias, up_bias, activation)
 
-    def product(self, codes: Tensor) -> Tensor:
-        """Codes of tokens times this matrix, float32 (tokens, out): yet to be scaled by token."""
-        plain = (None, 1.0, 0, torch.float32, "none", [], "")  # no bias, float32 out, nothing behind it
+    def product(self, codes: Tensor, dtype: torch.dtype) -> Tensor:
+        """Codes of tokens times this matrix in a dtype, (tokens, out): yet to be scaled by token."""
+        plain = (None, 1.0, 0, dtype, "none", [], "")  # no bias, nothing behind it
         packed = (self._codes, self._scales, self._zeros)
         return torch.ops.onednn.qlinear_pointwise(codes, 1.0, 0, *packed, *plain)
 
@@ -80,14 +81,13 @@ to_codes = compiled_everywhere(_coded)
 
 
 def _scaled(product: Tensor, scales: Tensor, bias: Tensor | None) -> Tensor:
-    return product * scales if bias is None else torch.addcmul(bias.float(), product, scales)
+    wide = product.float()
+    return wide * scales if bias is None else torch.addcmul(bias.float(), wide, scales)
 
 
 @compiled_everywhere
-def _from_product(
-    product: Tensor, scales: Tensor, bias: Tensor | None, activation: str | None, dtype: torch.dtype
-) -> Tensor:
-    return activate(activation, _scaled(product, scales, bias)).to(dtype)
+def _from_product(product: Tensor, scales: Tensor, bias: Tensor | None, activation: str | None) -> Tensor:
+    return activate(activation, _scaled(product, scales, bias)).to(product.dtype)
 
 
 @compiled_everywhere
@@ -98,6 +98,5 @@ def _from_products(
     bias: Tensor | None,
     up_bias: Tensor | None,
     activation: str,
-    dtype: torch.dtype,
 ) -> Tensor:
-    return (activate(activation, _scaled(gate, scales, bias)) * _scaled(up, scales, up_bias)).to(dtype)
+    return (activate(activation, _scaled(gate, scales, bias)) * _scaled(up, scales, up_bias)).to(gate.dtype)
