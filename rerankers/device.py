@@ -71,7 +71,7 @@ def resolve_precision(name: str, device: torch.device) -> Precision:
         return Precision(dtype_name(dtype), dtype)
     if device.type != "cpu" or not int8_runs_here():
         raise InputError(
-            f"dtype 'int8' needs a CPU with VNNI or AMX instructions, and a torch newer than 2.4; device '{device}' "
+            f"dtype 'int8' needs a CPU with VNNI or AMX instructions, and a newer torch than 2.5; device '{device}' "
             "has none for it"
         )
     return Precision(INT8, torch.bfloat16, Int8Matrix)

@@ -28,7 +28,7 @@ _LARGEST = 127
 def int8_runs_here() -> bool:
     """Whether this CPU multiplies int8 exactly (VNNI: without it, oneDNN's sums may saturate at 16 bits).
 
-    And whether this torch lets it: 2.4 takes no signed states, and calls the question about VNNI by another name.
+    And whether this torch lets it: 2.4 and 2.5 do not; 2.4 takes no signed states and asks for VNNI by another name.
     """
     known = hasattr(torch.ops.onednn, "qlinear_pointwise") and torch.backends.mkldnn.is_available()
     if not known or not getattr(torch.cpu, "_is_vnni_supported", bool)():
