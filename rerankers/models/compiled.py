@@ -22,8 +22,8 @@ Formula = TypeVar("Formula", bound=Callable[..., Any])
 
 
 def can_compile(x: Tensor) -> bool:
-    """Whether torch.compile makes kernels for the device that x is on."""
-    return _triton() if x.is_cuda else x.device.type == "cpu" and _cpp()
+    """Whether torch.compile makes kernels for the GPU that x is on."""
+    return x.is_cuda and _triton()
 
 
 @cache
@@ -63,12 +63,12 @@ def _allow_shapes() -> None:
 
 def compiled(formula: Formula) -> Formula:
     """Decorates a function of tensors, the first of which decides where it runs: one kernel on CUDA."""
-    return _compiled(formula, lambda x: x.is_cuda and can_compile(x))
+    return _compiled(formula, can_compile)
 
 
 def compiled_everywhere(formula: Formula) -> Formula:
     """As `compiled`, with one kernel on CPUs as well."""
-    return _compiled(formula, can_compile)
+    return _compiled(formula, lambda x: can_compile(x) or (x.device.type == "cpu" and _cpp()))
 
 
 def _compiled(formula: Formula, serves: Callable[[Tensor], bool]) -> Formula:

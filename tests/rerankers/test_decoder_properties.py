@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rerankbench.rerankers.adapters.decoder_adapter import Pass, plan_groups
 from rerankbench.rerankers.api import Group
+from rerankbench.rerankers.models import flex
 from rerankbench.rerankers.models.compression import compress
 from rerankbench.rerankers.models.decoder import Read
 from rerankbench.rerankers.models.layout import Layout
@@ -125,6 +126,11 @@ def test_counted_flops_are_those_that_torch_counts(name):
     assert scored.executed.flops == counter.get_total_flops()
     fused = reranker.score([group], SETTINGS[name], TextOptions(max_length=LENGTHS.get(name, 96)))
     assert fused.executed.flops == scored.executed.flops
+
+
+def test_a_cpu_runs_blocks_in_every_dtype():
+    for dtype in (torch.float32, torch.bfloat16, torch.float16):
+        assert not flex.serves(torch.zeros(1, 8, 64, dtype=dtype))
 
 
 def test_sweep_costs_little_more_than_its_deepest_layer():
