@@ -180,7 +180,7 @@ def test_it_takes_every_dtype_that_a_run_takes(
 def test_wrong_options_are_one_line(
     wrong: tuple[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("sys.argv", ["rerankbench", "latency", "all-minilm-l6-v2", *wrong])
+    monkeypatch.setattr("sys.argv", ["rerankbench", "latency", "all-minilm-l6-v2", "--device", "cpu", *wrong])
     with pytest.raises(SystemExit) as stop:
         main()
     out = capsys.readouterr()
