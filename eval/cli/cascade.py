@@ -44,7 +44,7 @@ def cascade(
     from ..text.units import parse_flops
 
     cells = load_cells(dirs)
-    known = [cell.manifest.dataset for cell in cells if cell.manifest.setting != FIRST_STAGE]
+    known = list(dict.fromkeys(cell.manifest.dataset for cell in cells if cell.manifest.setting != FIRST_STAGE))
     if dataset is not None and dataset not in known:
         raise InputError(f"--dataset '{dataset}': was not reranked{suggest(dataset, known)}")
     texts, records = [], []
