@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..rerankers.errors import InputError, one_line
+from ..rerankers.errors import InputError, refusing
 from ..rerankers.names import check_name
 from ..rerankers.whole_files import refuse_odd
 from .results import Cell, load_cells
@@ -102,12 +101,6 @@ def _check_repository(repository: str) -> None:
         raise InputError(f"repository '{repository:.80}': write it as OWNER/NAME")
 
 
-@contextmanager
-def _told(repository: str) -> Iterator[None]:
+def _told(repository: str) -> AbstractContextManager[None]:
     """The hub's refusals, and no way to it, as one line."""
-    try:
-        yield
-    except InputError:
-        raise
-    except Exception as err:
-        raise InputError(f"{repository}: the hub was not reached or refused: {one_line(err, 300)}") from err
+    return refusing(f"{repository}: the hub was not reached or refused", 300)

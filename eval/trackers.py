@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sys import stderr
 from typing import Any
 
-from ..rerankers.errors import InputError, one_line, suggest
+from ..rerankers.errors import InputError, refusing, suggest
 from .board.frontier import label
 from .board.pivot import Board, Variant, pivot
 from .results import Cell
@@ -48,9 +48,8 @@ def _tracked(boards: Sequence[Board], variant: Variant) -> Tracked:
         for name, figure in {**rows, "mean": board.mean(variant)}.items():
             if figure.score is not None:
                 figures[f"{name}/{board.metric}"] = figure.score / 100
-    means = [
-        mean for board in boards if (mean := board.mean(variant)).cells
-    ]  # without: a metric that it was not judged by
+    # without cells: a metric that it was not judged by
+    means = [mean for board in boards if (mean := board.mean(variant)).cells]
     flops = [mean.flops for mean in means if mean.flops is not None]
     figures |= {"flops_per_query": flops[0]} if flops else {}
     first = means[0].cells[0].manifest
@@ -74,12 +73,8 @@ def send(runs: Sequence[Tracked], tracker: str, project: str) -> None:
         raise InputError(f"{tracker} is not installed: pip install {tracker}") from err
     with redirect_stdout(stderr):  # what it says about itself is no result
         for run in runs:
-            try:
+            with refusing(f"{tracker}: {run.name} was not logged", 300):
                 TRACKERS[tracker](module, project, run)
-            except InputError:
-                raise
-            except Exception as err:
-                raise InputError(f"{tracker}: {run.name} was not logged: {one_line(err, 300)}") from err
 
 
 def _mlflow(mlflow: Any, project: str, run: Tracked) -> None:

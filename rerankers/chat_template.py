@@ -11,8 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .errors import InputError
-from .files import refusing
+from .errors import InputError, refusing
 from .template import PromptTemplate
 
 _QUERY, _PASSAGE, _SYSTEM = ("\ue000query\ue001", "\ue000passage\ue001", "\ue000system\ue001")  # private-use characters

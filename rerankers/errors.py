@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class InputError(ValueError):
@@ -27,3 +28,14 @@ def one_line(err: BaseException | str, most: int = 200) -> str:
     """The message of a foreign error on one line, cut at `most` characters; its type where it has none."""
     text = " ".join(str(err).split()) or type(err).__name__
     return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+@contextmanager
+def refusing(what: str, most: int = 200) -> Iterator[None]:
+    """Turn whatever a library raises into InputError, `WHAT: its message` on one line, cut at `most` characters."""
+    try:
+        yield
+    except (InputError, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as err:  # a Rust library's panic is no Exception
+        raise InputError(f"{what}: {one_line(err, most)}") from err

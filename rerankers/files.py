@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +50,3 @@ def inside(folder: Path, name: object, where: Path) -> Path:
     if not (target.is_relative_to(root) or target.is_relative_to(blobs)):
         raise InputError(f"{where}: names {name!r:.80}, a link to a file outside the folder")
     return path
-
-
-@contextmanager
-def refusing(what: str) -> Iterator[None]:
-    """Turn whatever a library raises at a model's files into InputError, `WHAT: its message` on one line."""
-    try:
-        yield
-    except (InputError, KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as err:  # a Rust library's panic is no Exception
-        raise InputError(f"{what}: {one_line(err)}") from err

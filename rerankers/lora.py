@@ -12,8 +12,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from .errors import InputError
-from .files import read_json, refusing
+from .errors import InputError, refusing
+from .files import read_json
 
 ADAPTER = "adapter_config.json"
 _KINDS = {"SEQ_CLS": "AutoModelForSequenceClassification", "CAUSAL_LM": "AutoModelForCausalLM"}

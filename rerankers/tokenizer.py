@@ -15,8 +15,8 @@ from typing import Any
 
 from tokenizers import normalizers
 
-from .errors import InputError
-from .files import read_json, refusing
+from .errors import InputError, refusing
+from .files import read_json
 
 _CHUNK = 1024  # texts encoded at a time
 _SPECIAL = ("bos_token", "eos_token", "cls_token", "sep_token", "pad_token", "unk_token")

@@ -8,8 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import InputError
-from ..files import refusing
+from ..errors import InputError, refusing
 from ..hub import Resolved
 from ..logit_score import scoring_tokens
 from ..models.heads import SCORE, read_head

@@ -14,8 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..errors import InputError, suggest
-from ..files import refusing
+from ..errors import InputError, refusing, suggest
 from ..st_folder import Module, positive, refuse_others, take
 from ..weights import load_weights
 from .work import Work
