@@ -1,4 +1,4 @@
-"""Formulas that run as one kernel on CUDA, some of them on CPUs too, and as they stand elsewhere.
+"""Formulas that run as one kernel, on CUDA or on CPUs, and as they stand elsewhere.
 
 Between the matrix products of a layer, norms, rotations and gates move the states through memory once per torch
 operator; compiled, once. On CPUs the compiler (torch.compile's C++, kept on disk by torch) takes seconds when it is
@@ -52,7 +52,7 @@ def _cpp() -> bool:
 
 
 def _program(variable: str, *names: str) -> bool:
-    return any(map(shutil.which, [os.environ.get(variable) or names[0], *names]))
+    return any(shutil.which(name) for name in (os.environ.get(variable), *names) if name)
 
 
 def _allow_shapes() -> None:
@@ -63,15 +63,15 @@ def _allow_shapes() -> None:
 
 def compiled(formula: Formula) -> Formula:
     """Decorates a function of tensors, the first of which decides where it runs: one kernel on CUDA."""
-    return _compiled(formula, can_compile)
+    return _compiled(formula, can_compile, None)
 
 
-def compiled_everywhere(formula: Formula) -> Formula:
-    """As `compiled`, with one kernel on CPUs as well."""
-    return _compiled(formula, lambda x: can_compile(x) or (x.device.type == "cpu" and _cpp()))
+def compiled_on_cpus(formula: Formula) -> Formula:
+    """Decorates a function of tensors on the CPU: one kernel where there is a C++ compiler."""
+    return _compiled(formula, lambda _: _cpp(), True)
 
 
-def _compiled(formula: Formula, serves: Callable[[Tensor], bool]) -> Formula:
+def _compiled(formula: Formula, serves: Callable[[Tensor], bool], dynamic: bool | None) -> Formula:
     kernels: dict[str, Callable[..., Any]] = {}
 
     @wraps(formula)
@@ -79,7 +79,7 @@ def _compiled(formula: Formula, serves: Callable[[Tensor], bool]) -> Formula:
         if not serves(x):
             return formula(x, *rest)
         if not kernels:
-            kernels["one"] = torch.compile(formula, dynamic=None if x.is_cuda else True)
+            kernels["one"] = torch.compile(formula, dynamic=dynamic)
         torch._dynamo.maybe_mark_dynamic(x, 0)  # the number of rows changes from batch to batch
         return kernels["one"](x, *rest)
 

@@ -17,7 +17,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from .compiled import compiled_everywhere
+from .compiled import compiled_on_cpus
 from .onednn import activate
 
 _ROWS = 2048  # the row count that the layout is chosen for; any other works
@@ -77,7 +77,7 @@ def _coded(x: Tensor) -> tuple[Tensor, Tensor]:
     return torch.div(wide, scales).round().to(torch.int8), scales
 
 
-to_codes = compiled_everywhere(_coded)
+to_codes = compiled_on_cpus(_coded)
 
 
 def _scaled(product: Tensor, scales: Tensor, bias: Tensor | None) -> Tensor:
@@ -85,18 +85,13 @@ def _scaled(product: Tensor, scales: Tensor, bias: Tensor | None) -> Tensor:
     return wide * scales if bias is None else torch.addcmul(bias.float(), wide, scales)
 
 
-@compiled_everywhere
+@compiled_on_cpus
 def _from_product(product: Tensor, scales: Tensor, bias: Tensor | None, activation: str | None) -> Tensor:
     return activate(activation, _scaled(product, scales, bias)).to(product.dtype)
 
 
-@compiled_everywhere
+@compiled_on_cpus
 def _from_products(
-    gate: Tensor,
-    up: Tensor,
-    scales: Tensor,
-    bias: Tensor | None,
-    up_bias: Tensor | None,
-    activation: str,
+    gate: Tensor, up: Tensor, scales: Tensor, bias: Tensor | None, up_bias: Tensor | None, activation: str
 ) -> Tensor:
     return (activate(activation, _scaled(gate, scales, bias)) * _scaled(up, scales, up_bias)).to(gate.dtype)
