@@ -64,15 +64,12 @@ def read_excluded(path: Path) -> dict[str, frozenset[str]]:
     """
     found: dict[str, set[str]] = {}
     for number, line in read_lines(path):
-        cells = line.split()
+        cells, where = line.split(), f"{path}, line {number}"
         if len(cells) != 2:
-            raise InputError(
-                f"{path}, line {number}: {len(cells)} columns; excluded documents have 2, query and document"
-            )
+            raise InputError(f"{where}: {len(cells)} columns; excluded documents have 2, query and document")
         plain = [_plain(cell) for cell in cells]
         if not found and plain[0] in _HEADS["query"] and plain[1] in _HEADS["doc"]:
             continue
-        where = f"{path}, line {number}"
         found.setdefault(check_id(cells[0], where, "query"), set()).add(check_id(cells[1], where, "document"))
     return {query: frozenset(docs) for query, docs in found.items()}
 

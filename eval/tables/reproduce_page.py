@@ -96,9 +96,8 @@ def _collections() -> str:
             found.setdefault(name.split("/")[0], []).append(entry)
     rows = []
     for name, sets in found.items():
-        queries, documents = (
-            sum(n or 0 for n in c) for c in zip(*((e.policy.n_queries, e.policy.n_docs) for e in sets))
-        )
+        queries = sum(entry.policy.n_queries or 0 for entry in sets)
+        documents = sum(entry.policy.n_docs or 0 for entry in sets)
         about = (CONFIGS / "datasets" / f"{name}.yaml").read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
         rows.append(f"| {name} | {len(sets)} | {queries:,} | {documents:,} | {about.rstrip(':.')} |")
     return _COLLECTIONS.format(rows="\n".join(rows))
