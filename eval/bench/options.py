@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+from ...rerankers.errors import InputError, suggest
 
 
 @dataclass(frozen=True)
@@ -47,3 +50,10 @@ class BenchOptions:
     token_budget: int = 0
     seed: int = 0
     command: str = ""
+
+
+def named(table: dict[str, Any], name: str, what: str) -> dict[str, Any]:
+    """The entry of a table. Raises InputError for a name that is not in it."""
+    if name not in table:
+        raise InputError(f"{what} '{name}' is unknown{suggest(name, table)}")
+    return table[name]

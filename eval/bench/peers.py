@@ -11,7 +11,7 @@ from ...rerankers import ModelSpec, Setting, TextOptions
 from ...rerankers.errors import InputError, suggest
 from ...rerankers.registry import family_of
 from .checkpoint import BEGIN, FIRST_ANSWER
-from .options import BenchOptions, Hardware
+from .options import BenchOptions, Hardware, named
 from .rounds import Contender
 
 ROWS = ("best", "default", "both")
@@ -79,10 +79,3 @@ def _prompt(spec: ModelSpec) -> dict[str, Any]:
     # a template of the family's own begins with the token that begins a text
     prompt = whole if spec.template is not None else BEGIN + whole
     return {"prompt": prompt, "tokens": tokens_of(spec) or [FIRST_ANSWER]}
-
-
-def named(table: dict[str, Any], name: str, what: str) -> dict[str, Any]:
-    """The entry of a table. Raises InputError for a name that is not in it."""
-    if name not in table:
-        raise InputError(f"{what} '{name}' is unknown{suggest(name, table)}")
-    return table[name]

@@ -12,17 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from ...configs import CONFIGS, read
-from ...rerankers import ModelSpec, Setting, load_spec
+from ...rerankers import ModelSpec, Setting
 from ...rerankers.errors import InputError
 from ...rerankers.flops import Shape
-from ...rerankers.hub import Resolved
-from ...rerankers.random_weights import write_random_weights
-from ...rerankers.registry import family_of, find_spec, shape_of
-from .checkpoint import write_tokenizer
-from .options import BenchOptions, Hardware
+from ...rerankers.registry import shape_of
+from .options import BenchOptions, Hardware, named
 from .pairs import Workload, make_groups
-from .peers import named, peers_of, tokens_of
+from .peers import peers_of, tokens_of
 from .rounds import OURS, Contender, Files, run_rounds
+from .shapes import spec_of, write_checkpoint
 from .summary import summarise
 
 _MAX_LENGTH = 1024  # longer than any generated pair, so that nobody truncates who need not
@@ -31,7 +29,7 @@ _MAX_LENGTH = 1024  # longer than any generated pair, so that nobody truncates w
 def run_bench(options: BenchOptions, hardware: Hardware, say: Callable[[str], None]) -> dict[str, Any]:
     """Time the engines; see `rerankbench bench --help`. Raises InputError for names that are unknown."""
     known = read(CONFIGS / "bench.yaml")
-    spec, config = _model(known["shapes"], options.shape)
+    spec = spec_of(options.shape)
     work = Workload(
         **{**named(known["workloads"], options.workload, "workload"), "queries": options.queries, "seed": options.seed}
     )
@@ -41,7 +39,7 @@ def run_bench(options: BenchOptions, hardware: Hardware, say: Callable[[str], No
         work = replace(work, passage_mean=float(n), sigma=0.0, longest=n)
     hardware = replace(hardware, threads=hardware.threads or os.cpu_count() or 1)
     common = {"device": hardware.device, "max_length": min(_MAX_LENGTH, spec.max_length or _MAX_LENGTH)}
-    size = shape_of(replace(spec, config=config))
+    size = shape_of(spec)
     if size is None:
         raise InputError(f"shape '{options.shape}': the family {spec.family} does not know its layers")
     engines = [
@@ -51,14 +49,14 @@ def run_bench(options: BenchOptions, hardware: Hardware, say: Callable[[str], No
     with tempfile.TemporaryDirectory(prefix="rerankbench-bench-") as temporary:
         say(f"writing a random checkpoint of shape {options.shape}")
         files = Files(Path(temporary), spec.family)
-        _write_checkpoint(files, replace(spec, config=config), hardware.dtype, options.seed)
+        write_checkpoint(files.checkpoint, spec, hardware.dtype, options.seed)
         files.pairs.write_text(json.dumps(make_groups(work)), encoding="utf-8")
         run_rounds(engines, files, hardware, options.rounds, say)
     from ..runner.peak import device_name
 
     return {
         "shape": options.shape,
-        "config": config,
+        "config": spec.config,
         "setting": Setting.parse(options.setting).name,
         "dtype": hardware.dtype,
         "device": device_name(hardware.device),
@@ -71,15 +69,6 @@ def run_bench(options: BenchOptions, hardware: Hardware, say: Callable[[str], No
     }
 
 
-def _model(shapes: dict[str, Any], name: str) -> tuple[ModelSpec, dict[str, Any]]:
-    """The specification and the config.json of a shape of configs/bench.yaml, or of a model folder."""
-    if Path(name).is_dir():
-        return find_spec(name), Resolved(name, Path(name)).config
-    shape = named(shapes, name, "shape")
-    spec = load_spec(shape["model"])
-    return spec, {**spec.config, **shape.get("config", {})}
-
-
 def _ours(options: BenchOptions, spec: ModelSpec, size: Shape, common: dict[str, Any]) -> list[Contender]:
     """Our engine under the setting, under the others beside it, and the sweep."""
     told = {key: getattr(spec, key) for key in ("wording", "template", "formula", "scale", "activation")}
@@ -90,10 +79,3 @@ def _ours(options: BenchOptions, spec: ModelSpec, size: Shape, common: dict[str,
         every = [f"L{layer}" for layer in size.cutoffs if layer <= deepest]
         runs[f"{OURS} sweep of {len(every)}"] = every
     return [Contender(name, OURS, sys.executable, {**ours, "settings": settings}) for name, settings in runs.items()]
-
-
-def _write_checkpoint(files: Files, spec: ModelSpec, dtype: str, seed: int) -> None:
-    files.checkpoint.mkdir()
-    (files.checkpoint / "config.json").write_text(json.dumps(spec.config), encoding="utf-8")
-    write_tokenizer(files.checkpoint, encoder=family_of(spec).template is None, vocab=spec.config["vocab_size"])
-    write_random_weights(files.checkpoint, family=spec.family, dtype="float32" if dtype == "int8" else dtype, seed=seed)

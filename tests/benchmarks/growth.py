@@ -18,9 +18,8 @@ from typing import Any
 
 from rerankbench.configs import CONFIGS, read
 from rerankbench.eval.bench.options import BenchOptions, Hardware
-from rerankbench.eval.bench.peers import named
 from rerankbench.eval.bench.run import run_bench
-from rerankbench.rerankers import load_spec
+from rerankbench.eval.bench.shapes import spec_of
 
 HEAD = "| | this engine, pairs/s | tokens/s | share of peak | the best peer, pairs/s | runs with | ratio (min–max) |\n"
 HEAD += "|---|---:|---:|---:|---:|---|---:|\n"
@@ -30,7 +29,7 @@ def measure(axis: dict[str, Any], value: Any, peers: Sequence[str], rounds: int)
     """One point: the engine, and the peer that is the fastest there."""
     point = {**axis, axis["axis"]: value}
     known = read(CONFIGS / "bench.yaml")
-    family = load_spec(named(known["shapes"], point["shape"], "shape")["model"]).family
+    family = spec_of(point["shape"]).family
     taking_part = [
         peer
         for peer in peers

@@ -11,7 +11,6 @@ use random checkpoints; the first batch is timed twice, without and with compile
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shlex
 import subprocess
@@ -25,7 +24,7 @@ from time import perf_counter
 
 import yaml
 from rerankbench.configs import CONFIGS, read
-from rerankbench.rerankers.spec import load_spec
+from rerankbench.eval.bench.shapes import spec_of, write_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 BENCH = {  # table -> shape, and what is asked beside it
@@ -74,7 +73,7 @@ def steps(out: Path, models: Path, peers: Sequence[str], rounds: int) -> Iterato
 def taking_part(shape: str, peers: Sequence[str]) -> list[str]:
     """Those of `peers` (`PEER=PYTHON`), and of this interpreter, that run the shape's family."""
     known = read(CONFIGS / "bench.yaml")
-    family = load_spec(known["shapes"][shape]["model"]).family
+    family = spec_of(shape).family
     other = {peer.partition("=")[0]: peer for peer in peers}
     here = {
         kind: kind
@@ -86,19 +85,9 @@ def taking_part(shape: str, peers: Sequence[str]) -> list[str]:
 
 def write_models(models: Path) -> None:
     """Random checkpoints of the shapes that are asked for one query, with specifications."""
-    from rerankbench.eval.bench.checkpoint import write_tokenizer
-    from rerankbench.rerankers.random_weights import write_random_weights
-    from rerankbench.rerankers.registry import family_of
-
-    shapes = read(CONFIGS / "bench.yaml")["shapes"]
     for shape in {*LATENCY, *FIRST}:
-        spec = load_spec(shapes[shape]["model"])
-        config = {**spec.config, **shapes[shape].get("config", {})}
-        folder = models / shape
-        folder.mkdir()
-        (folder / "config.json").write_text(json.dumps(config))
-        write_tokenizer(folder, encoder=family_of(spec).template is None, vocab=config["vocab_size"])
-        write_random_weights(folder, family=spec.family, dtype="bfloat16")
+        spec, folder = spec_of(shape), models / shape
+        write_checkpoint(folder, spec, "bfloat16")
         told = {"family": spec.family, "source": str(folder), "max_length": spec.max_length or 512}
         told |= {"wording": spec.wording} if spec.wording else {}
         (models / f"{shape}.yaml").write_text(yaml.safe_dump(told))
