@@ -10,12 +10,13 @@ from typing import Any
 import torch
 
 from .errors import InputError, suggest
+from .models.fp8 import fp8_matrix, fp8_runs_here
 from .models.int8 import Int8Matrix, int8_runs_here
 from .models.onednn import blocked
 
 log = logging.getLogger("rerankbench")
 
-INT8 = "int8"
+INT8, FP8 = EIGHT_BITS = ("int8", "fp8")
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -24,7 +25,7 @@ class Precision:
     """What a native model computes in.
 
     Attributes:
-        name: in identities and tables: `float32`, `bfloat16`, `float16` or `int8`.
+        name: in identities and tables: `float32`, `bfloat16`, `float16`, `int8` or `fp8`.
         dtype: of states, and of weights other than the matrices of the layers.
         arrange: brings a matrix (out, in) of a layer into the form that `Work` multiplies with.
     """
@@ -57,24 +58,31 @@ def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
         why = "the CUDA device computes in it" if half else f"exact, on {device.type}"
         log.info("dtype auto: %s (%s)", "bfloat16" if half else "float32", why)
         return torch.bfloat16 if half else torch.float32
-    if name == INT8:
-        raise InputError("dtype 'int8' is for models of the native families; others run in float32 or bfloat16")
+    if name in EIGHT_BITS:
+        raise InputError(f"dtype '{name}' is for models of the native families; others run in float32 or bfloat16")
     if name not in _DTYPES:
-        raise InputError(f"dtype '{name}' is unknown{suggest(name, ['auto', *_DTYPES, INT8])}")
+        raise InputError(f"dtype '{name}' is unknown{suggest(name, ['auto', *_DTYPES, *EIGHT_BITS])}")
     return _DTYPES[name]
 
 
 def resolve_precision(name: str, device: torch.device) -> Precision:
-    """As `resolve_dtype`, with `int8` on CPUs that multiply it: bfloat16 between products in int8."""
-    if name != INT8:
-        dtype = resolve_dtype(name, device)
-        return Precision(dtype_name(dtype), dtype)
-    if device.type != "cpu" or not int8_runs_here():
-        raise InputError(
-            f"dtype 'int8' needs a CPU with VNNI or AMX instructions, and a newer torch than 2.5; device '{device}' "
-            "has none for it"
-        )
-    return Precision(INT8, torch.bfloat16, Int8Matrix)
+    """As `resolve_dtype`, with eight bits where the device multiplies them, bfloat16 between the products."""
+    if name == INT8:
+        if device.type != "cpu" or not int8_runs_here():
+            raise InputError(
+                "dtype 'int8' needs a CPU with VNNI or AMX instructions, and a newer torch than 2.5; device "
+                f"'{device}' has none for it"
+            )
+        return Precision(INT8, torch.bfloat16, Int8Matrix)
+    if name == FP8:
+        if not fp8_runs_here(device):
+            raise InputError(
+                f"dtype 'fp8' needs an NVIDIA GPU of compute capability 9.0 or more (H100, B200); device '{device}' "
+                "is none that this torch multiplies it on"
+            )
+        return Precision(FP8, torch.bfloat16, fp8_matrix)
+    dtype = resolve_dtype(name, device)
+    return Precision(dtype_name(dtype), dtype)
 
 
 def dtype_name(dtype: torch.dtype) -> str:

@@ -25,8 +25,8 @@ class LoadOptions:
 
     Attributes:
         device: `auto` (CUDA if there is one, else CPU), or a torch device string. Provenance, not identity.
-        dtype: `auto` (bfloat16 on CUDA, float32 on CPU), `float32`, `bfloat16`, `float16`, or `int8`
-            (native families on CPUs: matrices of the layers in eight bits, the rest in float32).
+        dtype: `auto` (bfloat16 on CUDA, float32 on CPU), `float32`, `bfloat16`, `float16`, or, for native
+            families, `int8` (CPUs) and `fp8` (GPUs): matrices of the layers in eight bits, the rest in bfloat16.
         head_policy: which output head scores a cutoff layer; see docs/footguns.md.
         attention_softcap: `released` leaves the configured attention soft-capping of the lightweight model out,
             as its published code does by default; `config` applies it.

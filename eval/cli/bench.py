@@ -19,7 +19,7 @@ def bench(
     queries: int = typer.Option(1, min=1, help="Number of queries."),
     candidates: int = typer.Option(0, min=0, help="Candidates per query; 0 takes the workload's."),
     passage_tokens: int = typer.Option(0, min=0, help="Tokens of every passage; 0 takes the workload's lengths."),
-    dtype: str = typer.Option("float32", help="float32, bfloat16 or float16, for all engines; int8: this one."),
+    dtype: str = typer.Option("float32", help="float32, bfloat16 or float16, for all engines; int8, fp8: this one."),
     device: str = typer.Option("cpu", help="cpu, cuda, cuda:0."),
     threads: int = typer.Option(0, min=0, help="CPU threads per engine; 0 takes all cores."),
     rounds: int = typer.Option(5, min=1, help="Counted rounds; one more comes before them."),

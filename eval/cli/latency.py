@@ -29,7 +29,7 @@ def latency(
     query_words: Annotated[int, typer.Option(min=1, help="Without --run: words of a generated query.")] = 20,
     passage_words: Annotated[int, typer.Option(min=5, help="Without --run: words of a passage, on average.")] = 110,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:0.")] = "auto",
-    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16 or int8.")] = "auto",
+    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16, int8 or fp8.")] = "auto",
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 takes torch's default.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

@@ -114,7 +114,7 @@ class RerankerEntry(_Part):
     max_length: int | None = Field(default=None, ge=8)
     query_max_length: int | None = Field(default=None, ge=1)
     truncation: Truncation | None = Field(default=None, description="class or snippet; default: the model's")
-    dtype: Literal["auto", "float32", "bfloat16", "float16", "int8"] = "auto"
+    dtype: Literal["auto", "float32", "bfloat16", "float16", "int8", "fp8"] = "auto"
     head_policy: HeadPolicy = "released"
     attention_softcap: SoftcapPolicy = "released"
     cutoffs: CutoffPolicy = "trained"

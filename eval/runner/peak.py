@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from time import perf_counter
+from typing import Any
 
 from ...rerankers.api import REMOTE
 
@@ -23,17 +25,30 @@ def measure_peak(device: str, dtype: str, seconds: float = 0.3) -> float:
 
     cuda = device.startswith("cuda")
     size = 8192 if cuda else 1024
-    eight_bits = dtype == "int8"
-    a = torch.randint(-127, 128, (size, size), dtype=torch.int8) if eight_bits else torch.randn(size, size)
-    a, product = a.to(device, getattr(torch, dtype)), getattr(torch, "_int_mm" if eight_bits else "matmul")
+    product = _product(size, device, dtype)
     best, started = float("inf"), perf_counter()
     while perf_counter() - started < seconds:
         start = perf_counter()
-        product(a, a)
+        product()
         if cuda:
             torch.cuda.synchronize(device)
         best = min(best, perf_counter() - start)
     return 2 * size**3 / best / 1e12
+
+
+def _product(size: int, device: str, dtype: str) -> Callable[[], Any]:
+    import torch
+
+    if dtype == "int8":
+        whole = torch.randint(-127, 128, (size, size), dtype=torch.int8, device=device)
+        return lambda: torch._int_mm(whole, whole)
+    a = torch.randn(size, size, device=device)
+    if dtype != "fp8":
+        a = a.to(getattr(torch, dtype))
+        return lambda: a @ a
+    eight, one = a.to(torch.float8_e4m3fn), torch.ones((), device=device)
+    told = {"scale_a": one, "scale_b": one, "out_dtype": torch.bfloat16, "use_fast_accum": True}
+    return lambda: torch._scaled_mm(eight, eight.t(), **told)  # pyright: ignore[reportPrivateImportUsage]
 
 
 def peak_memory(device: str) -> int:

@@ -23,7 +23,7 @@ from .heads import activation
 from .layout import Layout, as_index
 from .pointwise import add_block, norm, rms_norm
 from .rope import frequencies, rope_tables, rotate
-from .work import Weights, Work
+from .work import States, Weights, Work
 
 
 @dataclass(frozen=True)
@@ -253,20 +253,18 @@ class Decoder:
         def weight(part: str) -> Tensor:
             return self._norms[f"{name}{part}.weight"]
 
-        def linear(x: Tensor, part: str) -> Tensor:
-            return work.linear(x, *matrix(part))
-
-        def heads(x: Tensor, part: str) -> Tensor:
-            found = linear(x, f"self_attn.{part}_proj").unflatten(-1, (-1, config.head_dim))
+        def heads(x: States, part: str) -> Tensor:
+            found = work.linear(x, *matrix(f"self_attn.{part}_proj")).unflatten(-1, (-1, config.head_dim))
             normed = config.qk_norm and part != "v"
             return norm(found, weight(f"self_attn.{part}_norm"), config.norm_eps) if normed else found
 
         cos, sin = tables[-1 if index in config.sliding_layers else 0]
         normed = norm(x, weight("input_layernorm"), config.norm_eps)
-        k, v = rotate(heads(normed, "k"), cos, sin), heads(normed, "v")
+        read = work.shared(normed, *(matrix(f"self_attn.{part}_proj")[0] for part in "qkv"))
+        k, v = rotate(heads(read, "k"), cos, sin), heads(read, "v")
         if last is not None:
-            x, normed, cos, sin = x[last], normed[last], cos[last], sin[last]
-        q = rotate(heads(normed, "q"), cos, sin)
+            x, read, cos, sin = x[last], normed[last], cos[last], sin[last]
+        q = rotate(heads(read, "q"), cos, sin)
         how = How(
             scale=config.query_scale,
             softcap=self.softcap,
@@ -276,7 +274,7 @@ class Decoder:
             causal=not config.bidirectional,
         )
         attended = attend(q, k, v, layout, how, masks, work)
-        block = linear(attended.flatten(1), "self_attn.o_proj")
+        block = work.linear(attended.flatten(1), *matrix("self_attn.o_proj"))
         eps, scale = config.norm_eps, config.residual_scale
         if config.sandwich_norms:
             after, before = weight("post_attention_layernorm"), weight("pre_feedforward_layernorm")
@@ -284,5 +282,6 @@ class Decoder:
         else:
             after, before, last_norm = None, weight("post_attention_layernorm"), None
         x, normed = add_block(x, block, scale, after, before, eps)
-        inner = work.gated(normed, matrix("mlp.gate_proj"), matrix("mlp.up_proj"), config.activation)
-        return add_block(x, linear(inner, "mlp.down_proj"), scale, last_norm, None, eps)[0]
+        gate, up, down = (matrix(f"mlp.{part}_proj") for part in ("gate", "up", "down"))
+        block = work.feed(normed, up, down, config.activation, gate)
+        return add_block(x, block, scale, last_norm, None, eps)[0]

@@ -216,6 +216,5 @@ class Encoder:
         seen = attend_all(q, k, v, batch, work, self.attention, first_only)  # (T or n, d)
         block, eps = work.linear(seen, layer.out, layer.out_bias), config.norm_eps
         x = add_layer_norm(x, block, layer.norm1, layer.norm1_bias, eps)
-        inner = work.linear(x, layer.up, layer.up_bias, config.activation)  # (T or n, f)
-        block = work.linear(inner, layer.down, layer.down_bias)
+        block = work.feed(x, (layer.up, layer.up_bias), (layer.down, layer.down_bias), config.activation)
         return add_layer_norm(x, block, layer.norm2, layer.norm2_bias, eps)

@@ -1,8 +1,6 @@
-"""Matrices in eight bits on CPUs: weights by output row, states by token, products by oneDNN's int8 kernels.
+"""Matrices in int8 on CPUs, products by oneDNN's kernels.
 
-Both are symmetric: a weight row is scale x int8, a token's state is scale x int8, so that what a token becomes depends
-on that token alone, whatever shares its batch (scales by row and by token: Xiao et al. 2023, arXiv 2211.10438, as
-"per-channel weights, per-token dynamic activations"). Sums are exact in int32; the dtype of the states, bfloat16 as in
+Weights and states are symmetric: scale x int8. Sums are exact in int32; the dtype of the states, bfloat16 as in
 attention and norms, holds a product before its token's scale, bias and activation (in float32) and after them: half of
 the memory that passes by.
 
@@ -19,6 +17,7 @@ from torch import Tensor
 
 from .compiled import compiled_on_cpus
 from .onednn import activate
+from .quantised import Codes, Quantised, codes_of
 
 _ROWS = 2048  # the row count that the layout is chosen for; any other works
 _LARGEST = 127
@@ -34,16 +33,15 @@ def int8_runs_here() -> bool:
     if not known or not getattr(torch.cpu, "_is_vnni_supported", bool)():
         return False
     try:
-        Int8Matrix(torch.ones(1, 1)).product(torch.ones(1, 1, dtype=torch.int8), torch.float32)
+        matrix = Int8Matrix(torch.ones(1, 1))
+        matrix._product(Codes(torch.ones(1, 1, dtype=torch.int8), torch.ones(1, 1), torch.float32))
     except RuntimeError:
         return False
     return True
 
 
-class Int8Matrix:
-    """A weight (out, in) as int8 with a scale for each output row; serves `Work.linear` and `Work.gated`."""
-
-    is_mkldnn = False
+class Int8Matrix(Quantised):
+    """A weight (out, in) as int8 with a scale for each output row."""
 
     def __init__(self, weight: Tensor) -> None:
         self.shape = tuple(weight.shape)
@@ -52,29 +50,34 @@ class Int8Matrix:
         self._zeros = torch.zeros(len(weight), dtype=torch.int64)
         self._codes = torch.ops.onednn.qlinear_prepack(codes, [_ROWS, self.shape[1]])
 
-    def linear(self, x: Tensor, bias: Tensor | None, activation: str | None) -> Tensor:
-        """`activation(x @ weight.T + bias)` for x (tokens, in), in x's dtype."""
-        codes, scales = to_codes(x)
-        return _from_product(self.product(codes, x.dtype), scales, bias, activation)
+    def codes(self, x: Tensor) -> Codes:
+        """See `Quantised`."""
+        return Codes(*to_codes(x), x.dtype)
 
-    def gated(self, x: Tensor, bias: Tensor | None, up: Int8Matrix, up_bias: Tensor | None, activation: str) -> Tensor:
-        """`activation(x @ weight.T + bias) * (x @ up.T + up_bias)`, in x's dtype."""
-        codes, scales = to_codes(x)
-        gate, other = self.product(codes, x.dtype), up.product(codes, x.dtype)
-        return _from_products(gate, other, scales, bias, up_bias, activation)
+    def linear(self, x: Codes, bias: Tensor | None, activation: str | None) -> Tensor:
+        """See `Quantised`."""
+        return _from_product(self._product(x), x.scales, bias, activation)
 
-    def product(self, codes: Tensor, dtype: torch.dtype) -> Tensor:
-        """Codes of tokens times this matrix in a dtype, (tokens, out): yet to be scaled by token."""
-        plain = (None, 1.0, 0, dtype, "none", [], "")  # no bias, nothing behind it
+    def inner(
+        self, x: Codes, bias: Tensor | None, activation: str | None, up: Quantised | None, up_bias: Tensor | None
+    ) -> Codes:
+        """See `Quantised`."""
+        product = self._product(x)
+        if isinstance(up, Int8Matrix):
+            return Codes(*_gated(product, up._product(x), x.scales, bias, up_bias, activation), x.dtype)
+        return Codes(*_inner(product, x.scales, bias, activation), x.dtype)
+
+    def _product(self, x: Codes) -> Tensor:
+        """Codes of tokens times this matrix, (tokens, out): yet to be scaled by token."""
+        plain = (None, 1.0, 0, x.dtype, "none", [], "")  # no bias, nothing behind it
         packed = (self._codes, self._scales, self._zeros)
-        return torch.ops.onednn.qlinear_pointwise(codes, 1.0, 0, *packed, *plain)
+        return torch.ops.onednn.qlinear_pointwise(x.values, 1.0, 0, *packed, *plain)
 
 
 def _coded(x: Tensor) -> tuple[Tensor, Tensor]:
     """int8 codes of a matrix, and the float32 scale of each row, shape (rows, 1); codes x scale is the matrix."""
-    wide = x.float()
-    scales = wide.abs().amax(1, keepdim=True).clamp(min=torch.finfo(torch.float32).tiny * _LARGEST) / _LARGEST
-    return torch.div(wide, scales).round().to(torch.int8), scales
+    codes, scales = codes_of(x, _LARGEST)
+    return codes.round().to(torch.int8), scales
 
 
 to_codes = compiled_on_cpus(_coded)
@@ -91,7 +94,12 @@ def _from_product(product: Tensor, scales: Tensor, bias: Tensor | None, activati
 
 
 @compiled_on_cpus
-def _from_products(
-    gate: Tensor, up: Tensor, scales: Tensor, bias: Tensor | None, up_bias: Tensor | None, activation: str
-) -> Tensor:
-    return (activate(activation, _scaled(gate, scales, bias)) * _scaled(up, scales, up_bias)).to(gate.dtype)
+def _inner(product: Tensor, scales: Tensor, bias: Tensor | None, activation: str | None) -> tuple[Tensor, Tensor]:
+    return _coded(activate(activation, _scaled(product, scales, bias)).to(product.dtype))
+
+
+@compiled_on_cpus
+def _gated(
+    gate: Tensor, up: Tensor, scales: Tensor, bias: Tensor | None, up_bias: Tensor | None, activation: str | None
+) -> tuple[Tensor, Tensor]:
+    return _coded(activate(activation, _scaled(gate, scales, bias)) * _scaled(up, scales, up_bias))

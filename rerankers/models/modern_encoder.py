@@ -181,15 +181,15 @@ class ModernEncoder:
             turned = tables[config.local_theta if local else config.global_theta]
             block = self._attention(read, layer, batch, work, turned, config.window if local else None, last)
             x, read = add_then_norm(x[batch.firsts] if last else x, block, *layer.mlp_norm, config.norm_eps)
-            block = work.linear(self._gated(read, layer, work), layer.down, layer.down_bias)
+            block = self._feed(read, layer, work)
             assert norm is not None, "only the first layer has no norm before it"
             x, read = add_then_norm(x, block, *norm, config.norm_eps)
         return read
 
-    def _gated(self, x: Tensor, layer: Layer, work: Work) -> Tensor:
+    def _feed(self, x: Tensor, layer: Layer, work: Work) -> Tensor:
         biases = (None, None) if layer.wi_bias is None else layer.wi_bias.chunk(2)
         gate, up = zip(layer.mlp, biases)
-        return work.gated(x, gate, up, self.config.activation)
+        return work.feed(x, up, (layer.down, layer.down_bias), self.config.activation, gate)
 
     def _attention(
         self, x: Tensor, layer: Layer, batch: Packed, work: Work, tables: Tables, window: int | None, last: bool

@@ -8,12 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .int8 import Int8Matrix
 from .onednn import activate, blocked_linear
 from .pointwise import gated
+from .quantised import Codes, Quantised
 
-Matrix = Tensor | Int8Matrix  # (out, in)
-Weights = tuple[Matrix, Tensor | None]
+Matrix = Tensor | Quantised  # (out, in)
+Weights = tuple[Matrix, Tensor | None]  # and its bias
+States = Tensor | Codes  # (tokens, in)
 
 
 @dataclass
@@ -22,24 +23,47 @@ class Work:
 
     flops: int = 0
 
-    def linear(self, x: Tensor, weight: Matrix, bias: Tensor | None = None, activation: str | None = None) -> Tensor:
-        """`activation(x @ weight.T + bias)` for x (..., in) and weight (out, in): plain, blocked or int8."""
-        self.flops += 2 * x.numel() * weight.shape[0]
-        if isinstance(weight, Int8Matrix):
-            return weight.linear(x, bias, activation)
+    def linear(self, x: States, weight: Matrix, bias: Tensor | None = None, activation: str | None = None) -> Tensor:
+        """`activation(x @ weight.T + bias)` for x (..., in) and weight (out, in): plain, blocked or in eight bits."""
+        self._count(x, weight)
+        if isinstance(weight, Quantised):
+            return weight.linear(x if isinstance(x, Codes) else weight.codes(x), bias, activation)
+        assert isinstance(x, Tensor), "codes are for matrices in eight bits"
         if weight.is_mkldnn:
             return blocked_linear(x, weight, bias, activation)
         return activate(activation, F.linear(x, weight, bias))
 
-    def gated(self, x: Tensor, gate: Weights, up: Weights, activation: str) -> Tensor:
-        """`activation(gate of x) * (up of x)`, each a matrix and its bias or None."""
-        (matrix, bias), (other, other_bias) = gate, up
-        if isinstance(matrix, Int8Matrix) and isinstance(other, Int8Matrix):
-            self.flops += 2 * x.numel() * (matrix.shape[0] + other.shape[0])
-            return matrix.gated(x, bias, other, other_bias, activation)
-        if matrix.is_mkldnn:  # the activation is part of the product
-            return self.linear(x, *gate, activation=activation).mul_(self.linear(x, *up))
-        return gated(self.linear(x, *gate), self.linear(x, *up), activation)
+    def shared(self, x: Tensor, *matrices: Matrix) -> States:
+        """What several matrices read, as codes where all of them are in eight bits."""
+        first = matrices[0]
+        every = all(isinstance(matrix, Quantised) for matrix in matrices)
+        return first.codes(x) if every and isinstance(first, Quantised) else x
+
+    def feed(self, x: Tensor, up: Weights, down: Weights, activation: str, gate: Weights | None = None) -> Tensor:
+        """`inner @ down.T + its bias`, inner being `activation(up of x)`, or `activation(gate of x) * (up of x)`."""
+        first, other = (up, None) if gate is None else (gate, up)
+        states = self.shared(x, first[0], up[0], down[0])
+        if isinstance(states, Codes):
+            inner = self._coded(states, first, other, activation)
+        elif other is None:
+            inner = self.linear(x, *first, activation)
+        elif first[0].is_mkldnn:  # the activation is part of the product
+            inner = self.linear(x, *first, activation).mul_(self.linear(x, *other))
+        else:
+            inner = gated(self.linear(x, *first), self.linear(x, *other), activation)
+        return self.linear(inner, *down)
+
+    def _coded(self, x: Codes, first: Weights, other: Weights | None, activation: str) -> Codes:
+        (matrix, bias), (up, up_bias) = first, other or (None, None)
+        assert isinstance(matrix, Quantised)
+        assert up is None or isinstance(up, Quantised)
+        self._count(x, matrix)
+        if up is not None:
+            self._count(x, up)
+        return matrix.inner(x, bias, activation, up, up_bias)
+
+    def _count(self, x: States, weight: Matrix) -> None:
+        self.flops += 2 * (x.values if isinstance(x, Codes) else x).numel() * weight.shape[0]
 
     def matmul(self, a: Tensor, b: Tensor) -> Tensor:
         """`a @ b` for a (..., m, k) and b (..., k, n) of equal leading shape."""

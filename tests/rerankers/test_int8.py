@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rerankbench.rerankers import InputError, LoadOptions, Setting, TextOptions, load, load_spec
 from rerankbench.rerankers.api import Group
 from rerankbench.rerankers.models import compiled
-from rerankbench.rerankers.models.int8 import Int8Matrix, int8_runs_here, to_codes
+from rerankbench.rerankers.models.int8 import Int8Matrix, int8_runs_here
 from rerankbench.rerankers.models.work import Work
 from rerankbench.rerankers.registry import find_spec
 
@@ -73,11 +73,15 @@ def test_a_token_does_not_depend_on_its_neighbours():
     x = torch.randn(1500, 64) * torch.logspace(-3, 3, 1500)[:, None]
     x[7] = 0
     matrix, up = Int8Matrix(torch.randn(48, 64)), Int8Matrix(torch.randn(48, 64))
-    together, gated = matrix.linear(x, None, "silu"), matrix.gated(x, None, up, None, "silu")
+    read = matrix.codes(x)
+    together, gated = matrix.linear(read, None, "silu"), matrix.inner(read, None, "silu", up, None)
     assert (together[7] == 0).all()
     for row in (0, 7, 511, 512, 1499):
-        torch.testing.assert_close(matrix.linear(x[row : row + 1], None, "silu")[0], together[row], rtol=1e-6, atol=0)
-    torch.testing.assert_close(gated, together * up.linear(x, None, None), rtol=1e-6, atol=0)
+        alone = matrix.linear(matrix.codes(x[row : row + 1]), None, "silu")[0]
+        torch.testing.assert_close(alone, together[row], rtol=1e-6, atol=0)
+    exact = matrix.codes(together * up.linear(read, None, None))
+    assert (gated.values.int() - exact.values).abs().max() <= 1
+    torch.testing.assert_close(gated.scales, exact.scales, rtol=1e-6, atol=0)
 
 
 @needs_vnni
@@ -90,16 +94,18 @@ def test_the_compiled_kernels_are_the_formulas(monkeypatch: pytest.MonkeyPatch):
     matrix, up = (Int8Matrix(torch.randn(40, 70, generator=generator)) for _ in range(2))
 
     def run() -> list[torch.Tensor]:
-        return [*to_codes(x), matrix.linear(x, bias, "gelu"), matrix.gated(x, None, up, None, "silu")]
+        read = matrix.codes(x)
+        inner = matrix.inner(read, bias, "gelu", None, None), matrix.inner(read, None, "silu", up, None)
+        return [*read[:2], matrix.linear(read, bias, "gelu"), *(codes.values * codes.scales for codes in inner)]
 
     kernels = run()
     monkeypatch.setattr(compiled, "_cpp", lambda: False)
-    codes, scales, linear, gated = run()
+    codes, scales, *others = run()
     assert (kernels[0].int() - codes.int()).abs().max() <= 1
     assert (kernels[0] != codes).float().mean() < 0.01
     torch.testing.assert_close(kernels[1], scales)
-    for found, exact in zip(kernels[2:], (linear, gated)):
-        assert found.dtype == torch.bfloat16
+    assert kernels[2].dtype == torch.bfloat16
+    for found, exact in zip(kernels[2:], others):
         torch.testing.assert_close(found, exact, rtol=0.02, atol=0.02 * float(exact.abs().max()))
 
 
