@@ -96,10 +96,12 @@ class Tokenizer:
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids of each text, without special tokens and without any limit."""
         found: list[list[int]] = []
+        # the fast one keeps no offsets; tokenizers has it from 0.20 on
+        encode = getattr(self.backend, "encode_batch_fast", self.backend.encode_batch)
         for start in range(0, len(texts), _CHUNK):
             chunk = list(texts[start : start + _CHUNK])
             try:
-                encoded = self.backend.encode_batch(chunk, add_special_tokens=False)
+                encoded = encode(chunk, add_special_tokens=False)
             except (TypeError, ValueError, UnicodeEncodeError) as err:
                 bad = next((t for t in chunk if not isinstance(t, str) or not _encodable(t)), None)
                 raise InputError(f"text {bad!r:.80}: cannot be tokenised; expected a valid Unicode string") from err

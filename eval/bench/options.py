@@ -26,6 +26,7 @@ class BenchOptions:
         setting: of the first engine.
         sweep: adds a run that reads every cutoff layer on the way.
         against: other settings of this engine.
+        dtypes: others of this engine, under the first setting.
         peers: `PEER` or `PEER=PYTHON`.
         workload: what is scored, of `queries` queries; `candidates` 0 takes the workload's.
         passage_tokens: of every passage; 0 takes the workload's lengths.
@@ -40,6 +41,7 @@ class BenchOptions:
     setting: str = "full"
     sweep: bool = False
     against: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = ()
     peers: tuple[str, ...] = ()
     workload: str = "retrieval"
     queries: int = 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -47,6 +48,7 @@ class Contender:
         versions: of the packages that it runs by.
         grid: the places that it may run at; one of several is chosen by trial.
         point: the place that it runs at.
+        refused: places that it cannot run at, and why.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Contender:
     versions: dict[str, str] = field(default_factory=dict)
     grid: list[dict[str, Any]] = field(default_factory=lambda: [{}])
     point: dict[str, Any] = field(default_factory=dict)
+    refused: list[dict[str, Any]] = field(default_factory=list)
     _process: Any = None
 
     def start(self, files: Files, hardware: Hardware) -> None:
@@ -70,7 +73,7 @@ class Contender:
         else:
             command = [self.python, str(Path(__file__).parent / "peer_workers" / "worker.py"), self.kind]
         command += [files.family, str(files.checkpoint), str(files.pairs)]
-        command += [hardware.dtype, str(hardware.threads), str(options)]
+        command += [self.options.get("dtype", hardware.dtype), str(hardware.threads), str(options)]
         with (files.folder / f"{self.name}.log").open("w", encoding="utf-8") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, bufsize=1
@@ -82,11 +85,18 @@ class Contender:
         if len(self.grid) < 2:
             return
         tried = sorted((self._seconds(folder, point), n) for n, point in enumerate(self.grid))
-        again = [(min(seconds, self._seconds(folder, self.grid[n])), n) for seconds, n in tried[:2]]
+        if tried[0][0] == math.inf:
+            raise InputError(f"{self.name}: runs at no place of its grid: {self.refused[0]['why']}")
+        again = [
+            (min(seconds, self._seconds(folder, self.grid[n])), n) for seconds, n in tried[:2] if seconds < math.inf
+        ]
         self.point = self.grid[min(again)[1]]
 
     def _seconds(self, folder: Path, point: dict[str, Any]) -> float:
-        return self._ask(folder, point, trial=True)["seconds"]
+        answer = self._ask(folder, point, trial=True)
+        if "refused" in answer:
+            self.refused.append({"point": point, "why": answer["refused"]})
+        return answer.get("seconds", math.inf)
 
     def round(self, folder: Path, *, counted: bool) -> None:
         """Score all pairs once."""

@@ -78,4 +78,6 @@ def _ours(options: BenchOptions, spec: ModelSpec, size: Shape, common: dict[str,
         deepest = Setting.parse(options.setting).cutoff_layer or size.layers
         every = [f"L{layer}" for layer in size.cutoffs if layer <= deepest]
         runs[f"{OURS} sweep of {len(every)}"] = every
-    return [Contender(name, OURS, sys.executable, {**ours, "settings": settings}) for name, settings in runs.items()]
+    told = {name: {**ours, "settings": settings} for name, settings in runs.items()}
+    told |= {f"{OURS} {dtype}": {**told[OURS], "dtype": dtype} for dtype in options.dtypes}
+    return [Contender(name, OURS, sys.executable, own) for name, own in told.items()]

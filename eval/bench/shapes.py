@@ -32,4 +32,5 @@ def write_checkpoint(folder: Path, spec: ModelSpec, dtype: str, seed: int = 0) -
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps(spec.config), encoding="utf-8")
     write_tokenizer(folder, encoder=family_of(spec).template is None, vocab=spec.config["vocab_size"])
-    write_random_weights(folder, family=spec.family, dtype="float32" if dtype == "int8" else dtype, seed=seed)
+    stored = {"int8": "float32", "fp8": "bfloat16"}.get(dtype, dtype)
+    write_random_weights(folder, family=spec.family, dtype=stored, seed=seed)

@@ -19,7 +19,8 @@ def summarise(engines: Sequence[Contender], pairs: int) -> list[dict[str, Any]]:
     `padded_share` of the tokens that entered the model, `entered_tokens` (peers: warm-up passes too), `tflops`,
     `share_of_peak`, `peak_memory_bytes`, `ratio` to the first engine's seconds (median, minimum and maximum over
     rounds), `grid` and the `point` of it that was chosen, `score_difference` (largest) and `rank_correlation` against
-    the first engine's scores.
+    the first engine's scores, and whether that says something (`comparable`: the same setting), `refused`: places of
+    the grid that the engine could not run at, with its reason.
     """
     first = engines[0]
     pair_tokens = next((r["pair_tokens"] for e in engines for r in e.rounds if "pair_tokens" in r), None)
@@ -48,10 +49,14 @@ def summarise(engines: Sequence[Contender], pairs: int) -> list[dict[str, Any]]:
                 "peak_memory_bytes": max(r["peak_memory_bytes"] for r in engine.rounds),
                 "saving_realised": _realised(first.rounds, engine.rounds),
                 "ratio": {"median": median(ratios), "min": min(ratios), "max": max(ratios)},
+                # another setting has other scores
+                "comparable": engine is not first
+                and engine.options.get("settings") in (None, first.options.get("settings")),
                 **_agreement(first.scores, engine.scores),
                 "versions": engine.versions,
                 "grid": engine.grid,
                 "point": engine.point,
+                "refused": engine.refused,
             }
         )
     return records
@@ -100,8 +105,7 @@ def markdown(result: dict[str, Any]) -> str:
             if r["kind"] == OURS and ratio["min"] == ratio["max"] == 1
             else f"{ratio['median']:.2f} ({ratio['min']:.2f}–{ratio['max']:.2f})",
             "–" if r["saving_realised"] is None else f"{r['saving_realised']:.2f}",
-            # another setting has other scores
-            "–" if r["kind"] == OURS else f"{r['score_difference']:.1e}",
+            f"{r['score_difference']:.1e}" if r["comparable"] else "–",
         ]
         lines.append(f"| {' | '.join(cells)} |")
     versions = "; ".join(
@@ -109,6 +113,11 @@ def markdown(result: dict[str, Any]) -> str:
     )
     grids = [f"{r['engine']}: {_axes(r['grid'])}" for r in result["engines"] if len(r["grid"]) > 1]
     tried = [f"Grids, tried before the rounds on every second pair: {'; '.join(grids)}."] if grids else []
+    tried += [
+        f"{r['engine']} cannot run with {_place(n['point'])}: {n['why']}."
+        for r in result["engines"]
+        for n in r["refused"]
+    ]
     return "\n".join([*lines, "", *tried, f"Versions: {versions}. Command: `{result['command']}`."])
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import TextIO
 
+BLOCK = 16  # queries, as `block_queries` of an experiment has them
+
 
 def main() -> None:
     """Arguments: FAMILY CHECKPOINT PAIRS.json DTYPE THREADS OPTIONS.json."""
@@ -19,12 +21,16 @@ def main() -> None:
 
 
 def serve(arguments: Sequence[str], lines: Iterable[str], answers: TextIO) -> None:
-    """Score all pairs once for each line, which names the file for the scores as `scores`."""
+    """Score all pairs once for each line, which names the file for the scores as `scores`.
+
+    As a run does it: block by block, token ids one block ahead.
+    """
     family, checkpoint, pairs_file, dtype, threads, options_file = arguments
     import torch
 
     from ...rerankers import LoadOptions, ModelSpec, Setting, TextOptions, load
-    from ...rerankers.api import Group
+    from ...rerankers.api import Executed, Group, Prepared
+    from ..runner.ahead import one_ahead
     from ..runner.peak import measure_peak, peak_memory
 
     torch.set_num_threads(int(threads))
@@ -34,21 +40,28 @@ def serve(arguments: Sequence[str], lines: Iterable[str], answers: TextIO) -> No
     model = load(spec, LoadOptions(device=options["device"], dtype=dtype, token_budget=options["token_budget"]))
     settings = [Setting.parse(name) for name in options["settings"]]
     text = TextOptions(max_length=options["max_length"])
+    blocks = [groups[start : start + BLOCK] for start in range(0, len(groups), BLOCK)]
+
+    def prepare(block: list[Group]) -> Prepared:
+        return model.prepare(block, text)
+
     versions = {"torch": torch.__version__}
     answers.write(json.dumps({"ready": "rerankbench", "versions": versions}) + "\n")
     for line in lines:
         peak = measure_peak(model.device, dtype, 0.15)  # in every round: what else runs on a machine changes
         start = perf_counter()
-        found = model.score(groups, settings, text)
+        found = [model.score(block, settings, text, ready) for block, ready in one_ahead(prepare, blocks)]
         seconds = perf_counter() - start
-        Path(json.loads(line)["scores"]).write_text(json.dumps(found.scores[-1].tolist()), encoding="utf-8")
-        ran = found.executed
+        scores = [score for scored in found for score in scored.scores[-1].tolist()]
+        Path(json.loads(line)["scores"]).write_text(json.dumps(scores), encoding="utf-8")
+        ran = sum((scored.executed for scored in found), Executed())
+        tokens = sum(int((one.query_tokens + one.passage_tokens + one.prompt_tokens).sum()) for one in found)
         answer = {
             "seconds": seconds,
             "tokens": ran.real_tokens + ran.padded_tokens,
             "padded": ran.padded_tokens,
             "shared": ran.shared_tokens,
-            "pair_tokens": int((found.query_tokens + found.passage_tokens + found.prompt_tokens).sum()),
+            "pair_tokens": tokens,
             "flops": ran.flops,
             "phases": ran.seconds,
             "peak_tflops": peak,

@@ -12,6 +12,7 @@ def bench(
     setting: str = typer.Option("full", help="Setting of the timed variant: full, L10, L10-r2@3."),
     sweep: bool = typer.Option(False, help="Add a run that reads every cutoff layer on the way."),
     against: str = typer.Option("", help="Other settings of this engine to time beside it, comma-separated."),
+    also_dtype: str = typer.Option("", help="Other dtypes of this engine to time beside it, comma-separated: fp8."),
     peer: list[str] = typer.Option(
         [], help="PEER[=PYTHON]: one of `peers` in configs/bench.yaml, and the interpreter that has it; again for more."
     ),
@@ -49,6 +50,7 @@ def bench(
         setting=setting,
         sweep=sweep,
         against=tuple(name for name in against.split(",") if name),
+        dtypes=tuple(name for name in also_dtype.split(",") if name),
         peers=tuple(peer),
         workload=workload,
         queries=queries,
@@ -60,10 +62,8 @@ def bench(
         seed=seed,
         command=_command(sys.argv[1:]),
     )
-    hardware = Hardware(device, dtype, threads)
-    result = run_bench(options, hardware, lambda line: print(line, file=sys.stderr, flush=True))
-    table = markdown(result)
-    whole = json.dumps(result, indent=1)
+    result = run_bench(options, Hardware(device, dtype, threads), lambda line: print(line, file=sys.stderr, flush=True))
+    table, whole = markdown(result), json.dumps(result, indent=1)
     if output:
         _write({output: whole, output.with_suffix(".md"): table})
     print(whole if as_json else table)

@@ -41,7 +41,7 @@ def _product(size: int, device: str, dtype: str) -> Callable[[], Any]:
 
     if dtype == "int8":
         whole = torch.randint(-127, 128, (size, size), dtype=torch.int8, device=device)
-        return lambda: torch._int_mm(whole, whole)
+        return lambda: torch._int_mm(whole, whole)  # pyright: ignore[reportPrivateImportUsage]
     a = torch.randn(size, size, device=device)
     if dtype != "fp8":
         a = a.to(getattr(torch, dtype))

@@ -19,6 +19,7 @@ from ..flops import Shape
 from ..hub import Resolved
 from ..lengths import check_ids, with_length
 from ..models.heads import activation
+from ..models.layout import as_index
 from ..models.work import Work
 from ..options import LoadOptions, TextOptions
 from ..pairs import Pairs, build_pairs
@@ -117,7 +118,7 @@ class PairAdapter(Faces):
         def run(batch: list[int]) -> None:
             nonlocal padded
             logits, more = self.logits(pairs, batch, work)
-            found[torch.tensor(batch, device=self.device)] = self.activation(logits)
+            found[as_index(np.array(batch), found.device)] = self.activation(logits)
             padded += more
 
         self.token_budget = run_batches(lengths, self.token_budget, run)

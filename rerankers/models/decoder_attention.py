@@ -1,7 +1,8 @@
 """Attention over a packed batch whose sequences may share their prefix: causal, or of all tokens to all.
 
-Three ways, equal up to rounding: `blocks` runs one small dense attention per prefix and per block of equally long
-suffixes, `flex` one kernel for the whole batch, and `plain` the blocks by the formula that both are tested against.
+Four ways, equal up to rounding: `blocks` runs one small dense attention per prefix and per block of equally long
+suffixes, `varlen` and `flex` one kernel for the whole batch (the first does not cap scores, the second waits for a
+compiler), and `plain` the blocks by the formula that all are tested against.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from . import flex
+from . import flex, varlen
 from .layout import Block, Layout
 from .work import Work
 
-AttentionKind = Literal["auto", "blocks", "flex", "plain"]
+AttentionKind = Literal["auto", "blocks", "varlen", "flex", "plain"]
 
 
 class Masks:
@@ -33,6 +34,7 @@ class Masks:
         self.longest, self.dtype, self.device = longest, dtype, device
         self._square: dict[int | None, Tensor] = {}
         self._whole: dict[tuple[Layout, int | None, bool], Any] = {}
+        self._gathered: dict[tuple[Layout, bool], varlen.Gathered] = {}
 
     def get(self, queries: int, keys: int, window: int | None) -> Tensor | None:
         """Shape (queries, keys), 0 or -inf, for the last `queries` of `keys` positions; None hides nothing."""
@@ -48,6 +50,13 @@ class Masks:
             self._square[window] = square
         # who sees whom depends on the distance only, so any part of the diagonal will do
         return self._square[window][keys - queries : keys, :keys]
+
+    def gathered(self, layout: Layout, last_only: bool) -> varlen.Gathered:
+        """The whole batch for the kernel of variable length."""
+        key = (layout, last_only)
+        if key not in self._gathered:
+            self._gathered[key] = varlen.Gathered.of(layout, last_only, self.device)
+        return self._gathered[key]
 
     def whole(self, layout: Layout, how: How) -> Any:
         """The mask of the whole batch for FlexAttention."""
@@ -80,8 +89,8 @@ class How:
         softcap: c in c * tanh(score / c), or None.
         window: a token sees itself and the `window` - 1 tokens before it, or all when None.
         last_only: queries are the last tokens of the sequences.
-        kind: `auto` is `flex` where `flex.serves` says so, else `blocks`; where scores are capped, blocks run the
-            formula.
+        kind: `auto` is `varlen` where `varlen.serves` says so and scores are not capped, else `flex` where
+            `flex.serves` says so, else `blocks`; where scores are capped, blocks run the formula.
         causal: a token sees those before it only; else all tokens of its sequence, and nothing may be shared.
     """
 
@@ -108,9 +117,15 @@ def attend(q: Tensor, k: Tensor, v: Tensor, layout: Layout, how: How, masks: Mas
     Returns:
         The shape of q.
     """
-    if how.kind == "flex" or (how.kind == "auto" and flex.serves(q)):
+    kind = how.kind
+    if kind == "auto":
+        kind = "varlen" if how.softcap is None and varlen.serves(q) else "flex" if flex.serves(q) else "blocks"
+    if kind in ("varlen", "flex"):
         work.attention(q.shape[1], q.shape[2], _products(layout, how.last_only))
-        return flex.flex_attend(q, k, v, masks.whole(layout, how), how.scale, how.softcap)
+        if kind == "flex":
+            return flex.flex_attend(q, k, v, masks.whole(layout, how), how.scale, how.softcap)
+        gathered = masks.gathered(layout, how.last_only)
+        return varlen.attend_gathered(q, k, v, gathered, how.scale, how.window, how.causal)
     out = torch.empty_like(q)
     if not how.last_only:
         for start, length in zip(layout.prefix_starts.tolist(), layout.prefixes.tolist()):

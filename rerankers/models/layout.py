@@ -81,8 +81,8 @@ class Layout:
     @cached_property
     def positions(self) -> np.ndarray:
         """Position of every row within its sequence, shape (rows,)."""
-        suffixes = _counted(self.lengths) + np.repeat(self.prefixes[self.groups], self.lengths)
-        return np.concatenate([_counted(self.prefixes), suffixes])
+        suffixes = counted(self.lengths) + np.repeat(self.prefixes[self.groups], self.lengths)
+        return np.concatenate([counted(self.prefixes), suffixes])
 
     @cached_property
     def blocks(self) -> list[Block]:
@@ -105,7 +105,7 @@ class Layout:
         return found
 
 
-def _counted(lengths: np.ndarray) -> np.ndarray:
+def counted(lengths: np.ndarray) -> np.ndarray:
     """0, 1, .., n-1 for each n of `lengths`, joined."""
     return np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import inspect
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cache, cached_property
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from . import varlen
+from .layout import moved
 from .window import attend_window, in_window
 from .work import Work
 
@@ -44,6 +45,7 @@ class Packed:
     ids: Tensor
     types: Tensor | None
     lengths: list[int]
+    _seen: dict[tuple[bool, int | None], int] = field(default_factory=dict, init=False, compare=False)
 
     @classmethod
     def of(
@@ -52,7 +54,7 @@ class Packed:
         """Pack token ids, and token types of the same lengths."""
 
         def flat(rows: Sequence[Sequence[int]]) -> Tensor:
-            return torch.from_numpy(np.fromiter(itertools.chain.from_iterable(rows), np.int64)).to(device)
+            return moved(torch.from_numpy(np.fromiter(itertools.chain.from_iterable(rows), np.int64)), device)
 
         return cls(flat(sequences), None if types is None else flat(types), [len(s) for s in sequences])
 
@@ -69,7 +71,7 @@ class Packed:
     @cached_property
     def offsets(self) -> Tensor:
         """(n + 1,) int64: where each sequence begins, and T."""
-        return torch.tensor([0, *itertools.accumulate(self.lengths)], dtype=torch.int64).to(self.ids.device)
+        return moved(torch.tensor([0, *itertools.accumulate(self.lengths)], dtype=torch.int64), self.ids.device)
 
     @cached_property
     def offsets32(self) -> tuple[Tensor, Tensor]:
@@ -89,8 +91,7 @@ class Packed:
     @cached_property
     def places(self) -> Tensor:
         """(T,) 0, 1, 2, ... within each sequence."""
-        lengths = self.offsets.diff()
-        return torch.arange(len(self.ids), device=self.ids.device) - self.firsts.repeat_interleave(lengths)
+        return torch.arange(len(self.ids), device=self.ids.device) - self._repeated(self.firsts)
 
     def counted_places(self, skip: int) -> Tensor:
         """(T,) as transformers' `create_position_ids_from_input_ids`: 1, 2, ... over tokens other than `skip`.
@@ -99,8 +100,19 @@ class Packed:
         """
         counted = (self.ids != skip).long()
         total = counted.cumsum(0)
-        before = (total - counted)[self.firsts].repeat_interleave(self.offsets.diff())
+        before = self._repeated((total - counted)[self.firsts])
         return (total - before) * counted
+
+    def _repeated(self, x: Tensor) -> Tensor:
+        """(T,) a value of each sequence (n,) at each of its tokens; told their number, a GPU need not be waited for."""
+        return x.repeat_interleave(self.offsets.diff(), output_size=len(self.ids))
+
+    def seen(self, first_only: bool, window: int | None) -> int:
+        """Pairs of tokens that attention is about, within a window or whole; the same in every layer."""
+        key = first_only, window
+        if key not in self._seen:
+            self._seen[key] = sum(_seen(n, first_only, window) for n in self.lengths)
+        return self._seen[key]
 
     def pooled(self, x: Tensor, pool: Callable[[Tensor], Tensor]) -> Tensor:
         """(n, out): `pool`, (count, length, width) to (count, out), over each sequence's rows of x (T, width)."""
@@ -141,10 +153,10 @@ def attend_all(
     if kind == "auto":
         kind = _kind(q, batch, window)
     if kind == "varlen":
-        work.attention(heads, dim, sum(_seen(n, first_only, window) for n in batch.lengths))
+        work.attention(heads, dim, batch.seen(first_only, window))
         return _attend_varlen(q, k, v, batch, first_only, window)
     if kind == "nested" and window is None:
-        work.attention(heads, dim, sum(_seen(n, first_only, None) for n in batch.lengths))
+        work.attention(heads, dim, batch.seen(first_only, None))
         return _nested(q, k, v, batch, first_only)
     out = torch.empty(q.shape[0], heads * dim, dtype=q.dtype, device=q.device)
     for same in batch.neighbours:
@@ -177,7 +189,8 @@ def _seen(length: int, first_only: bool, window: int | None) -> int:
 def _kind(q: Tensor, batch: Packed, window: int | None) -> AttentionKind:
     if not q.is_cuda:
         return "grouped"
-    if q.dtype != torch.float32 and q.shape[-1] % 8 == 0 and _varlen(windowed=window is not None) is not None:
+    needs = () if window is None else ("window_size",)
+    if varlen.takes(q) and varlen.kernel(*needs) is not None:
         return "varlen"
     jagged = hasattr(torch.nested, "nested_tensor_from_jagged")
     return "nested" if jagged and window is None and len(batch.neighbours) > 1 else "grouped"
@@ -191,18 +204,6 @@ def _plain(q: Tensor, k: Tensor, v: Tensor, work: Work, window: int | None) -> T
     return work.matmul(logits.softmax(-1, dtype=torch.float32).to(v.dtype), v)
 
 
-@cache
-def _varlen(windowed: bool = False) -> Any:
-    # imported when a GPU asks: it brings 70 MB of compiler along
-    try:
-        from torch.nn.attention.varlen import varlen_attn
-    except ImportError:  # torch < 2.10
-        return None
-    if windowed and "window_size" not in inspect.signature(varlen_attn).parameters:  # torch < 2.11
-        return None
-    return varlen_attn
-
-
 def _attend_varlen(q: Tensor, k: Tensor, v: Tensor, batch: Packed, first_only: bool, window: int | None) -> Tensor:
     longest, asks = batch.longest, 1 if first_only else batch.longest
     offsets, ones = batch.offsets32
@@ -212,7 +213,7 @@ def _attend_varlen(q: Tensor, k: Tensor, v: Tensor, batch: Packed, first_only: b
         lengths = batch.offsets.diff().clamp(max=window + 1)
         offsets, longest, window = F.pad(lengths.cumsum(0), (1, 0)).int(), window + 1, None
     more = {} if window is None else {"window_size": (window, window)}
-    return _varlen()(q, k, v, ones if first_only else offsets, offsets, asks, longest, **more).flatten(1)
+    return varlen.kernel()(q, k, v, ones if first_only else offsets, offsets, asks, longest, **more).flatten(1)
 
 
 def _nested(q: Tensor, k: Tensor, v: Tensor, batch: Packed, first_only: bool) -> Tensor:

@@ -7,34 +7,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rerankbench.rerankers.models import flex
+from layouts import layouts, seen_by_definition
+from rerankbench.rerankers.models import flex, varlen
 from rerankbench.rerankers.models.decoder_attention import How, Masks, attend
 from rerankbench.rerankers.models.layout import Layout
 from rerankbench.rerankers.models.work import Work
 
 cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-
-
-def seen_by_definition(layout: Layout, window: int | None) -> np.ndarray:
-    """Shape (rows, rows): a token sees its group's prefix and its own suffix, nothing behind it."""
-    prefix_rows = int(layout.prefixes.sum())
-    group = np.concatenate(
-        [np.repeat(np.arange(len(layout.prefixes)), layout.prefixes), np.repeat(layout.groups, layout.lengths)]
-    )
-    sequence = np.concatenate([np.full(prefix_rows, -1), np.repeat(np.arange(len(layout.lengths)), layout.lengths)])
-    q, k = np.arange(layout.rows)[:, None], np.arange(layout.rows)
-    behind = layout.positions[q] - layout.positions[k]
-    seen = (group[q] == group[k]) & ((sequence[k] == sequence[q]) | (sequence[k] == -1)) & (behind >= 0)
-    return seen if window is None else seen & (behind < window)
-
-
-@st.composite
-def layouts(draw, longest: int = 150) -> Layout:
-    counts = draw(st.lists(st.integers(1, 5), min_size=1, max_size=4), label="candidates")
-    prefixes = draw(st.lists(st.integers(0, longest), min_size=len(counts), max_size=len(counts)), label="prefixes")
-    groups = np.repeat(np.arange(len(counts)), counts)
-    lengths = draw(st.lists(st.integers(1, longest), min_size=len(groups), max_size=len(groups)), label="lengths")
-    return Layout(prefixes, groups, lengths, [(0, n) for n in lengths])
 
 
 @settings(max_examples=60, deadline=None)
@@ -85,5 +64,6 @@ def test_kernel_equals_the_formula_on_cuda(last_only, window, softcap, heads, kv
             how = How(head_dim**-0.5, softcap, window, last_only, kind)
             found[kind] = attend(*(x.to(dtype) for x in (q, k, v)), layout, how, masks, work).float()
             assert work.flops > 0
-        assert torch.equal(found["auto"], found["flex"])
+        if softcap is not None or varlen.kernel("window_size") is None:
+            assert torch.equal(found["auto"], found["flex"])
         torch.testing.assert_close(found["flex"], found["plain"], rtol=2e-2, atol=2e-2)

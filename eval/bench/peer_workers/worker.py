@@ -3,7 +3,7 @@
 Arguments: PEER FAMILY CHECKPOINT PAIRS.json DTYPE THREADS OPTIONS.json. The first line that comes back on stdout says
 what was loaded. Then every line on stdin asks by JSON: `scores` names the file for the scores, `point` the place in the
 peer's grid, `trial` true scores every second pair only, after a few that are not timed. One JSON line comes back:
-seconds, peak memory, tokens that entered the model.
+seconds, peak memory, tokens that entered the model; of a trial that fails, why, as `refused`.
 """
 
 import importlib
@@ -37,22 +37,35 @@ def main():
     answers.write(json.dumps({"ready": peer, "versions": versions}) + "\n")
     for line in sys.stdin:
         asked = json.loads(line)
-        if asked["point"] != engine.point:
-            engine.prepare(asked["point"])
-        wanted = sorted(pairs, key=lambda pair: len(pair[1]))[::2] if asked["trial"] else pairs
-        if asked["trial"]:
-            engine.score(wanted[:WARM])
-        engine.tokens = engine.real = 0
-        cuda = options["device"].startswith("cuda")
-        start = time.perf_counter()
-        scores = engine.score(wanted)
-        if cuda:
-            torch.cuda.synchronize()
-        seconds = time.perf_counter() - start
-        Path(asked["scores"]).write_text(json.dumps([float(x) for x in scores]), encoding="utf-8")
-        peak = torch.cuda.max_memory_allocated() if cuda else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        answer = {"seconds": seconds, "tokens": engine.tokens, "padded": engine.tokens - engine.real}
-        answers.write(json.dumps({**answer, "peak_memory_bytes": peak}) + "\n")
+        try:
+            answer = run(engine, asked, pairs, options["device"])
+        except Exception as err:
+            if not asked["trial"]:
+                raise
+            answer = {"refused": f"{type(err).__name__}: {err}".splitlines()[0][:200]}
+        answers.write(json.dumps(answer) + "\n")
+
+
+def run(engine, asked, pairs, device):
+    """Score what is asked for; the answer."""
+    import torch
+
+    if asked["point"] != engine.point:
+        engine.prepare(asked["point"])
+    wanted = sorted(pairs, key=lambda pair: len(pair[1]))[::2] if asked["trial"] else pairs
+    if asked["trial"]:
+        engine.score(wanted[:WARM])
+    engine.tokens = engine.real = 0
+    cuda = device.startswith("cuda")
+    start = time.perf_counter()
+    scores = engine.score(wanted)
+    if cuda:
+        torch.cuda.synchronize()
+    seconds = time.perf_counter() - start
+    Path(asked["scores"]).write_text(json.dumps([float(x) for x in scores]), encoding="utf-8")
+    peak = torch.cuda.max_memory_allocated() if cuda else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    answer = {"seconds": seconds, "tokens": engine.tokens, "padded": engine.tokens - engine.real}
+    return {**answer, "peak_memory_bytes": peak}
 
 
 if __name__ == "__main__":

@@ -86,6 +86,15 @@ def test_engines_speed_and_scores(bench: Any) -> None:
     assert np.ptp(full) > 1e-5
 
 
+def test_another_dtype_is_timed_on_the_same_weights(bench: Any) -> None:
+    result, (exact, rounded) = bench("--also-dtype", "bfloat16")
+    first, other = result["engines"]
+    assert (first["engine"], other["engine"]) == ("rerankbench", "rerankbench bfloat16")
+    assert (first["comparable"], other["comparable"]) == (False, True)
+    assert other["score_difference"] == np.abs(np.subtract(exact, rounded)).max() > 0
+    assert first["flops"] == other["flops"]
+
+
 def test_another_token_budget_gives_the_same_scores(bench: Any) -> None:
     (together, (one_pass,)), (apart, (two_passes,)) = (
         bench("--seed", "1"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,9 @@ class FakeWorker:
         size = asked["point"].get("batch_size", 1)
         self.log.append((self.name, asked["point"].get("batch_size"), asked["trial"]))
         turn = self.calls[size] = self.calls.get(size, -1) + 1
+        if size not in self.planned:
+            self.answer = {"refused": "RuntimeError: not here"}
+            return
         seconds = self.planned[size][min(turn, len(self.planned[size]) - 1)]
         Path(asked["scores"]).write_text("[1.0, 2.0]")
         self.answer = {"seconds": seconds, "tokens": 4, "padded": 0, "peak_memory_bytes": 1}
@@ -87,6 +91,18 @@ def test_the_best_place_is_chosen_before_the_rounds(
     table = markdown({**result, "workload": work, "command": "c", "engines": summarise(engines, 2)})
     assert f"| b, best | batch_size {best} |" in table
     assert "b, best: batch_size 1 4 16;" in table.replace(".", ";")
+
+
+def test_a_place_that_a_peer_cannot_run_at_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds.subprocess, "Popen", FakeWorker)
+    grid = [{"batch_size": n} for n in (1, 3, 16)]
+    engine = Contender("b, best", "b", "python", {}, grid=grid)
+    run_rounds([engine], Files(tmp_path, "any"), Hardware(), 1, lambda line: None)
+    assert engine.point == {"batch_size": 16}
+    assert summarise([engine], 2)[0]["refused"] == [{"point": {"batch_size": 3}, "why": "RuntimeError: not here"}]
+    monkeypatch.setattr(FakeWorker, "planned", {})
+    with pytest.raises(InputError, match="b, best: runs at no place of its grid: RuntimeError: not here"):
+        run_rounds([replace(engine)], Files(tmp_path, "any"), Hardware(), 1, lambda line: None)
 
 
 def rows(spec: ModelSpec, *peers: str, which: str = "both", setting: str = "full", **where: str) -> list[Contender]:

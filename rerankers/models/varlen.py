@@ -1,0 +1,120 @@
+"""Torch's kernel for sequences of any length behind each other (flash attention: Dao 2023, arXiv 2307.08691), for GPUs.
+
+It aligns a sequence's last query with its last key, so a causal sequence may have fewer queries than keys: those of a
+suffix ask the shared prefix and the suffix, whose keys are gathered one behind the other.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .layout import Layout, as_index, counted, moved
+
+_WIDEST = 256  # of a head: the kernel's limit
+
+
+@cache
+def kernel(*needs: str) -> Any:
+    """`varlen_attn` where this torch has it, with these parameters; else None (torch 2.10, `window_size` 2.11)."""
+    # imported when a GPU asks: it brings 70 MB of compiler along
+    try:
+        from torch.nn.attention.varlen import varlen_attn
+    except ImportError:
+        return None
+    known = inspect.signature(varlen_attn).parameters
+    return varlen_attn if known.keys() >= {*needs} else None
+
+
+def takes(q: Tensor) -> bool:
+    """Whether the kernel is for such queries (rows, heads, head_dim): on CUDA, in half precision, of its head sizes."""
+    return q.is_cuda and q.dtype != torch.float32 and q.shape[-1] % 8 == 0 and q.shape[-1] <= _WIDEST
+
+
+def serves(q: Tensor) -> bool:
+    """Whether `attend_gathered` is the kernel to choose for these queries of a decoder whose scores are not capped."""
+    return takes(q) and kernel("window_size", "scale") is not None
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """A packed batch as the kernel wants it.
+
+    Attributes:
+        keys: rows of the keys, (keys,) int64; None where they lie as they are needed.
+        asks, sees: int32 (sequences + 1,): where the queries, and the keys, of each sequence begin.
+        most_asked, most_seen: of one sequence.
+    """
+
+    keys: Tensor | None
+    asks: Tensor
+    sees: Tensor
+    most_asked: int
+    most_seen: int
+
+    @classmethod
+    def of(cls, layout: Layout, last_only: bool, device: torch.device) -> Gathered:
+        """Each prefix, unless the last tokens ask alone, then each suffix with the prefix before it."""
+        shared = layout.prefixes[layout.groups]
+        places = _rows(layout.prefix_starts[layout.groups], shared, layout.suffix_starts, layout.lengths)
+        asked, seen = layout.lengths, shared + layout.lengths
+        if last_only:
+            asked = np.ones_like(asked)
+        else:
+            own = layout.prefixes[layout.prefixes > 0]
+            asked, seen = np.concatenate([own, asked]), np.concatenate([own, seen])
+            places = np.concatenate([np.arange(own.sum()), places])
+        return cls(
+            keys=as_index(places, device) if shared.any() else None,
+            asks=_offsets(asked, device),
+            sees=_offsets(seen, device),
+            most_asked=int(asked.max()),
+            most_seen=int(seen.max()),
+        )
+
+
+def _rows(starts: np.ndarray, lengths: np.ndarray, own_starts: np.ndarray, own_lengths: np.ndarray) -> np.ndarray:
+    """Row numbers of one stretch and another, for each sequence, all behind each other."""
+    each = lengths + own_lengths
+    place = counted(each)
+    first, own_first, before = (np.repeat(values, each) for values in (starts, own_starts - lengths, lengths))
+    return place + np.where(place < before, first, own_first)
+
+
+def _offsets(lengths: np.ndarray, device: torch.device) -> Tensor:
+    return moved(torch.from_numpy(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)), device)
+
+
+def attend_gathered(
+    q: Tensor, k: Tensor, v: Tensor, batch: Gathered, scale: float, window: int | None, causal: bool
+) -> Tensor:
+    """Attention of the batch's queries.
+
+    Args:
+        q: shape (queries, heads, head_dim).
+        k: shape (rows, kv_heads, head_dim).
+        v: the same.
+        batch: of `Gathered.of`.
+        scale: factor on q.k.
+        window: a token sees itself and the `window` - 1 tokens before it; None: all of them.
+        causal: a token sees those before it only.
+
+    Returns:
+        The shape of q.
+    """
+    if batch.keys is not None:
+        k, v = k[batch.keys], v[batch.keys]
+    more: dict[str, Any] = {"scale": scale, "window_size": (-1 if window is None else window - 1, 0 if causal else -1)}
+    if (share := q.shape[1] // k.shape[1]) > 1:
+        if kernel("enable_gqa") is not None:
+            more["enable_gqa"] = True
+        else:
+            k, v = (x.repeat_interleave(share, dim=1) for x in (k, v))
+    run = kernel("window_size", "scale")
+    return run(q, k, v, batch.asks, batch.sees, batch.most_asked, batch.most_seen, **more)
