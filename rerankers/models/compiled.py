@@ -1,8 +1,10 @@
 """Formulas that run as one kernel, on CUDA or on CPUs, and as they stand elsewhere.
 
 Between the matrix products of a layer, norms, rotations and gates move the states through memory once per torch
-operator; compiled, once. On CPUs the compiler (torch.compile's C++, kept on disk by torch) takes seconds when it is
-first asked, so only what runs beside int8 products asks for it.
+operator; fused, once. On CUDA the kernels are this project's own (`kernels`, in Triton): torch.compile, which would
+make such kernels of the formulas, takes a process some seconds each time before it runs the first one. On CPUs the
+compiler (torch.compile's C++, kept on disk by torch) takes seconds when it is first asked, so only what runs beside
+int8 products asks for it.
 """
 
 from __future__ import annotations
@@ -21,24 +23,30 @@ log = logging.getLogger("rerankbench")
 Formula = TypeVar("Formula", bound=Callable[..., Any])
 
 
+HALVES = (torch.bfloat16, torch.float16)
+WIDEST = 32768  # numbers in a row that one program of a kernel holds
+
+
 def can_compile(x: Tensor) -> bool:
     """Whether torch.compile makes kernels for the GPU that x is on."""
-    return x.is_cuda and _triton()
+    return x.is_cuda and _triton() and _allow_shapes()
 
 
 @cache
 def _triton() -> bool:
+    # torch's own answer would import its compiler
     try:
-        from torch.utils._triton import has_triton
+        import triton  # noqa: F401  # pyright: ignore[reportMissingImports]
+
+        found = torch.cuda.get_device_capability() >= (7, 0)
     except ImportError:
-        return False
-    if not has_triton():
+        found = False
+    if not found:
         log.warning("Triton is not to be had for this GPU: scoring works, but slower than it could")
         return False
     if not _program("CC", "cc", "gcc", "clang"):
         log.warning("no C compiler on the PATH, which Triton needs: scoring works, but slower than it could")
         return False
-    _allow_shapes()
     return True
 
 
@@ -47,40 +55,57 @@ def _cpp() -> bool:
     if not _program("CXX", "c++", "g++", "clang++"):
         log.warning("no C++ compiler on the PATH: int8 works, but slower than it could")
         return False
-    _allow_shapes()
-    return True
+    return _allow_shapes()
 
 
 def _program(variable: str, *names: str) -> bool:
     return any(shutil.which(name) for name in (os.environ.get(variable), *names) if name)
 
 
-def _allow_shapes() -> None:
+@cache
+def _allow_shapes() -> bool:
     for limit in ("recompile_limit", "cache_size_limit"):  # its name before torch 2.6
         if hasattr(torch._dynamo.config, limit):  # 8 is few for a process that runs several models
             setattr(torch._dynamo.config, limit, max(64, getattr(torch._dynamo.config, limit)))
+    return True
 
 
-def compiled(formula: Formula) -> Formula:
-    """Decorates a function of tensors, the first of which decides where it runs: one kernel on CUDA."""
-    return _compiled(formula, can_compile, None)
+def fused(kernel: str) -> Callable[[Formula], Formula]:
+    """Decorates a function of tensors, the first of which decides where it runs.
+
+    In half precision on CUDA it is the function of this name in `kernels`, which takes the same arguments.
+    """
+
+    def decorate(formula: Formula) -> Formula:
+        @wraps(formula)
+        def run(x: Tensor, *rest: Any) -> Any:
+            if x.is_cuda and x.dtype in HALVES and x.shape[-1] <= WIDEST and _triton():
+                return _kernel(kernel)(x, *rest)
+            return formula(x, *rest)
+
+        return run  # pyright: ignore[reportReturnType]
+
+    return decorate
+
+
+@cache
+def _kernel(name: str) -> Callable[..., Any]:
+    from . import kernels  # where a GPU asks: it imports Triton
+
+    return getattr(kernels, name)
 
 
 def compiled_on_cpus(formula: Formula) -> Formula:
     """Decorates a function of tensors on the CPU: one kernel where there is a C++ compiler."""
-    return _compiled(formula, lambda _: _cpp(), True)
-
-
-def _compiled(formula: Formula, serves: Callable[[Tensor], bool], dynamic: bool | None) -> Formula:
-    kernels: dict[str, Callable[..., Any]] = {}
+    made: list[Callable[..., Any]] = []
 
     @wraps(formula)
     def run(x: Tensor, *rest: Any) -> Any:
-        if not serves(x):
+        if not _cpp():
             return formula(x, *rest)
-        if not kernels:
-            kernels["one"] = torch.compile(formula, dynamic=dynamic)
+        if not made:
+            made.append(torch.compile(formula, dynamic=True))
         torch._dynamo.maybe_mark_dynamic(x, 0)  # the number of rows changes from batch to batch
-        return kernels["one"](x, *rest)
+        return made[0](x, *rest)
 
     return run  # pyright: ignore[reportReturnType]

@@ -11,7 +11,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from .compiled import compiled
+from .compiled import fused
 from .onednn import activate
 from .quantised import Codes, Quantised, codes_of
 
@@ -80,14 +80,14 @@ def _coded(x: Tensor) -> tuple[Tensor, Tensor]:
     return codes.to(torch.float8_e4m3fn), scales
 
 
-to_codes = compiled(_coded)
+to_codes = fused("codes_of")(_coded)
 
 
-@compiled
+@fused("codes_of_activated")
 def _inner(product: Tensor, activation: str | None) -> tuple[Tensor, Tensor]:
     return _coded(activate(activation, product.float()))
 
 
-@compiled
+@fused("codes_of_gated")
 def _gated(gate: Tensor, up: Tensor, activation: str | None) -> tuple[Tensor, Tensor]:
     return _coded(activate(activation, gate.float()) * up.float())

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .compiled import compiled
+from .compiled import fused
 from .onednn import activate
 
 
@@ -17,10 +17,10 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     return (wide * torch.rsqrt(mean_square + eps)).mul_(weight).to(x.dtype)
 
 
-norm = compiled(rms_norm)
+norm = fused("rms_norm")(rms_norm)
 
 
-@compiled
+@fused("add_block")
 def add_block(
     x: Tensor, block: Tensor, scale: float, after: Tensor | None, before: Tensor | None, eps: float
 ) -> tuple[Tensor, Tensor]:
@@ -43,19 +43,19 @@ def add_block(
     return x, x if before is None else rms_norm(x, before, eps)
 
 
-@compiled
+@fused("gated")
 def gated(gate: Tensor, up: Tensor, activation: str) -> Tensor:
     """activation(gate) * up."""
     return activate(activation, gate).mul_(up)
 
 
-@compiled
+@fused("add_layer_norm")
 def add_layer_norm(x: Tensor, block: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
     """LayerNorm of x + block, as the encoders have it after every block; shapes (rows, hidden)."""
     return F.layer_norm(x + block, (x.shape[-1],), weight, bias, eps)
 
 
-@compiled
+@fused("add_then_norm")
 def add_then_norm(x: Tensor, block: Tensor, weight: Tensor, bias: Tensor | None, eps: float) -> tuple[Tensor, Tensor]:
     """The residual stream x + block, and the LayerNorm of it that the next block reads; shapes (rows, hidden)."""
     x = x + block

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from .compiled import compiled
+from .compiled import fused
 from .rope_config import Rope
 
 
@@ -55,7 +55,7 @@ def rope_tables(positions: Tensor, per_position: Tensor, factor: float = 1.0) ->
     return (cos, sin) if factor == 1 else (cos * factor, sin * factor)
 
 
-@compiled
+@fused("rotate")
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotate the pairs (i, i + head_dim / 2) of `x` (rows, heads, head_dim), in float32, back in x's dtype."""
     out = torch.empty(x.shape, dtype=torch.float32, device=x.device)

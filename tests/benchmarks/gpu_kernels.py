@@ -1,4 +1,4 @@
-"""Attention kernels and compiled formulas on a GPU: what `auto` chooses, and what each choice costs.
+"""Attention kernels and fused formulas on a GPU: what `auto` chooses, and what each choice costs.
 
     python tests/benchmarks/gpu_kernels.py [SHAPE] [LAYERS]
 
@@ -52,7 +52,7 @@ def main() -> None:
             scores, work, times, warm = timed(model, ids, layout)
         expected = scores if expected is None else expected
         difference = float((scores - expected).abs().max())
-        formulas, ms = "compiled" if compiles else "one by one", median(times)
+        formulas, ms = "fused" if compiles else "one by one", median(times)
         share = work.flops / ms / 1e12 / peak
         print(f"| {kind} | {formulas} | {1e3 * ms:.1f} | {share:.2f} | {warm:.1f} | {difference:.1e} |", flush=True)
     print(f"\nlargest matrix product: {peak:.0f} TFLOP/s")

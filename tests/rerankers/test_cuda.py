@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 import torch
 from decoder_goldens import PARITY, pairs
+from kernel_cases import kernel_cases
 from rerankbench.rerankers.api import Group
-from rerankbench.rerankers.models.compiled import can_compile
-from rerankbench.rerankers.models.pointwise import add_block, add_layer_norm, gated, norm
-from rerankbench.rerankers.models.rope import frequencies, rope_tables, rotate
-from rerankbench.rerankers.models.rope_config import Rope
+from rerankbench.rerankers.models import compiled
 from rerankbench.rerankers.options import LoadOptions, TextOptions
 from rerankbench.rerankers.random_weights import write_random_weights
 from rerankbench.rerankers.registry import load
@@ -65,25 +64,14 @@ def test_chosen_kernels_are_no_less_exact_than_the_formula(tmp_path, softcap):
     assert 0 < error["auto"] < 1.5 * error["plain"], error
 
 
-def test_compiled_formulas_equal_themselves():
-    for rows in (300, 77, 1, 512):
-        x, block = torch.randn(2, rows, 384, device="cuda", dtype=torch.bfloat16).unbind()
-        assert can_compile(x)
-        after, before = torch.rand(2, 384, device="cuda").unbind()
-        heads = torch.randn(rows, 6, 64, device="cuda", dtype=torch.bfloat16)
-        tables = rope_tables(torch.arange(rows, device="cuda"), frequencies(Rope(10000.0), 64).cuda())
-        for formula, arguments in (
-            (norm, (x, after, 1e-6)),
-            (add_block, (x, block, 1.0, after, before, 1e-6)),
-            (add_block, (x, block, 0.3, None, before, 1e-6)),
-            (add_block, (x, block, 1.0, after, None, 1e-6)),
-            (gated, (x, block, "gelu_tanh")),
-            (gated, (x, block, "silu")),
-            (rotate, (heads, *tables)),
-            (add_layer_norm, (x, block, after.bfloat16(), before.bfloat16(), 1e-6)),
-        ):
-            plain = formula.__wrapped__(*(a.clone() if isinstance(a, torch.Tensor) else a for a in arguments))
-            torch.testing.assert_close(formula(*arguments), plain, rtol=2e-2, atol=2e-2)
+@pytest.mark.parametrize("width", [64, 100, 384, 3584, 9000, 16384])
+def test_kernels_equal_their_formulas(width):
+    for rows, dtype in ((300, torch.bfloat16), (77, torch.bfloat16), (1, torch.bfloat16), (5, torch.float16)):
+        for case in kernel_cases(rows, width, dtype, "cuda"):
+            with patch("rerankbench.rerankers.models.compiled._kernel", wraps=compiled._kernel) as asked:
+                found = case.formula(*case.arguments)
+            asked.assert_called_once_with(case.kernel)
+            case.check(found)
 
 
 def test_out_of_memory_halves_the_budget_and_loses_nothing():
