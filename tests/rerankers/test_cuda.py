@@ -64,10 +64,10 @@ def test_chosen_kernels_are_no_less_exact_than_the_formula(tmp_path, softcap):
     assert 0 < error["auto"] < 1.5 * error["plain"], error
 
 
-@pytest.mark.parametrize("width", [64, 100, 384, 3584, 9000, 16384])
+@pytest.mark.parametrize("width", [64, 100, 384, 3584, 16384])
 def test_kernels_equal_their_formulas(width):
-    for rows, dtype in ((300, torch.bfloat16), (77, torch.bfloat16), (1, torch.bfloat16), (5, torch.float16)):
-        for case in kernel_cases(rows, width, dtype, "cuda"):
+    for rows in (300, 77, 1):
+        for case in kernel_cases(rows, width, torch.bfloat16, "cuda"):
             with patch("rerankbench.rerankers.models.compiled._kernel", wraps=compiled._kernel) as asked:
                 found = case.formula(*case.arguments)
             asked.assert_called_once_with(case.kernel)
