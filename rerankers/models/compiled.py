@@ -9,11 +9,14 @@ int8 products asks for it.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from functools import cache, wraps
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -22,9 +25,8 @@ from torch import Tensor
 log = logging.getLogger("rerankbench")
 Formula = TypeVar("Formula", bound=Callable[..., Any])
 
-
-HALVES = (torch.bfloat16, torch.float16)
-WIDEST = 32768  # numbers in a row that one program of a kernel holds
+_HALVES = (torch.bfloat16, torch.float16)
+_WIDEST = 32768  # numbers in a row that one program of a kernel holds
 
 
 def can_compile(x: Tensor) -> bool:
@@ -47,7 +49,24 @@ def _triton() -> bool:
     if not _program("CC", "cc", "gcc", "clang"):
         log.warning("no C compiler on the PATH, which Triton needs: scoring works, but slower than it could")
         return False
+    _place()
     return True
+
+
+def _place() -> None:
+    """Where Triton cannot write below the home folder, it would fail: kernels then last as long as this process."""
+    if os.environ.get("TRITON_CACHE_DIR"):
+        return
+    folder = Path(os.environ.get("TRITON_HOME") or "~", ".triton", "cache")
+    try:
+        folder.expanduser().mkdir(parents=True, exist_ok=True)
+        if os.access(folder.expanduser(), os.W_OK):
+            return
+    except (OSError, RuntimeError):  # no home at all
+        pass
+    log.warning("%s cannot be written to: each process compiles its kernels; TRITON_CACHE_DIR names a folder", folder)
+    os.environ["TRITON_CACHE_DIR"] = tempfile.mkdtemp(prefix="kernels-")
+    atexit.register(shutil.rmtree, os.environ["TRITON_CACHE_DIR"], ignore_errors=True)
 
 
 @cache
@@ -79,7 +98,7 @@ def fused(kernel: str) -> Callable[[Formula], Formula]:
     def decorate(formula: Formula) -> Formula:
         @wraps(formula)
         def run(x: Tensor, *rest: Any) -> Any:
-            if x.is_cuda and x.dtype in HALVES and x.shape[-1] <= WIDEST and _triton():
+            if x.is_cuda and x.dtype in _HALVES and x.shape[-1] <= _WIDEST and _triton():
                 return _kernel(kernel)(x, *rest)
             return formula(x, *rest)
 
