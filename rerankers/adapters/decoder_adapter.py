@@ -164,24 +164,17 @@ class DecoderAdapter(Faces):
         group_of = np.repeat(np.arange(len(groups)), [len(group.passages) for group in groups])
         prefixes = self._prefixes(pairs, group_of, len(groups))
         scores = np.empty((sum(len(p.reads) for p in passes), len(pairs)), dtype=np.float32)
-        executed = Executed()
+        executed, done = Executed(), []
 
         def forward(batch: list[int]) -> None:
             nonlocal executed
             ids, layout = _join(pairs, batch, group_of, prefixes)
-            work, row = Work(), 0
+            work, found = Work(), []
             device = self.model.embedding.device
             for one in passes:
-                found = self.model.forward(
-                    as_index(ids, device),
-                    layout,
-                    one.reads,
-                    work,
-                    ratio=one.ratio,
-                    compress_layers=one.compress_layers,
-                )
-                scores[row : row + len(one.reads), batch] = found.cpu().numpy()
-                row += len(one.reads)
+                more = {"ratio": one.ratio, "compress_layers": one.compress_layers}
+                found.append(self.model.forward(as_index(ids, device), layout, one.reads, work, **more))
+            done.append((batch, torch.cat(found)))  # read at the end: the next batch need not wait for a GPU
             whole = sum(len(pairs[i].ids) for i in batch)
             executed += Executed(
                 flops=work.flops,
@@ -193,6 +186,8 @@ class DecoderAdapter(Faces):
             return plan_groups(items, [len(p.ids) for p in pairs], group_of, prefixes, budget)
 
         self.token_budget = run_batches([len(p.ids) for p in pairs], self.token_budget, forward, plan)
+        for batch, found in done:
+            scores[:, batch] = found.cpu().numpy()
         texts = [(group.query, passage) for group in groups for passage in group.passages]
         check_finite(scores, [read.layer for one in passes for read in one.reads], texts, self.dtype)
         executed.seconds = {"tokenise": prepared.seconds, "forward": time.perf_counter() - start}

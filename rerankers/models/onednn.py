@@ -6,9 +6,15 @@ on the number of rows or threads. PyTorch's Inductor uses the same operators whe
 
 from __future__ import annotations
 
+import os
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+# oneDNN compiles a product for each number of rows, and attention for each length, and keeps 1,024 of them unless told
+# otherwise before the first (its developer guide, "Primitive Cache"): fewer than the texts of a collection ask for
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8192")
 
 ROWS = 2048  # the row count that the layout is chosen for; any other works
 _FUSED = {None: ("none", ""), "gelu": ("gelu", "none"), "gelu_tanh": ("gelu", "tanh"), "silu": ("swish", "")}

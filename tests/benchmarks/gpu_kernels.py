@@ -1,10 +1,11 @@
-"""Attention kernels and fused formulas on a GPU: what `auto` chooses, and what each choice costs.
+"""Attention kernels, fused formulas and fp8 on a GPU: what `auto` chooses, and what each choice costs.
 
     python tests/benchmarks/gpu_kernels.py [SHAPE] [LAYERS]
 
-Some layers of a shape of configs/bench.yaml with random bfloat16 weights score one query with 100 candidates. Shown
-are the median of several forward passes, the share of a large matrix product's speed, the largest score difference to
-the plain formula, and how much time the passes took before they were warm (kernels are compiled then).
+Some layers of a shape of configs/bench.yaml with random weights score one query with 100 candidates, scores not capped.
+Shown are the median of several forward passes, the share of a large matrix product's speed in the same dtype, the
+largest score difference to the plain formula, and how much time the passes took before they were warm (kernels are
+compiled then).
 """
 
 from __future__ import annotations
@@ -22,12 +23,22 @@ from rerankbench.eval.bench.pairs import Workload, make_groups
 from rerankbench.eval.runner.peak import device_name, measure_peak
 from rerankbench.rerankers import load_spec
 from rerankbench.rerankers.models.config import DecoderConfig
-from rerankbench.rerankers.models.decoder import Decoder, Read, decoder_shapes
+from rerankbench.rerankers.models.decoder import Decoder, Head, Read, decoder_shapes
+from rerankbench.rerankers.models.decoder_attention import AttentionKind
+from rerankbench.rerankers.models.fp8 import fp8_matrix
 from rerankbench.rerankers.models.layout import Layout, as_index
 from rerankbench.rerankers.models.work import Work
 from rerankbench.rerankers.registry import family_of
 
 PROMPT = 20
+ROWS: list[tuple[AttentionKind, bool, str]] = [  # attention, formulas fused or not, dtype of the products
+    ("plain", False, "bfloat16"),
+    ("blocks", True, "bfloat16"),
+    ("flex", True, "bfloat16"),
+    ("varlen", False, "bfloat16"),
+    ("varlen", True, "bfloat16"),
+    ("varlen", True, "fp8"),
+]
 
 
 def main() -> None:
@@ -39,23 +50,25 @@ def main() -> None:
     prefix, lengths = len(query.split()) + 2, sorted((len(passage.split()) for passage in passages), reverse=True)
     layout = Layout([prefix], [0] * len(lengths), [n + PROMPT for n in lengths], [(0, n) for n in lengths])
     ids = as_index(torch.randint(5, model.config.vocab, (layout.rows,)).numpy(), device)
-    peak = measure_peak("cuda", "bfloat16", 1.0)
-    print(
-        f"{device_name('cuda')}, torch {torch.__version__}; {layers} layers of {shape}, bfloat16, {layout.rows} rows\n"
-    )
-    print("| attention | formulas | ms | share of peak | before warm, s | largest score difference |")
-    print("|---|---|--:|--:|--:|--:|")
+    peaks = {dtype: measure_peak("cuda", dtype, 1.0) for dtype in ("bfloat16", "fp8")}
+    print(f"{device_name('cuda')}, torch {torch.__version__}; {layers} layers of {shape}, {layout.rows} rows\n")
+    print("| attention | formulas | products in | ms | share of peak | before warm, s | largest score difference |")
+    print("|---|---|---|--:|--:|--:|--:|")
     expected: torch.Tensor | None = None
-    for kind, compiles in [("plain", False), ("blocks", False), ("blocks", True), ("flex", False), ("flex", True)]:
+    for kind, fused, dtype in ROWS:
         model.attention = kind
-        with patch("rerankbench.rerankers.models.compiled._triton", lambda compiles=compiles: compiles):
+        if dtype == "fp8":
+            model.block(fp8_matrix)
+        with patch("rerankbench.rerankers.models.compiled._triton", lambda fused=fused: fused):
             scores, work, times, warm = timed(model, ids, layout)
         expected = scores if expected is None else expected
-        difference = float((scores - expected).abs().max())
-        formulas, ms = "fused" if compiles else "one by one", median(times)
-        share = work.flops / ms / 1e12 / peak
-        print(f"| {kind} | {formulas} | {1e3 * ms:.1f} | {share:.2f} | {warm:.1f} | {difference:.1e} |", flush=True)
-    print(f"\nlargest matrix product: {peak:.0f} TFLOP/s")
+        difference, ms = float((scores - expected).abs().max()), median(times)
+        share = work.flops / ms / 1e12 / peaks[dtype]
+        told = ["fused" if fused else "one by one", dtype, f"{1e3 * ms:.1f}", f"{share:.2f}", f"{warm:.1f}"]
+        print(f"| {' | '.join([kind, *told])} | {difference:.1e} |", flush=True)
+    assert expected is not None
+    of = ", ".join(f"{peak:.0f} TFLOP/s in {dtype}" for dtype, peak in peaks.items())
+    print(f"\nlargest matrix product: {of}; standard deviation of the scores {float(expected.std()):.2f}")
 
 
 def random_decoder(shape: str, layers: int, device: torch.device) -> Decoder:
@@ -70,7 +83,7 @@ def random_decoder(shape: str, layers: int, device: torch.device) -> Decoder:
         name: torch.empty(size, dtype=torch.bfloat16, device=device).normal_(0, 0.02 if len(size) > 1 else 0.0)
         for name, size in decoder_shapes(config).items()
     }
-    return Decoder(config, weights)
+    return Decoder(config, weights, attention_softcap=False)
 
 
 def timed(model: Decoder, ids: torch.Tensor, layout: Layout) -> tuple[torch.Tensor, Work, list[float], float]:
@@ -81,7 +94,7 @@ def timed(model: Decoder, ids: torch.Tensor, layout: Layout) -> tuple[torch.Tens
             torch.cuda.synchronize()
             warm = perf_counter() - warm
         start, work = perf_counter(), Work()
-        scores = model.forward(ids, layout, [Read(model.config.layers, 0)], work).cpu()
+        scores = model.forward(ids, layout, [Read(model.config.layers, Head((0,)))], work).cpu()
         times.append(perf_counter() - start)
     return scores, work, times[3:], warm
 

@@ -16,7 +16,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,10 +28,11 @@ from rerankbench.eval.bench.shapes import spec_of, write_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 BENCH = {  # table -> shape, and what is asked beside it
-    "encoder-base": ("encoder-base", "--candidates 100 --queries 10"),
-    "gemma": ("gemma", "--candidates 100"),
-    "lightweight": ("lightweight", "--candidates 100 --against L25-r2@8"),
+    "encoder-base": ("encoder-base", "--candidates 100 --queries 64"),
+    "gemma": ("gemma", "--candidates 100 --queries 32 --also-dtype fp8"),
+    "lightweight": ("lightweight", "--candidates 100 --queries 16 --against L25-r2@8 --also-dtype fp8"),
 }
+KERNELS = {"lightweight": 42, "gemma": 18}  # all of their layers
 WHERE = ("--device", "cuda", "--dtype", "bfloat16")
 LATENCY = ("encoder-base", "gemma")
 FIRST = ("encoder-base", "gemma")
@@ -53,6 +54,9 @@ class Step:
 
 def steps(out: Path, models: Path, peers: Sequence[str], rounds: int) -> Iterator[Step]:
     yield Step("tests", ("-m", "pytest", "-q", "-m", "gpu", "tests"))
+    for shape, layers in KERNELS.items():
+        words = ("tests/benchmarks/gpu_kernels.py", shape, str(layers))
+        yield Step(f"kernels {shape}", words, out / f"gpu-kernels-{shape}.md")
     for name, (shape, more) in BENCH.items():
         named = [word for peer in taking_part(shape, peers) for word in ("--peer", peer)]
         words = ["bench", shape, *WHERE, *shlex.split(more), *named]
@@ -83,9 +87,9 @@ def taking_part(shape: str, peers: Sequence[str]) -> list[str]:
     return [peer for kind, peer in {**here, **other}.items() if family in known["peers"].get(kind, ())]
 
 
-def write_models(models: Path) -> None:
-    """Random checkpoints of the shapes that are asked for one query, with specifications."""
-    for shape in {*LATENCY, *FIRST}:
+def write_models(models: Path, shapes: Iterable[str]) -> None:
+    """Random checkpoints of some shapes, with specifications."""
+    for shape in shapes:
         spec, folder = spec_of(shape), models / shape
         write_checkpoint(folder, spec, "bfloat16")
         told = {"family": spec.family, "source": str(folder), "max_length": spec.max_length or 512}
@@ -107,7 +111,8 @@ def run(step: Step, limit: float, models: Path) -> bool:
         return False
     print(f"{step.name}: status {done.returncode}, {perf_counter() - start:.0f} s", flush=True)
     if step.table and not done.returncode:
-        (ROOT / step.table).write_text(f"```text\n{done.stdout}```\n\nCommand: `{told}`.\n")
+        shown = done.stdout if "|---" in done.stdout else f"```text\n{done.stdout}```\n"
+        (ROOT / step.table).write_text(f"{shown}\nCommand: `{told}`.\n")
         print(done.stdout, flush=True)
     return not done.returncode
 
@@ -127,8 +132,8 @@ def main() -> None:
         if wanted.dry_run:
             print("\n".join(step.command for step in chosen))
             return
-        if any(str(models) in step.command for step in chosen):
-            write_models(models)
+        shapes = sorted({*LATENCY, *FIRST})
+        write_models(models, [s for s in shapes if any(str(models / f"{s}.yaml") in step.command for step in chosen)])
         failed = [step.name for step in chosen if not run(step, wanted.limit, models)]
     print(
         f"\n{len(chosen) - len(failed)} of {len(chosen)} steps done" + "".join(f"; failed: {name}" for name in failed)
