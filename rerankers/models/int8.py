@@ -62,10 +62,10 @@ class Int8Matrix(Quantised):
         self, x: Codes, bias: Tensor | None, activation: str | None, up: Quantised | None, up_bias: Tensor | None
     ) -> Codes:
         """See `Quantised`."""
-        product = self._product(x)
         if isinstance(up, Int8Matrix):
-            return Codes(*_gated(product, up._product(x), x.scales, bias, up_bias, activation), x.dtype)
-        return Codes(*_inner(product, x.scales, bias, activation), x.dtype)
+            product, other = self._product(x), up._product(x)
+            return self.codes(_from_products(product, other, x.scales, bias, up_bias, activation))
+        return self.codes(self.linear(x, bias, activation))
 
     def _product(self, x: Codes) -> Tensor:
         """Codes of tokens times this matrix, (tokens, out): yet to be scaled by token."""
@@ -94,12 +94,7 @@ def _from_product(product: Tensor, scales: Tensor, bias: Tensor | None, activati
 
 
 @compiled_on_cpus
-def _inner(product: Tensor, scales: Tensor, bias: Tensor | None, activation: str | None) -> tuple[Tensor, Tensor]:
-    return _coded(activate(activation, _scaled(product, scales, bias)).to(product.dtype))
-
-
-@compiled_on_cpus
-def _gated(
+def _from_products(
     gate: Tensor, up: Tensor, scales: Tensor, bias: Tensor | None, up_bias: Tensor | None, activation: str | None
-) -> tuple[Tensor, Tensor]:
-    return _coded(activate(activation, _scaled(gate, scales, bias)) * _scaled(up, scales, up_bias))
+) -> Tensor:
+    return (activate(activation, _scaled(gate, scales, bias)) * _scaled(up, scales, up_bias)).to(gate.dtype)
