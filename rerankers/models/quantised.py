@@ -44,7 +44,7 @@ class Quantised(ABC):
 
 
 def codes_of(x: Tensor, largest: float) -> tuple[Tensor, Tensor]:
-    """X (rows, width) over its scales in float32, at most `largest` in size, and the scales, (rows, 1)."""
+    """Rows of x (rows, width) over their scales in float32, at most `largest` in size, and the scales, (rows, 1)."""
     wide = x.float()
     tiny = torch.finfo(torch.float32).tiny * largest
     scales = wide.abs().amax(1, keepdim=True).clamp(min=tiny) / largest
