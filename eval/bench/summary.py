@@ -94,7 +94,7 @@ def markdown(result: dict[str, Any]) -> str:
         ratio = r["ratio"]
         cells = [
             r["engine"],
-            _place(r["point"]) or "–",
+            place_of(r["point"]) or "–",
             f"{r['pairs_per_second']:.2f}",
             _or_not(r["tokens_per_second"], "{:.0f}"),
             _or_not(r["padded_share"], "{:.0%}"),
@@ -111,23 +111,25 @@ def markdown(result: dict[str, Any]) -> str:
     versions = "; ".join(
         f"{r['engine']}: {', '.join(f'{k} {v}' for k, v in r['versions'].items())}" for r in result["engines"]
     )
-    grids = [f"{r['engine']}: {_axes(r['grid'])}" for r in result["engines"] if len(r["grid"]) > 1]
+    grids = [f"{r['engine']}: {axes_of(r['grid'])}" for r in result["engines"] if len(r["grid"]) > 1]
     tried = [f"Grids, tried before the rounds on every second pair: {'; '.join(grids)}."] if grids else []
     tried += [
-        f"{r['engine']} cannot run with {_place(n['point'])}: {n['why']}."
+        f"{r['engine']} cannot run with {place_of(n['point'])}: {n['why']}."
         for r in result["engines"]
         for n in r["refused"]
     ]
     return "\n".join([*lines, "", *tried, f"Versions: {versions}. Command: `{result['command']}`."])
 
 
-def _place(point: dict[str, Any]) -> str:
+def place_of(point: dict[str, Any]) -> str:
+    """A place of a grid as tables have it."""
     return ", ".join(f"{key} {value}" for key, value in point.items())
 
 
-def _axes(grid: Sequence[dict[str, Any]]) -> str:
+def axes_of(grid: Sequence[dict[str, Any]]) -> str:
+    """The values of each axis of a grid."""
     values = {key: list(dict.fromkeys(str(point[key]) for point in grid)) for key in grid[0]}
-    return _place({key: " ".join(found) for key, found in values.items()})
+    return place_of({key: " ".join(found) for key, found in values.items()})
 
 
 def _or_not(value: float | None, form: str) -> str:

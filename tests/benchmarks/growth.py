@@ -20,6 +20,7 @@ from rerankbench.configs import CONFIGS, read
 from rerankbench.eval.bench.options import BenchOptions, Hardware
 from rerankbench.eval.bench.run import run_bench
 from rerankbench.eval.bench.shapes import spec_of
+from rerankbench.eval.bench.summary import axes_of, place_of
 
 HEAD = "| | this engine, pairs/s | tokens/s | share of peak | the best peer, pairs/s | runs with | ratio (min–max) |\n"
 HEAD += "|---|---:|---:|---:|---:|---|---:|\n"
@@ -42,7 +43,7 @@ def measure(axis: dict[str, Any], value: Any, peers: Sequence[str], rounds: int)
     result = run_bench(options, hardware, lambda line: print(line, file=sys.stderr, flush=True))
     ours, *others = result["engines"]
     best = min(others, key=lambda engine: median(engine["seconds"]))
-    kept = ("engine", "pairs_per_second", "tokens_per_second", "share_of_peak", "point", "ratio", "versions")
+    kept = ("engine", "pairs_per_second", "tokens_per_second", "share_of_peak", "grid", "point", "ratio", "versions")
     return {"value": value, "ours": {k: ours[k] for k in kept}, "best": {k: best[k] for k in kept}} | {
         "device": result["device"],
         "threads": result["threads"],
@@ -54,17 +55,19 @@ def table(name: str, axis: dict[str, Any], points: Sequence[dict[str, Any]]) -> 
     lines = [f"## {name}\n\n{held}; {points[0]['device']}.\n\n{HEAD}"]
     for point in points:
         ours, best, ratio = point["ours"], point["best"], point["best"]["ratio"]
-        place = ", ".join(f"{key} {value}" for key, value in best["point"].items())
         cells = [str(point["value"]), f"{ours['pairs_per_second']:.2f}", f"{ours['tokens_per_second']:.0f}"]
         cells += [
             f"{ours['share_of_peak']:.2f}",
             f"{best['engine'].removesuffix(', best')} {best['pairs_per_second']:.2f}",
         ]
-        cells += [place, f"{ratio['median']:.2f} ({ratio['min']:.2f}–{ratio['max']:.2f})"]
+        cells += [place_of(best["point"]), f"{ratio['median']:.2f} ({ratio['min']:.2f}–{ratio['max']:.2f})"]
         lines.append(f"| {' | '.join(cells)} |\n")
-    told = {point["best"]["engine"]: point["best"]["versions"] for point in points}
-    versions = "; ".join(f"{peer}: {', '.join(f'{k} {v}' for k, v in found.items())}" for peer, found in told.items())
-    return "".join([*lines, f"\nVersions: torch {points[0]['ours']['versions']['torch']}; {versions}.\n"])
+    peers = {point["best"]["engine"]: point["best"]["versions"] for point in points}
+    versions = "; ".join(f"{peer}: {', '.join(f'{k} {v}' for k, v in found.items())}" for peer, found in peers.items())
+    grids = {point["best"]["engine"]: axes_of(point["best"]["grid"]) for point in points}
+    tried = "; ".join(f"{peer}: {grid}" for peer, grid in grids.items())
+    ours = f"torch {points[0]['ours']['versions']['torch']}"
+    return "".join([*lines, f"\nGrids, tried before the rounds: {tried}. Versions: {ours}; {versions}.\n"])
 
 
 def main() -> None:
