@@ -30,6 +30,7 @@ from ..kept import KeptVectors
 from ..lengths import check_ids, with_length
 from ..models.encoder import Encoder
 from ..models.heads import read_head
+from ..models.layout import as_index
 from ..models.packed import Packed
 from ..models.work import Work
 from ..options import LoadOptions, TextOptions
@@ -121,8 +122,8 @@ class TextEncoder(Faces):
         work, device = Work(), self.encoder.device
         layers = sorted({setting.cutoff_layer or self.config.layers for setting in settings})
         vectors, entered = self._encode(distinct, layers, work)
-        left = torch.tensor([place[queries[q]] for q, _ in pairs], dtype=torch.int64, device=device)
-        right = torch.tensor([place[passages[p]] for _, p in pairs], dtype=torch.int64, device=device)
+        left = as_index(np.array([place[queries[q]] for q, _ in pairs]), device)
+        right = as_index(np.array([place[passages[p]] for _, p in pairs]), device)
         similar = {
             layer: _similarity(self.saved.similarity, x, left, right, work).cpu().numpy()
             for layer, x in zip(layers, vectors)
@@ -164,7 +165,7 @@ class TextEncoder(Faces):
             types = [self.template.types(len(ids) - around) for ids in some] if self.tokenizer.has_types else None
             packed = Packed.of(some, types, self.encoder.device)
             pooled = self.encoder.vectors(packed, layers, self.head.pool, work)
-            rows = torch.tensor([new[i] for i in batch], device=self.encoder.device)
+            rows = as_index(np.array([new[i] for i in batch]), self.encoder.device)
             found[:, rows] = torch.stack([self.head.apply(pooled[layer], work)[:, : self.width] for layer in layers])
 
         lengths = [len(texts[i]) for i in new]

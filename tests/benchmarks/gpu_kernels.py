@@ -17,11 +17,9 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
-import yaml
-from rerankbench.configs import CONFIGS
 from rerankbench.eval.bench.pairs import Workload, make_groups
+from rerankbench.eval.bench.shapes import spec_of
 from rerankbench.eval.runner.peak import device_name, measure_peak
-from rerankbench.rerankers import load_spec
 from rerankbench.rerankers.models.config import DecoderConfig
 from rerankbench.rerankers.models.decoder import Decoder, Head, Read, decoder_shapes
 from rerankbench.rerankers.models.decoder_attention import AttentionKind
@@ -73,11 +71,11 @@ def main() -> None:
 
 def random_decoder(shape: str, layers: int, device: torch.device) -> Decoder:
     """Some layers of a shape, bfloat16."""
-    wanted = yaml.safe_load((CONFIGS / "bench.yaml").read_text(encoding="utf-8"))["shapes"][shape]
-    raw: dict[str, Any] = {**load_spec(wanted["model"]).config, **wanted.get("config", {}), "num_hidden_layers": layers}
+    spec = spec_of(shape)
+    raw: dict[str, Any] = {**spec.config, "num_hidden_layers": layers}
     if "start_layer" in raw:
         raw["start_layer"] = layers
-    config = family_of(load_spec(wanted["model"])).config(raw, shape)
+    config = family_of(spec).config(raw, shape)
     assert isinstance(config, DecoderConfig)
     weights = {
         name: torch.empty(size, dtype=torch.bfloat16, device=device).normal_(0, 0.02 if len(size) > 1 else 0.0)
