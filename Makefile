@@ -51,8 +51,8 @@ constraints: $(STAMP) ## write constraints.txt: one release of everything that a
 
 oracles: $(STAMP) ## tests that ask mteb, ranx, ir_measures, junitparser, TeX, trackers and other programs
 	@$(BIN)/python -m pip install --quiet -c constraints.txt --group oracles
-	$(BIN)/python -m pytest tests/test_ci.py tests/docs/test_tour.py tests/eval/test_export.py tests/eval/test_trackers.py \
-	  tests/eval/gate tests/eval/experiment tests/eval/data tests/eval/tables/test_latex.py tests/rerankers/test_peers_drive.py
+	$(BIN)/python -m pytest tests/test_ci.py tests/docs/test_tour.py tests/eval/exchange/test_export.py tests/eval/exchange/test_trackers.py \
+	  tests/eval/gate tests/eval/experiment tests/eval/data tests/eval/tables/test_latex.py tests/rerankers/adapters/test_peers_drive.py
 
 # the release that the golden scores were made with; what rerankers/ needs and no more
 $(OLD)/.installed: pyproject.toml constraints.txt
@@ -69,13 +69,13 @@ parity: $(STAMP) $(OLD)/.installed ## scores against the reference's, with trans
 	  $$python -m pytest tests/rerankers -k "golden or parity" || exit 1; done
 
 architectures: $(STAMP) ## scores of every sequence classifier of transformers beside the library's, as a table
-	PYTHONPATH=tests/support $(BIN)/python tests/rerankers/architecture_matrix.py
+	PYTHONPATH=tests/support $(BIN)/python tests/support/architecture_matrix.py
 
 fuzz: $(STAMP) ## 2,000 mutated inputs through the command line, and what became of each
 	OMP_NUM_THREADS=1 PYTHONPATH=tests/support $(BIN)/python tests/attacks/fuzz.py --cases 2000
 
 bench-load: $(STAMP) ## peak memory of loading a checkpoint, as a multiple of its size
-	$(BIN)/python tests/benchmarks/load_memory.py
+	$(BIN)/python benchmarks/load_memory.py
 
 lint: $(STAMP) ## ruff, spelling and basedpyright
 	$(BIN)/ruff check .

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..rerankers.errors import InputError
-from ..rerankers.whole_files import write_whole
-from .measures import DEFAULT_METRICS, parse_metric
+from ..rerankers.storage.atomic import write_whole
+from .metrics.measures import DEFAULT_METRICS, parse_metric
 
 if TYPE_CHECKING:
+    from .compare.runs import Comparison
     from .experiment.schema import Experiment
-    from .gate.compare import Comparison
     from .published import PublishedTable
     from .results import Cell
 
@@ -116,7 +116,7 @@ def evaluate(
     `run` is a run file or query -> document -> score, `qrels` a file of judgements or query -> document -> grade.
     Raises InputError for a file that cannot be read and a metric that is unknown.
     """
-    from .metrics import mean
+    from .metrics.trec import mean
 
     return {name: mean(column.values()) for name, column in evaluate_queries(run, qrels, metrics).items()}
 
@@ -126,7 +126,7 @@ def evaluate_queries(
 ) -> dict[str, dict[str, float]]:
     """Metric -> judged query -> value; see `evaluate`."""
     from .first_stage import read_qrels, read_run
-    from .metrics import per_query
+    from .metrics.trec import per_query
 
     scores = run if isinstance(run, Mapping) else read_run(Path(run))
     judged = qrels if isinstance(qrels, Mapping) else read_qrels(Path(qrels))
@@ -156,9 +156,9 @@ def compare(
 
     Raises InputError when nothing pairs, or a metric is unknown.
     """
-    from . import statistics
-    from .gate.compare import Selector
-    from .gate.compare import compare as difference
+    from .compare.runs import Selector
+    from .compare.runs import compare as difference
+    from .metrics import statistics
 
     if correction not in statistics.CORRECTIONS:
         raise InputError(f"correction '{correction}' is unknown; known: {', '.join(statistics.CORRECTIONS)}")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from ..rerankers.cache import cache_folder
 from ..rerankers.errors import InputError
+from ..rerankers.storage.cache import cache_folder
 
 _PATIENCE = 600.0  # seconds that somebody else may take over one file
 

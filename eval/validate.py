@@ -12,8 +12,8 @@ from typing import Annotated, Any, TypeVar, get_args
 from pydantic import AfterValidator, BaseModel, TypeAdapter, ValidationError
 
 from ..rerankers.errors import InputError, one_line, suggest
-from ..rerankers.names import check_name
-from ..rerankers.whole_files import refuse_irregular
+from ..rerankers.storage.atomic import refuse_irregular
+from ..rerankers.storage.names import check_name
 
 T = TypeVar("T")
 

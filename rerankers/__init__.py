@@ -16,7 +16,7 @@ os.environ.setdefault("LRU_CACHE_CAPACITY", "32")
 
 if TYPE_CHECKING:
     from .api import Group, Reranker, Scored
-    from .own import OwnReranker, with_version
+    from .custom import OwnReranker, with_version
     from .registry import load
     from .spec import ModelSpec, list_models, load_spec
 
@@ -53,7 +53,7 @@ def __getattr__(name: str) -> Any:
 
         return getattr(api, name)
     if name in ("OwnReranker", "with_version"):
-        from . import own
+        from . import custom as own
 
         return getattr(own, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

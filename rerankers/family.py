@@ -6,18 +6,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from .config_checks import check_config, check_native, completed
+from .checkpoint.config_checks import check_config, check_native, completed
+from .checkpoint.sentence_transformers import StFolder
 from .errors import InputError
 from .flops import Shape
 from .models.config import model_type
 from .options import LoadOptions, ResolvedText, TextOptions, Truncation
+from .prompting.template import PromptTemplate
 from .spec import DEFAULT_LENGTH, ModelSpec
-from .st_folder import StFolder
-from .template import PromptTemplate
 
 if TYPE_CHECKING:
     from .api import Reranker
-    from .hub import Resolved
+    from .checkpoint.hub import Resolved
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class Family:
 
     def open(self, spec: ModelSpec, options: LoadOptions) -> Reranker:
         """The model of a specification, its files found and loaded. Families without files say how else."""
-        from .hub import resolve
+        from .checkpoint.hub import resolve
 
         files = resolve(spec.source, spec.revision)
         return self.load(replace(spec, revision=files.revision), files, options)

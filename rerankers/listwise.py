@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 from .api import Requests
+from .custom import OwnReranker
 from .errors import InputError, ScoreError
-from .list_prompt import Messages, PermutationPrompt, permutation_prompt
-from .own import OwnReranker
+from .prompting.listwise import Messages, PermutationPrompt, permutation_prompt
 from .served.client import Client
 from .served.options import Service, checked_url, secret
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from .files import read_json
+from .checkpoint.json_files import read_json
 from .registry import family_named, guess_family
 
 

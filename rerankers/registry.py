@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from .api import Reranker
+from .checkpoint.hub import Resolved, resolve
+from .checkpoint.lora import is_adapter
+from .checkpoint.sentence_transformers import StFolder, transformer_folder
+from .custom import OwnReranker
 from .errors import InputError, suggest
-from .families.own import Own
+from .families.custom import Own
 from .family import Family
 from .flops import Shape
-from .hub import Resolved, resolve
-from .lora import is_adapter
 from .models.config import model_type
 from .options import POLICIES, LoadOptions
-from .own import OwnReranker
 from .spec import ModelSpec, list_models, load_spec
-from .st_folder import StFolder, transformer_folder
 
 # asked in this order which of them runs a model that has no specification
 FAMILIES = {
@@ -37,7 +37,7 @@ FAMILIES = {
     "modern-encoder": ".families.modern_encoder:ModernEncoderFamily",
     "bi-encoder": ".families.bi_encoder:BiEncoder",
     "sequence-classification": ".families.sequence_classification:SequenceClassification",
-    "own": ".families.own:Own",
+    "own": ".families.custom:Own",
     "served": ".families.served:Served",
 }
 OBJECTS = Own()

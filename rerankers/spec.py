@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, get_args
 
 from ..configs import find, names, read
-from .config_checks import check_config
+from .checkpoint.config_checks import check_config
 from .errors import InputError, suggest
 from .options import Formula, Task, Truncation
 from .token_spec import check_tokens

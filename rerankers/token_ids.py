@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from itertools import chain
 
 from .api import Group, Reranker
-from .decoder_tokens import PairTokens
-from .hub import resolve
+from .checkpoint.hub import resolve
 from .options import TextOptions
-from .pairs import Pairs
 from .registry import family_of
 from .spec import ModelSpec
-from .tokenizer import of_transformers
+from .tokenization.decoder_pairs import PairTokens
+from .tokenization.encoder_pairs import Pairs
+from .tokenization.tokenizer import of_transformers
 
 
 def token_ids(reranker: Reranker, groups: Sequence[Group], text: TextOptions) -> list[list[int]] | None:

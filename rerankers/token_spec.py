@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from .errors import InputError
 from .options import Formula
-from .template_file import read_template
+from .prompting.template_yaml import read_template
 
 # how many tokens each formula reads
 _COUNTS = {"row": range(1, 2), "difference": range(2, 3), "log_softmax": range(2, 1 << 16)}

@@ -52,7 +52,7 @@ def run_bench(options: BenchOptions, hardware: Hardware, say: Callable[[str], No
         write_checkpoint(files.checkpoint, spec, hardware.dtype, options.seed)
         files.pairs.write_text(json.dumps(make_groups(work)), encoding="utf-8")
         run_rounds(engines, files, hardware, options.rounds, say)
-    from ..runner.peak import device_name
+    from ..hardware.peak import device_name
 
     return {
         "shape": options.shape,

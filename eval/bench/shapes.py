@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...configs import CONFIGS, read
 from ...rerankers import ModelSpec, load_spec
-from ...rerankers.hub import Resolved
+from ...rerankers.checkpoint.hub import Resolved
 from ...rerankers.random_weights import write_random_weights
 from ...rerankers.registry import family_of, find_spec
 from .checkpoint import write_tokenizer

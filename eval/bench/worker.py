@@ -30,8 +30,8 @@ def serve(arguments: Sequence[str], lines: Iterable[str], answers: TextIO) -> No
 
     from ...rerankers import LoadOptions, ModelSpec, Setting, TextOptions, load
     from ...rerankers.api import Executed, Group, Prepared
-    from ..runner.ahead import one_ahead
-    from ..runner.peak import measure_peak, peak_memory
+    from ..hardware.peak import measure_peak, peak_memory
+    from ..runner.prefetch import one_ahead
 
     torch.set_num_threads(int(threads))
     options = json.loads(Path(options_file).read_text(encoding="utf-8"))

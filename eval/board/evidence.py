@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from ...rerankers.errors import InputError, one_line
+from ..metrics.statistics import CORRECTIONS, detectable, randomisation_test, ranks
 from ..results import FIRST_STAGE, Cell
-from ..statistics import CORRECTIONS, detectable, randomisation_test, ranks
 from .figures import Figure
 from .frontier import MEAN
 from .pivot import Board, Variant

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from .. import metrics
+from ..metrics import trec
 from ..results import FIRST_STAGE, QRELS, Cell
 from .figures import Limit
 
@@ -46,18 +46,18 @@ def _limit(stored: _Stored, metric: str) -> Limit:
     qrels = cell.qrels()
     assert qrels is not None, "the caller looked"
     run = cell.run()
-    best = metrics.evaluate(ideal(run, qrels), qrels, [metric])[metric]
+    best = trec.evaluate(ideal(run, qrels), qrels, [metric])[metric]
     return Limit(100 * cell.manifest.metrics[metric], 100 * best, 100 * _recall(run, qrels))
 
 
-def ideal(run: metrics.Run, qrels: metrics.Qrels) -> dict[str, dict[str, float]]:
+def ideal(run: trec.Run, qrels: trec.Qrels) -> dict[str, dict[str, float]]:
     """The same documents, the higher grade first, unjudged ones with grade 0."""
     return {query: {doc: float(qrels.get(query, {}).get(doc, 0)) for doc in docs} for query, docs in run.items()}
 
 
-def _recall(run: metrics.Run, qrels: Mapping[str, Mapping[str, int]]) -> float:
+def _recall(run: trec.Run, qrels: Mapping[str, Mapping[str, int]]) -> float:
     found = []
     for query, grades in qrels.items():
         relevant = {doc for doc, grade in grades.items() if grade > 0}
         found.append(len(relevant & run.get(query, {}).keys()) / len(relevant) if relevant else 0.0)
-    return metrics.mean(found)
+    return trec.mean(found)

@@ -9,7 +9,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from ...rerankers.errors import InputError, suggest
-from ...rerankers.whole_files import write_whole
+from ...rerankers.storage.atomic import write_whole
 from ..board.frontier import MEAN, Point, first_stages, label, points, short_label
 from ..board.pivot import pivot
 from ..results import Cell

@@ -100,7 +100,7 @@ def _said(err: BaseException) -> str:
 
 
 def _told(line: str, status: int) -> int:
-    from ..text.inert import one_line
+    from ..text.sanitize import one_line
 
     with suppress(OSError, ValueError):
         sys.stdout.flush()
@@ -122,7 +122,7 @@ def _closed_pipe() -> int:
 
 @contextmanager
 def _inert_streams() -> Iterator[None]:
-    from ..text.inert import InertStream
+    from ..text.sanitize import InertStream
 
     out, err = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = InertStream(out), InertStream(err)

@@ -70,7 +70,7 @@ def bench(
 
 
 def _write(files: dict[Path, str]) -> None:
-    from ...rerankers.whole_files import replacing
+    from ...rerankers.storage.atomic import replacing
 
     for path, text in files.items():
         with replacing(path) as file:

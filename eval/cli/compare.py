@@ -26,8 +26,8 @@ def compare(
 ) -> None:
     """Show paired differences B - A by dataset, and both top 10s of the queries that changed most."""
     from .. import api
+    from ..compare import runs_text as compare_text
     from ..data import load_dataset
-    from ..gate import compare_text
 
     load = load_dataset if texts else None
     found = api.compare(a, b, metric=metric, worst=worst, load=load, seed=seed, correction=correction.value)

@@ -25,8 +25,8 @@ def evaluate(
 
     from ..api import evaluate_queries
     from ..first_stage import read_qrels, read_run
-    from ..measures import split_metrics
-    from ..metrics import mean
+    from ..metrics.measures import split_metrics
+    from ..metrics.trec import mean
 
     names = split_metrics(metrics)
     scores, judged = read_run(run), read_qrels(qrels)

@@ -18,7 +18,7 @@ def export(
 
     Example: rerankbench export results/runs/quickstart --format trec
     """
-    from ..export import export as write
+    from ..exchange.formats import export as write
     from ..results import load_cells
     from .logs import log_to_stderr
 

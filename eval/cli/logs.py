@@ -7,7 +7,7 @@ import os
 import sys
 from typing import Any
 
-from ..text.inert import one_line
+from ..text.sanitize import one_line
 
 
 class _OneLine(logging.Formatter):

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from ...rerankers.errors import InputError
-from ...rerankers.whole_files import clear_left_behind, write_whole
-from ..text.inert import clean
+from ...rerankers.storage.atomic import clear_left_behind, write_whole
+from ..text.sanitize import clean
 
 
 def emit(text: str, output: Path | None = None) -> None:

@@ -13,8 +13,8 @@ from .bounds import MOST_QUERIES, number
 from .output import emit
 
 if TYPE_CHECKING:
-    from ..gate.compare import Selector
-    from ..gate.parity import Parity
+    from ..compare.parity import Parity
+    from ..compare.runs import Selector
 
 
 def parity(
@@ -55,9 +55,9 @@ def parity(
     Example: rerankbench parity bge-reranker-base bge-reranker-base --b dtype=bfloat16 --tolerance 0.1
     """
     from ...rerankers.errors import InputError
-    from ..gate import parity as figures
-    from ..gate import parity_text
-    from ..gate.compare import Selector
+    from ..compare import parity as figures
+    from ..compare import parity_text
+    from ..compare.runs import Selector
 
     sides = Selector.parse(a), Selector.parse(b)
     stored = [(side.folder / "cells").is_dir() for side in sides]
@@ -91,8 +91,8 @@ def _scored(
     import shlex
     import sys
 
-    from ..experiment.sides import SIDES, two_sided, with_families
-    from ..gate.compare import Selector
+    from ..compare.runs import Selector
+    from ..experiment.parity_experiment import SIDES, two_sided, with_families
     from ..results import digest
     from ..runner.run import run_experiment
     from .logs import log_to_stderr

@@ -78,7 +78,7 @@ def plan(
 
 def plan_text(plan: Plan, tflops: float | None = None, share: float = 0.4) -> str:
     """The plan as a person reads it: hours at `tflops` sustained, else at `share` of the peak of every known device."""
-    from ...rerankers.template import TOKENS_PER_WORD
+    from ...rerankers.prompting.template import TOKENS_PER_WORD
     from ..plan.plan import hours
 
     lines = [f"{'dataset':<28}{'queries':>9}{'pairs':>12}{'tokens per query + passage':>34}"]

@@ -19,7 +19,7 @@ def push(
 
     Example: `rerankbench push results/runs/quickstart me/results --yes`
     """
-    from .. import share
+    from ..exchange import hub as share
     from ..text.units import size
 
     what = share.parcel(folder, repository, name)
@@ -37,7 +37,7 @@ def pull(
     revision: Annotated[str | None, typer.Option(help="Commit, branch or tag.")] = None,
 ) -> None:
     """Fetch results that somebody pushed. Every cell is proven before the folder is there."""
-    from .. import share
+    from ..exchange import hub as share
 
     to = out or Path("results/pulled") / name
     cells = share.pull(repository, name, to, revision)

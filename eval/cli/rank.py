@@ -31,9 +31,9 @@ def rank(
     from ...rerankers.errors import InputError, suggest
     from ..board.frontier import names
     from ..board.pivot import pivot
-    from ..board.standing import standings
+    from ..board.ranking import standings
     from ..results import load_cells, with_metric
-    from ..tables.standing import to_json, to_text
+    from ..tables.ranking import to_json, to_text
 
     cells = with_metric(load_cells(dirs), metric)
     board = pivot(cells, metric)

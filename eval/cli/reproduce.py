@@ -105,7 +105,7 @@ def _table(experiment: Experiment, name: str | None) -> PublishedTable:
 def _speed(experiment: Experiment, device: str | None, share: float, tflops: float | None) -> float:
     """Sustained TFLOP/s: as given, a share of a device's peak, or a share of what a matrix product reaches here."""
     from ..first_stage.encode import resolve_device
-    from ..runner.peak import peak_tflops
+    from ..hardware.peak import peak_tflops
     from .flops import speed
 
     told = speed(device, tflops)

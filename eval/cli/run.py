@@ -130,7 +130,7 @@ def _source(
     experiment: str | None, models: list[str] | None, datasets: list[str] | None, retriever: str | None, k: int | None
 ) -> str | dict[str, Any]:
     from ...rerankers.errors import InputError
-    from ..experiment.words import from_words
+    from ..experiment.arguments import from_words
 
     if experiment is None:
         return from_words(models or (), datasets or (), retriever, k)

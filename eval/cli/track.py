@@ -19,8 +19,8 @@ def track(
 
     Example: `rerankbench track results/runs/quickstart --to mlflow`
     """
+    from ..exchange.trackers import send, tracked
     from ..results import load_cells
-    from ..trackers import send, tracked
 
     runs = tracked(load_cells(dirs))
     send(runs, to, project)

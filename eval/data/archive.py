@@ -15,7 +15,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ...rerankers.errors import InputError
-from ...rerankers.whole_files import clear_left_behind, open_own, temporary_name
+from ...rerankers.storage.atomic import clear_left_behind, open_own, temporary_name
 
 _TIMEOUT = 60  # seconds without a byte
 _BLOCK = 1 << 20

@@ -13,9 +13,9 @@ from typing import Any
 
 import yaml
 
-from ...rerankers.cache import cache_folder
 from ...rerankers.errors import InputError, suggest
-from ...rerankers.whole_files import replacing, temporary_name, write_whole
+from ...rerankers.storage.atomic import replacing, temporary_name, write_whole
+from ...rerankers.storage.cache import cache_folder
 from .catalog import folder_policy
 from .folder import FolderDataset
 from .lines import check_id, encodable

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from tqdm import tqdm
 
 from ...rerankers.errors import InputError
-from ...rerankers.whole_files import (
+from ...rerankers.storage.atomic import (
     clear_left_behind,
     file_sha256,
     read_at,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ...rerankers.errors import InputError
-from ...rerankers.whole_files import refuse_irregular
+from ...rerankers.storage.atomic import refuse_irregular
 
 BOM = b"\xef\xbb\xbf"
 _LONGEST_LINE = 1 << 28

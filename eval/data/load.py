@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ...rerankers.cache import cache_folder
 from ...rerankers.errors import InputError, suggest
-from ...rerankers.names import check_name
+from ...rerankers.storage.cache import cache_folder
+from ...rerankers.storage.names import check_name
 from ..locks import name_lock
 from .archive import fetch_archive
 from .catalog import NamedDataset, builtin_folders, entries, folder_policy

@@ -17,7 +17,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from ...rerankers.errors import InputError, one_line
-from ...rerankers.whole_files import refuse_irregular
+from ...rerankers.storage.atomic import refuse_irregular
 from .lines import read_lines
 
 _BATCH = 4096

@@ -10,13 +10,13 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ...rerankers.errors import InputError, suggest
-from ...rerankers.names import check_name
 from ...rerankers.options import CutoffPolicy, HeadPolicy, LoadOptions, SoftcapPolicy, Task, TextOptions, Truncation
 from ...rerankers.settings import Setting
+from ...rerankers.storage.names import check_name
 from ..first_stage.bm25 import Bm25Options
 from ..first_stage.retriever import BM25
 from ..first_stage.tokens import NONE, STEMMERS, Stopwords
-from ..measures import DEFAULT_METRICS, parse_metric
+from ..metrics.measures import DEFAULT_METRICS, parse_metric
 from ..published import load_published
 from ..validate import Name
 

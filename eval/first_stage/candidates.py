@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ...rerankers.errors import InputError
-from ...rerankers.whole_files import file_sha256, replacing
+from ...rerankers.storage.atomic import file_sha256, replacing
 from ..data import Dataset
 from .compact import CompactRun
 from .runs import Run, read_run, run_writer, trec_order

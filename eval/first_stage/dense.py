@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ...rerankers.cache import cache_folder
+from ...rerankers.storage.cache import cache_folder
 from ..data import Dataset
 from .candidates import Candidates, depth, kept_candidates
 from .embeddings import BLOCK, EmbeddingStore

@@ -27,7 +27,7 @@ from numpy.lib.format import open_memmap
 from tqdm import tqdm
 
 from ...rerankers.errors import InputError
-from ...rerankers.whole_files import read_at, refuse_odd, replacing
+from ...rerankers.storage.atomic import read_at, refuse_odd, replacing
 from .encode import Encoder
 
 log = logging.getLogger("rerankbench")

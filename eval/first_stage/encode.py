@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ...rerankers.checkpoint.hub import is_local, resolve
 from ...rerankers.errors import InputError, one_line
-from ...rerankers.hub import is_local, resolve
 from .retriever import RetrieverSpec
 
 log = logging.getLogger("rerankbench")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...rerankers.errors import InputError
-from ...rerankers.names import check_name
+from ...rerankers.storage.names import check_name
 from ..data import Dataset
 from .candidates import Candidates, file_sha256, kept_candidates
 from .runs import Run, read_run

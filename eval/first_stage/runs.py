@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from ...rerankers.errors import InputError
-from ...rerankers.whole_files import replacing
+from ...rerankers.storage.atomic import replacing
 from ..data.lines import check_id, read_lines, read_text
 from ..validate import first_repeated
 from .compact import CompactRun, Documents, Lazy

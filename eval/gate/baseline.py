@@ -12,8 +12,8 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from ...rerankers.errors import InputError, suggest
-from ...rerankers.whole_files import write_whole
-from ..measures import parse_metric
+from ...rerankers.storage.atomic import write_whole
+from ..metrics.measures import parse_metric
 from ..validate import read_json, validated
 from .snapshot import Record, Snapshot
 

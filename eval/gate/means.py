@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .. import statistics
+from ..metrics import statistics
 from .baseline import Accepted, GatePolicy
 from .quality import MetricCheck, differences
 from .snapshot import Snapshot

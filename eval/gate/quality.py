@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...rerankers.errors import InputError
-from .. import statistics
+from ..metrics import statistics
 from .baseline import Accepted, GatePolicy
 from .findings import Finding, Level
 from .snapshot import DECIMALS, Snapshot

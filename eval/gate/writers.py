@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from ..text.inert import clean
+from ..text.sanitize import clean
 from .check import CellCheck, Report, Status
 
 _MARKS = {"OK": "✅", "NEW": "🆕", "DRIFT": "🟡"}

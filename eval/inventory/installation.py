@@ -105,7 +105,7 @@ def _read(path: str) -> str:
 
 def folders() -> list[Folder]:
     """Where models, datasets, indices and results are kept."""
-    from ...rerankers.cache import cache_folder
+    from ...rerankers.storage.cache import cache_folder
 
     home = Path.home()
     cache = os.environ.get("XDG_CACHE_HOME")

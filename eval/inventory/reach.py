@@ -117,7 +117,7 @@ def datasets(hub: Host, beir: Host) -> list[Item]:
     """Every dataset that has a name; `detail` is where it is or would come from."""
     import ir_datasets
 
-    from ...rerankers.cache import cache_folder
+    from ...rerankers.storage.cache import cache_folder
     from ..data.catalog import builtin_folders, entries
 
     found = [Item(name, "here", "built in") for name in builtin_folders()]

@@ -6,8 +6,8 @@ from dataclasses import asdict
 from typing import Any, get_args
 
 from ...configs import CONFIGS, read
+from ...rerankers.custom import plugins
 from ...rerankers.options import Task
-from ...rerankers.own import plugins
 from ...rerankers.registry import families as known_families
 from ...rerankers.registry import family_named, find_spec, shape_of
 from ...rerankers.spec import ModelSpec, list_models, load_spec
@@ -101,7 +101,7 @@ def prompts() -> list[dict[str, Any]]:
 
 def metrics() -> list[dict[str, Any]]:
     """Measures by name, with the spellings that are answered with theirs, and their names in trec_eval."""
-    from ..measures import MEASURES
+    from ..metrics.measures import MEASURES
 
     return [
         {

@@ -11,9 +11,9 @@ from ...rerankers.api import Group, Reranker
 from ...rerankers.errors import InputError
 from ...rerankers.options import LoadOptions, TextOptions
 from ...rerankers.settings import Setting
+from ..hardware.peak import device_name
 from ..results import digest
 from ..results.latency import Latency
-from ..runner.peak import device_name
 from ..runner.provenance import now, threads
 from .measure import Server, serve
 

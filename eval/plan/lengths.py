@@ -7,7 +7,7 @@ from csv import DictReader
 from functools import cache
 
 from ...configs import CONFIGS
-from ...rerankers.template import TOKENS_PER_WORD
+from ...rerankers.prompting.template import TOKENS_PER_WORD
 from ..data import Dataset
 
 WITHOUT_BLANKS = frozenset({"ja", "th", "zh"})

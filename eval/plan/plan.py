@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ...rerankers import flops
+from ...rerankers.checkpoint.hub import is_local
 from ...rerankers.errors import InputError
-from ...rerankers.hub import is_local
 from ...rerankers.registry import family_of, find_spec, shape_of
 from ...rerankers.settings import Setting
 from ...rerankers.spec import ModelSpec

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...rerankers.errors import InputError
-from .. import metrics
-from ..measures import parse_metric
+from ..metrics import trec
+from ..metrics.measures import parse_metric
 from .pool import Pool, Scores
 
 Array = NDArray[Any]
@@ -44,7 +44,7 @@ def values(pool: Pool, order: Array, metric: str) -> Array:
         query: {docs[place]: float(-rank) for rank, place in enumerate(row) if place < len(docs)}
         for query, docs, row in zip(pool.queries, pool.docs, order.tolist())
     }
-    found = metrics.per_query(run, pool.qrels, [metric])[parse_metric(metric).name]
+    found = trec.per_query(run, pool.qrels, [metric])[parse_metric(metric).name]
     return np.array([found[query] for query in pool.queries])
 
 

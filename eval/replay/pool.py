@@ -17,7 +17,7 @@ from ...rerankers.settings import Setting
 from ..board.limits import candidates_of
 from ..first_stage import trec_order
 from ..results import FIRST_STAGE, Cell, digest
-from ..runner.store import PassScores, plan_blocks
+from ..results.store import PassScores, plan_blocks
 
 Array = NDArray[Any]
 _AGAIN = "run the experiment again, which makes it anew"

@@ -12,7 +12,7 @@ from ..board.figures import Limit
 from ..board.frontier import MEAN, Point, names, points_of
 from ..board.pivot import Board
 from ..chart.layout import Dot, Legend, Level, Plot, legend, plot
-from ..measures import parse_metric
+from ..metrics.measures import parse_metric
 from ..replay.cascade import Options, options
 from ..replay.choice import families_of
 from ..replay.depth import depth_board

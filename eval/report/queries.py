@@ -10,7 +10,7 @@ from ..board.evidence import Evidence
 from ..board.frontier import label
 from ..board.pivot import Board, Variant
 from ..data import Dataset
-from ..metrics import rank
+from ..metrics.trec import rank
 from ..results import FIRST_STAGE, Cell
 from .cost import cells_of
 

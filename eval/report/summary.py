@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from ..board.evidence import DRAWS, RESAMPLES, Evidence, Interval, Test
 from ..board.frontier import MEAN, label
 from ..board.pivot import Board, Variant
+from ..metrics.statistics import CORRECTION_NAMES
 from ..results import FIRST_STAGE
-from ..statistics import CORRECTION_NAMES
 from ..text import units
 
 _FEW = 50  # queries; fewer leave intervals too wide for a choice

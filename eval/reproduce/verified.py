@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...configs import CONFIGS
+from ...rerankers.checkpoint.hub import resolve
 from ...rerankers.errors import InputError
-from ...rerankers.hub import resolve
 from ...rerankers.options import LoadOptions
 from ...rerankers.registry import find_spec
 from ...rerankers.spec import ModelSpec
-from ...rerankers.whole_files import write_whole
+from ...rerankers.storage.atomic import write_whole
 from ..experiment.schema import Experiment
 from ..verify.golden import load_golden
 from ..verify.verify import Report, verify

@@ -1,7 +1,6 @@
 """Cells: what they hold, what makes them believable, and how they are read."""
 
 from .identity import canonical, digest
-from .on_demand import with_metric
 from .proof import check_place, load_cells, prove, recomputed, seal
 from .records import (
     FIRST_STAGE,
@@ -21,6 +20,7 @@ from .records import (
     load_manifest,
     write_qrels,
 )
+from .rejudge import with_metric
 
 __all__ = [
     "FIRST_STAGE",

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from ...rerankers.errors import InputError
-from ...rerankers.whole_files import write_whole
+from ...rerankers.storage.atomic import write_whole
 from ..validate import read_json, validated
 from .identity import digest
 from .proof import check_place

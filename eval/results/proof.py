@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 
 from ...rerankers.errors import InputError, one_line
-from ...rerankers.whole_files import file_sha256
-from .. import metrics
+from ...rerankers.storage.atomic import file_sha256
+from ..metrics import trec
 from .identity import digest
 from .records import PER_QUERY_COLUMNS, QRELS, Cell, Manifest, cell_path, load_manifest
 
@@ -87,7 +87,7 @@ def _prove_means(cell: Cell) -> None:
         if missing or len(table) != m.counts.queries or len(set(table["query_id"].to_pylist())) != len(table):
             raise _unproven(place, "has not one row for every judged query, or lacks a column")
         for name, value in m.metrics.items():
-            if not math.isclose(metrics.mean(_values(table, name)), value, abs_tol=_ROUNDING):
+            if not math.isclose(trec.mean(_values(table, name)), value, abs_tol=_ROUNDING):
                 raise _unproven(place, f"{name} in the manifest is not the mean of its values by query")
     except InputError:
         raise
@@ -104,7 +104,7 @@ def recomputed(cell: Cell, qrels: Mapping[str, Mapping[str, int]]) -> bool:
         return False
     if queries != sorted(qrels):
         return False
-    values = metrics.per_query(run, qrels, list(cell.manifest.metrics))
+    values = trec.per_query(run, qrels, list(cell.manifest.metrics))
     return all(
         np.allclose(_values(table, name), [column[query] for query in queries], rtol=0, atol=_ROUNDING)
         for name, column in values.items()

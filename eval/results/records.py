@@ -24,7 +24,7 @@ from pyarrow import parquet
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from ...rerankers.errors import InputError
-from ...rerankers.whole_files import replacing
+from ...rerankers.storage.atomic import replacing
 from ..data import read_qrels
 from ..validate import read_json, validated
 

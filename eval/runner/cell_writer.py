@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...rerankers.whole_files import write_whole
-from .. import metrics
+from ...rerankers.storage.atomic import write_whole
 from ..first_stage import run_writer
+from ..metrics import trec
+from ..metrics.statistics import bootstrap_interval
 from ..results import (
     FIRST_STAGE,
     PER_QUERY_COLUMNS,
@@ -28,7 +29,6 @@ from ..results import (
     seal,
     write_qrels,
 )
-from ..statistics import bootstrap_interval
 from .cells import UNFINISHED, Inputs, Target
 
 _RESAMPLES = 1999  # enough for an interval that is printed with two digits
@@ -102,7 +102,7 @@ class CellWriter:
             identity=digest(target.identity),
             identity_parts=target.identity,
             partial=self.inputs.partial,
-            metrics={name: metrics.mean(column) for name, column in values.items()},
+            metrics={name: trec.mean(column) for name, column in values.items()},
             intervals=_intervals(values, self.inputs.partial),
             counts=Counts(
                 queries=len(table),
@@ -129,9 +129,9 @@ class CellWriter:
         self._folder.replace(path)
         return Cell(path, manifest)
 
-    def _judge(self, pairs: pd.DataFrame, run: metrics.Run, qrels: metrics.Qrels) -> None:
+    def _judge(self, pairs: pd.DataFrame, run: trec.Run, qrels: trec.Qrels) -> None:
         if qrels:
-            self._tables.append(_per_query(pairs, qrels, metrics.per_query(run, qrels, self.target.metrics)))
+            self._tables.append(_per_query(pairs, qrels, trec.per_query(run, qrels, self.target.metrics)))
 
 
 class PairsRun(Mapping[str, dict[str, float]]):

@@ -15,9 +15,9 @@ from ...rerankers.options import LoadOptions, TextOptions
 from ...rerankers.settings import Setting
 from ...rerankers.spec import ModelSpec
 from ..data import Dataset
-from .ahead import one_ahead
-from .peak import device_name, peak_memory, peak_tflops
-from .store import Block
+from ..hardware.peak import device_name, peak_memory, peak_tflops
+from ..results.store import Block
+from .prefetch import one_ahead
 
 
 @dataclass(frozen=True)

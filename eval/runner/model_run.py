@@ -15,16 +15,16 @@ import pandas as pd
 from ...rerankers.errors import ScoreError
 from ...rerankers.settings import Setting
 from ..experiment.schema import Experiment, RerankerEntry
+from ..hardware.energy import meter
 from ..results import Cell
+from ..results.store import Block, PassScores, plan_blocks, plan_groups
 from .cell_writer import CellWriter, Measured
 from .cells import Inputs, Target, data_provenance, model_identity, targets
 from .cost import PassCost, Tally, block_cost
-from .energy import meter
 from .engine import Engine, Job, Task
 from .engines import MakeEngine
 from .progress import Progress
 from .provenance import now, threads
-from .store import Block, PassScores, plan_blocks, plan_groups
 
 log = logging.getLogger("rerankbench")
 

@@ -23,9 +23,9 @@ from .cells import Inputs, Target, data_provenance, remove_stale
 from .engine import BlocksFailed
 from .engines import Loader, encoders, engines
 from .first_stage_check import check_first_stage
-from .known import finished, remember
-from .place import take_over
+from .identity_cache import finished, remember
 from .provenance import environment, now
+from .run_folder import take_over
 from .subset import first_queries, sampled_queries
 
 log = logging.getLogger("rerankbench")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..results import Cell
-from ..text.inert import clean
+from ..text.sanitize import clean
 
 _TEXT = """# {experiment}
 

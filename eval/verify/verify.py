@@ -8,15 +8,15 @@ from time import perf_counter
 from typing import Any
 
 from ...rerankers.api import Group, Reranker
+from ...rerankers.checkpoint.hub import resolve
 from ...rerankers.errors import InputError
-from ...rerankers.hub import resolve
 from ...rerankers.options import LoadOptions, TextOptions
 from ...rerankers.policies import policy_choices, under
 from ...rerankers.registry import family_of, find_spec, load
 from ...rerankers.settings import Setting
 from ...rerankers.spec import ModelSpec
 from ...rerankers.token_ids import card_ids, token_ids
-from ..runner.peak import device_name, peak_memory
+from ..hardware.peak import device_name, peak_memory
 from .golden import Golden
 
 _TIMED_PAIRS, _TIMED_WORDS = 32, 100

@@ -6,19 +6,19 @@ from collections.abc import Sequence
 
 import torch
 
-from ..device import resolve_device, resolve_precision
+from ..checkpoint.hub import Resolved
 from ..errors import InputError
 from ..family import Family
-from ..hub import Resolved
 from ..models.encoder import Encoder
 from ..models.modern_encoder import ModernEncoder
 from ..models.packed import Packed
 from ..models.work import Work
 from ..options import LoadOptions
-from ..pairs import Pairs, check_types
 from ..settings import Setting
 from ..spec import ModelSpec
-from .pair_adapter import PairAdapter
+from ..tokenization.encoder_pairs import Pairs, check_types
+from .device import resolve_device, resolve_precision
+from .pair_classifier import PairAdapter
 
 
 class EncoderClassifier(PairAdapter):

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from ..api import Group, Prepared
 from ..errors import InputError
-from ..faces import Faces
 from ..options import TextOptions
 from ..settings import Setting
 from ..spec import ModelSpec
+from .predict import Faces
 
 
 def check_full_depth(spec: ModelSpec, setting: Setting) -> list[str]:

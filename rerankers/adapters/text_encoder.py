@@ -19,26 +19,26 @@ import torch
 import torch.nn.functional as F
 
 from ..api import Executed, Group, Prepared, Scored
-from ..batching import run_batches
-from ..checks import check_finite
-from ..device import resolve_device, resolve_precision
+from ..checkpoint.hub import Resolved
 from ..errors import InputError
-from ..faces import Faces
 from ..family import Family
-from ..hub import Resolved
-from ..kept import KeptVectors
-from ..lengths import check_ids, with_length
 from ..models.encoder import Encoder
 from ..models.heads import read_head
 from ..models.layout import as_index
 from ..models.packed import Packed
 from ..models.work import Work
 from ..options import LoadOptions, TextOptions
-from ..pairs import check_types, distinct_ids
 from ..settings import Setting
 from ..spec import DEFAULT_LENGTH, ModelSpec
-from ..tokenizer import Tokenizer
-from .pair_adapter import BUDGET
+from ..tokenization.encoder_pairs import check_types, distinct_ids
+from ..tokenization.lengths import check_ids, with_length
+from ..tokenization.tokenizer import Tokenizer
+from .batching import run_batches
+from .device import resolve_device, resolve_precision
+from .pair_classifier import BUDGET
+from .predict import Faces
+from .score_checks import check_finite
+from .vector_cache import KeptVectors
 
 KEPT_BYTES = 256 << 20
 

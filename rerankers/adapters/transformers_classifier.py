@@ -9,18 +9,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..device import dtype_name, resolve_device, resolve_dtype
+from ..checkpoint.hub import Resolved
 from ..family import Family
-from ..hub import Resolved
 from ..models.work import Work
 from ..options import LoadOptions
-from ..pairs import Pairs
 from ..settings import Setting
 from ..spec import ModelSpec
-from .company import Company, Sequences, Side, probe_ids
+from ..tokenization.encoder_pairs import Pairs
+from .device import dtype_name, resolve_device, resolve_dtype
 from .full_depth import check_full_depth
-from .pair_adapter import PairAdapter
-from .theirs import load_theirs, positions, rows, text_config
+from .padding_probe import Company, Sequences, Side, probe_ids
+from .pair_classifier import PairAdapter
+from .transformers_models import load_theirs, positions, rows, text_config
 
 _PROBES = ((2, 3), (3, 2), (2, 9), (7, 40))  # tokens of the made-up pairs that tell how batches may look
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..checkpoint.hub import Resolved
+from ..checkpoint.sentence_transformers import StFolder
 from ..family import is_classifier, is_plain
 from ..flops import Shape
-from ..hub import Resolved
 from ..models.config import model_type
 from ..options import LoadOptions, ResolvedText, TextOptions
 from ..spec import DEFAULT_LENGTH, ModelSpec
-from ..st_folder import StFolder
 from .encoder import EncoderFamily
 
 if TYPE_CHECKING:

@@ -6,20 +6,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ..checkpoint.hub import Resolved
+from ..checkpoint.sentence_transformers import StFolder
 from ..errors import InputError
 from ..family import Family, Tensors, is_classifier, is_plain
 from ..flops import LayerCost, Shape
-from ..hub import Resolved
 from ..models.config import DecoderConfig
 from ..options import LoadOptions, ResolvedText, TextOptions
-from ..prompts import resolve_prompt
+from ..prompting.prompts import resolve_prompt
+from ..prompting.template import PromptTemplate
 from ..settings import Setting
 from ..spec import ModelSpec
-from ..st_folder import StFolder
-from ..template import PromptTemplate
 
 if TYPE_CHECKING:
-    from ..adapters.decoder_adapter import DecoderAdapter
+    from ..adapters.decoder import DecoderAdapter
     from ..models.decoder import Head
 
 
@@ -137,6 +137,6 @@ class DecoderFamily(Family):
 
     def load(self, spec: ModelSpec, files: Resolved, options: LoadOptions) -> DecoderAdapter:
         """See `Family.load`."""
-        from ..adapters.decoder_adapter import DecoderAdapter
+        from ..adapters.decoder import DecoderAdapter
 
         return DecoderAdapter(self, spec, files, options)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from ..checkpoint.sentence_transformers import StFolder
 from ..errors import InputError
 from ..family import Family
 from ..options import ResolvedText, TextOptions
 from ..spec import ModelSpec
-from ..st_folder import StFolder
 
 _NEVER_CUT = 1 << 30  # tokens
 

@@ -9,7 +9,7 @@ from .decoder import DecoderFamily
 from .llm import LlmReranker
 
 if TYPE_CHECKING:
-    from ..adapters.decoder_adapter import DecoderAdapter
+    from ..adapters.decoder import DecoderAdapter
     from ..models.decoder import Head
 
 

@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..architectures.llama import qwen3
+from ..checkpoint.hub import Resolved
+from ..checkpoint.sentence_transformers import StFolder
 from ..errors import InputError
 from ..family import Family
-from ..hub import Resolved
-from ..list_prompt import states_prompt
 from ..options import LoadOptions, ResolvedText, TextOptions
+from ..prompting.listwise import states_prompt
 from ..spec import ModelSpec
-from ..st_folder import StFolder
 
 if TYPE_CHECKING:
-    from ..adapters.list_adapter import ListAdapter
+    from ..adapters.list_states import ListAdapter
 
 
 class ListStates(Family):
@@ -45,6 +45,6 @@ class ListStates(Family):
 
     def load(self, spec: ModelSpec, files: Resolved, options: LoadOptions) -> ListAdapter:
         """See `Family.load`."""
-        from ..adapters.list_adapter import ListAdapter
+        from ..adapters.list_states import ListAdapter
 
         return ListAdapter(self, spec, files, options)

@@ -9,7 +9,7 @@ from ..options import ResolvedText
 from .decoder import DecoderFamily
 
 if TYPE_CHECKING:
-    from ..adapters.decoder_adapter import DecoderAdapter
+    from ..adapters.decoder import DecoderAdapter
     from ..models.decoder import Head
 
 

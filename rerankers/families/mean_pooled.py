@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..architectures.llama import llama_bidirectional
+from ..checkpoint.sentence_transformers import StFolder
 from ..flops import Shape
-from ..st_folder import StFolder
 from .templated import TemplatedFamily
 
 if TYPE_CHECKING:
-    from ..adapters.decoder_adapter import DecoderAdapter
+    from ..adapters.decoder import DecoderAdapter
     from ..models.decoder import Head
 
 

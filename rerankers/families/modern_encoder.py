@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..architectures.modernbert import modernbert
+from ..checkpoint.hub import Resolved
+from ..checkpoint.sentence_transformers import StFolder
 from ..errors import InputError
 from ..family import Family, Tensors, is_classifier, is_plain
 from ..flops import LayerCost, Shape
-from ..hub import Resolved
 from ..models.modern_config import MODULES, ModernConfig
 from ..options import LoadOptions
 from ..spec import ModelSpec
-from ..st_folder import StFolder
 
 if TYPE_CHECKING:
     from ..adapters.modern_classifier import ModernClassifier

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..checkpoint.hub import Resolved
+from ..checkpoint.sentence_transformers import StFolder
 from ..family import is_classifier, is_plain
 from ..flops import Shape
-from ..hub import Resolved
 from ..models.config import model_type
 from ..options import LoadOptions
 from ..spec import ModelSpec
-from ..st_folder import StFolder
 from .cross_encoder import classifier_shape
 from .encoder import EncoderFamily
 

@@ -11,7 +11,7 @@ from ..spec import ModelSpec
 from .foreign import ForeignFamily
 
 if TYPE_CHECKING:
-    from ..adapters.served_adapter import ServedAdapter
+    from ..adapters.served import ServedAdapter
 
 
 class Served(ForeignFamily):
@@ -32,7 +32,7 @@ class Served(ForeignFamily):
         service = self._service(spec)
         if options.dtype != "auto":
             raise InputError(f"model '{spec.name}': a server chooses its own dtype; leave out '{options.dtype}'")
-        from ..adapters.served_adapter import ServedAdapter
+        from ..adapters.served import ServedAdapter
 
         return ServedAdapter(self, spec, service)
 

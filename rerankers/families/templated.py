@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..checkpoint.hub import Resolved
 from ..errors import InputError
-from ..hub import Resolved
-from ..lengths import with_length
 from ..options import LoadOptions, ResolvedText, TextOptions
+from ..prompting.template import PromptTemplate
+from ..prompting.template_yaml import read_template, written
 from ..spec import ModelSpec
-from ..template import PromptTemplate
-from ..template_file import read_template, written
+from ..tokenization.lengths import with_length
 from .decoder import DecoderFamily
 
 if TYPE_CHECKING:
-    from ..adapters.decoder_adapter import DecoderAdapter
+    from ..adapters.decoder import DecoderAdapter
 
 
 class TemplatedFamily(DecoderFamily):

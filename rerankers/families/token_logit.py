@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from ..architectures.gemma import gemma, gemma2, gemma3
 from ..architectures.llama import llama, mistral, qwen2, qwen3
-from ..chat_template import read_chat_template
+from ..checkpoint.hub import Resolved
+from ..checkpoint.logit_score import scoring_tokens
+from ..checkpoint.sentence_transformers import StFolder
 from ..errors import InputError
 from ..flops import Shape
-from ..hub import Resolved
-from ..logit_score import scoring_tokens
 from ..options import LoadOptions, Task
+from ..prompting.chat_template import read_chat_template
+from ..prompting.template_yaml import written
 from ..spec import ModelSpec
-from ..st_folder import StFolder
-from ..template_file import written
 from .templated import TemplatedFamily
 
 if TYPE_CHECKING:
-    from ..adapters.decoder_adapter import DecoderAdapter
+    from ..adapters.decoder import DecoderAdapter
     from ..models.decoder import Head
 
 

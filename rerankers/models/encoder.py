@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..weights import Checkpoint
+from ..checkpoint.weights import Checkpoint
 from .config import EncoderConfig
 from .packed import AttentionKind, Packed, attend_all
 from .pointwise import add_layer_norm

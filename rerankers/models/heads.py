@@ -14,9 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..checkpoint.sentence_transformers import Module, positive, refuse_others, take
+from ..checkpoint.weights import load_weights
 from ..errors import InputError, refusing, suggest
-from ..st_folder import Module, positive, refuse_others, take
-from ..weights import load_weights
 from .work import Work
 
 Step = Callable[[dict[str, Tensor], Work], None]  # reads and writes vectors (n, width) by name

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..weights import Checkpoint
+from ..checkpoint.weights import Checkpoint
 from .heads import SCORE, Head
 from .modern_config import ModernConfig
 from .packed import AttentionKind, Packed, attend_all

@@ -82,7 +82,7 @@ def test_signals(fresh: Trial, tmp_path: Path, number: signal.Signals, word: str
 
 
 @pytest.mark.parametrize(
-    "module", ["rerankbench.eval.text.inert", "rerankbench.eval.cli.commands", "typer", "pydantic"]
+    "module", ["rerankbench.eval.text.sanitize", "rerankbench.eval.cli.commands", "typer", "pydantic"]
 )
 def test_control_c_while_something_is_imported(module: str) -> None:
     program = f"""
@@ -137,7 +137,7 @@ def test_arguments_that_are_no_text(trial: Trial, call: tuple[str, ...], value: 
 
 
 def test_what_dead_processes_left_is_cleared(trial: Trial) -> None:
-    from rerankbench.rerankers.whole_files import temporary_name
+    from rerankbench.rerankers.storage.atomic import temporary_name
 
     dead = subprocess.run([sys.executable, "-c", "pass"], check=True) and temporary_name("x").replace(
         f"-{os.getpid()}-", "-999999999-"

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 from checkpoints import make, shard, to_bin
-from rerankbench.rerankers import InputError, hub
-from rerankbench.rerankers import fingerprint as fingerprints
-from rerankbench.rerankers.fingerprint import NOT_READ
+from rerankbench.rerankers import InputError
+from rerankbench.rerankers.checkpoint import fingerprint as fingerprints
+from rerankbench.rerankers.checkpoint import hub
+from rerankbench.rerankers.checkpoint.fingerprint import NOT_READ
 
 GEMMA = Path(__file__).resolve().parents[1] / "rerankers" / "parity" / "gemma-s1"
 

@@ -11,7 +11,7 @@ from conftest import Trial
 from hypothesis import given
 from hypothesis import strategies as st
 from rerankbench.rerankers import InputError
-from rerankbench.rerankers.names import check_name
+from rerankbench.rerankers.storage.names import check_name
 
 BAD = [
     "", ".", "..", "../../../../x", "a/b", "a\\b", "/etc/x", "a b", "a\tb", "a\nb", "a\0b", "CON", "nul.txt", "LPT1",

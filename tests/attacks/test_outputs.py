@@ -14,7 +14,7 @@ from gate_cells import FakeCell, some_scores
 from hypothesis import given
 from hypothesis import strategies as st
 from rerankbench.eval.tables import render
-from rerankbench.eval.text.inert import InertStream, clean, without_commands
+from rerankbench.eval.text.sanitize import InertStream, clean, without_commands
 from table_cells import make_cell
 
 HOSTILE = [

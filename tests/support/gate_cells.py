@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from rerankbench.eval.metrics import mean, per_query, rank
+from rerankbench.eval.metrics.trec import mean, per_query, rank
 from rerankbench.eval.results import Cost, Counts, Flops, Manifest, cell_path, digest, seal
 
 METRICS = ("nDCG@10", "RR@10")

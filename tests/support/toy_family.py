@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from rerankbench.rerankers.families.decoder import DecoderFamily
 from rerankbench.rerankers.models.config import DecoderConfig, decoder_matrices
-from rerankbench.rerankers.template import PromptTemplate
+from rerankbench.rerankers.prompting.template import PromptTemplate
 
 if TYPE_CHECKING:
-    from rerankbench.rerankers.adapters.decoder_adapter import DecoderAdapter
+    from rerankbench.rerankers.adapters.decoder import DecoderAdapter
     from rerankbench.rerankers.models.decoder import Head
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ....rerankers import flops
+from ....rerankers.prompting.template import TOKENS_PER_WORD
 from ....rerankers.registry import family_of
-from ....rerankers.template import TOKENS_PER_WORD
 from ...plan.lengths import WITHOUT_BLANKS
 from ..engine import Job, LoadedModel, Task
 

@@ -16,9 +16,9 @@ from ....rerankers.errors import InputError, ScoreError
 from ....rerankers.options import LoadOptions, TextOptions
 from ....rerankers.settings import Setting
 from ...data import Dataset
+from ...hardware.peak import device_name, peak_memory, peak_tflops
 from ...locks import name_lock
 from ..engine import LoadedModel
-from ..peak import device_name, peak_memory, peak_tflops
 
 OpenDataset = Callable[[str], Dataset]
 

@@ -9,7 +9,7 @@ from rerankbench.configs import CONFIGS, read
 from rerankbench.eval.cli import app
 from typer.main import get_command
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "on_cuda.py"
+SCRIPT = Path(__file__).parents[3] / "benchmarks" / "on_cuda.py"
 
 
 def test_every_command_parses(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ import pytest
 from in_process import Command
 from replay_run import replay_run
 from rerankbench.eval.board.prices import Price, price_of, prices, usd_per_million_pairs, usd_per_thousand_queries
+from rerankbench.eval.hardware.energy import meter
 from rerankbench.eval.results import Cell, Cost, load_cells
-from rerankbench.eval.runner.energy import meter
 from rerankbench.eval.text import units
 from rerankbench.rerankers.errors import InputError
 from table_cells import make_cell

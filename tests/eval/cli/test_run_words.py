@@ -12,7 +12,7 @@ import yaml
 from beir_folder import write_beir
 from in_process import Command
 from rerankbench.eval.cli.logs import log_to_stderr
-from rerankbench.eval.experiment.words import from_words
+from rerankbench.eval.experiment.arguments import from_words
 from rerankbench.eval.results import load_cells
 from rerankbench.eval.runner import progress
 

@@ -21,7 +21,7 @@ from rerankbench.eval.data.archive import fetch_archive
 from rerankbench.eval.data.catalog import NamedDataset
 from rerankbench.eval.data.irds import SourceError
 from rerankbench.rerankers.errors import InputError
-from rerankbench.rerankers.whole_files import temporary_name
+from rerankbench.rerankers.storage.atomic import temporary_name
 
 
 class Server:

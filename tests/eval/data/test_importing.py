@@ -17,8 +17,8 @@ from rerankbench.eval.cli import main
 from rerankbench.eval.data import load_dataset
 from rerankbench.eval.data.importing import import_data
 from rerankbench.eval.data.rows import open_table
-from rerankbench.rerankers import whole_files
 from rerankbench.rerankers.errors import InputError
+from rerankbench.rerankers.storage import atomic as whole_files
 
 CORPUS = [
     {"docno": "d1", "headline": "Tea", "body": 'Brew "green" tea,\nat 80 degrees.'},

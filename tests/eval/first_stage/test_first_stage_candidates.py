@@ -15,7 +15,7 @@ from rerankbench.eval.data import Dataset, load_dataset
 from rerankbench.eval.first_stage import bm25_candidates, imported_candidates, read_run, retrieve, trec_order
 from rerankbench.eval.first_stage.bm25 import Bm25Options, top_with_ties
 from rerankbench.eval.first_stage.tokens import Tokenizer
-from rerankbench.eval.metrics import per_query
+from rerankbench.eval.metrics.trec import per_query
 from rerankbench.rerankers.errors import InputError
 
 

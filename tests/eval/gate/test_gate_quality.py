@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from rerankbench.eval.gate.quality import MetricCheck, correct
-from rerankbench.eval.statistics import Paired, randomisation_test
+from rerankbench.eval.metrics.statistics import Paired, randomisation_test
 from scipy import stats
 
 

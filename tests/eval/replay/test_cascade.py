@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from in_process import Command
 from replay_run import LAYERS, qrels_file, run_file
-from rerankbench.eval.metrics import per_query
+from rerankbench.eval.metrics.trec import per_query
 from rerankbench.eval.replay.cascade import Options, Plan, options
 from rerankbench.eval.replay.choice import choose, families_of, frontier
 from rerankbench.eval.replay.order import Gains, first_order, values

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from fake_parts import FakeDataset, FakeReranker, fake_retrieve
 from rerankbench.eval.experiment.file import parse_experiment
-from rerankbench.eval.metrics import evaluate
+from rerankbench.eval.metrics.trec import evaluate
 from rerankbench.eval.results import PER_QUERY_COLUMNS, Cell, digest, load_cells
 from rerankbench.eval.runner import run as runner
 from rerankbench.rerankers.errors import InputError, ScoreError

@@ -11,10 +11,10 @@ from fake_parts import FakeDataset, FakeReranker, fake_retrieve
 from hypothesis import given
 from hypothesis import strategies as st
 from rerankbench.eval.experiment.file import parse_experiment
+from rerankbench.eval.metrics.statistics import bootstrap_interval
 from rerankbench.eval.results import load_cells
 from rerankbench.eval.runner import run as runner
 from rerankbench.eval.runner.subset import sampled_queries, stratified
-from rerankbench.eval.statistics import bootstrap_interval
 from rerankbench.eval.tables import render
 from rerankbench.rerankers.errors import InputError
 

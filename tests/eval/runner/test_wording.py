@@ -13,7 +13,7 @@ from rerankbench.configs import CONFIGS
 from rerankbench.eval.experiment.file import parse_experiment
 from rerankbench.eval.runner.run import run_experiment
 from rerankbench.rerankers.errors import InputError
-from rerankbench.rerankers.prompts import prompts
+from rerankbench.rerankers.prompting.prompts import prompts
 
 PARTS = {
     "bge-reranker-v2-gemma": "gemma-s1",

@@ -48,7 +48,7 @@ def test_models_come_one_after_the_other():
 @pytest.mark.parametrize(("workers", "least"), [(8, 0.95), (64, 0.9), (512, 0.8)])
 def test_beir_scales(workers: int, least: float):
     """The largest model on all of BEIR, in blocks of the default size, with queries that are not like the mean."""
-    place = Path(__file__).parents[2] / "benchmarks/ray_simulation.py"
+    place = Path(__file__).parents[3] / "benchmarks/ray_simulation.py"
     description = importlib.util.spec_from_file_location("ray_simulation", place)
     assert description is not None
     assert description.loader is not None

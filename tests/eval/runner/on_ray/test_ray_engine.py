@@ -21,9 +21,9 @@ from ray_parts import RAY, Loader, MakeLetters, run, score_bytes
 from rerankbench.eval.experiment.file import load_experiment, parse_experiment
 from rerankbench.eval.first_stage.embeddings import EmbeddingStore
 from rerankbench.eval.first_stage.retriever import RetrieverSpec
+from rerankbench.eval.results.store import PassScores
 from rerankbench.eval.runner import run as runner
 from rerankbench.eval.runner.on_ray import encoder as ray_encoder
-from rerankbench.eval.runner.store import PassScores
 from rerankbench.rerankers.errors import InputError, ScoreError
 
 pytest.importorskip("ray", reason="the extra 'ray' is not installed")

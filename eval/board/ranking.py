@@ -1,0 +1,126 @@
+"""Where each variant stands among the others, how sure that is, and how much of it hangs on unjudged passages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..metrics.measures import JUDGED_ONLY, parse_metric
+from ..results import FIRST_STAGE, Cell, with_metric
+from .evidence import Evidence, Interval, Rank, Test
+from .frontier import MEAN, label
+from .pivot import Board, Variant, pivot
+
+FEWER_JUDGED, MORE_GAIN = 5.0, 1.0  # points; what is told
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One variant on a row of the table or on the mean. Scores are x 100, None where they cannot be known.
+
+    Attributes:
+        rank: among those with the best one's queries.
+        best: against the best variant; None for the best itself and where it was not tested.
+        detectable: the smallest true difference to the best that the queries would show, with probability 0.8.
+        judged: share of judged passages among the first that the metric looks at.
+        condensed: the metric over judged passages only; None where every judged passage is relevant, for then every
+            such list is perfect.
+    """
+
+    variant: Variant
+    score: float
+    interval: Interval | None
+    rank: Rank | None
+    best: Test | None
+    detectable: float | None
+    judged: float | None
+    condensed: float | None
+
+
+def standings(cells: Sequence[Cell], metric: str, row: str | None, correction: str) -> tuple[str, list[Standing]]:
+    """The name of the row (a dataset, a group or `mean`; None: the mean, or the only row), and its variants by score.
+
+    Raises InputError as `pivot` does.
+    """
+    cells = with_metric(cells, metric)
+    board = pivot(cells, metric)
+    row = row or _overall(board)
+    evidence = Evidence(board, correction)
+    judged = _other(cells, judged_name(metric))
+    condensed = _other(cells, condensed_name(metric)) if _not_relevant(cells) else None
+    ranks, tests, top = evidence.ranks(row), evidence.against_best(row), evidence.best(row)
+    found = []
+    for variant in evidence.comparable(row):
+        score = evidence.figure(row, variant).score
+        assert score is not None, "comparable variants were run"
+        found.append(
+            Standing(
+                variant,
+                score,
+                evidence.interval(row, variant),
+                ranks.get(variant),
+                tests.get(variant),
+                evidence.detectable(row, variant, top) if top and variant != top else None,
+                _score(judged, row, variant),
+                _score(condensed, row, variant),
+            )
+        )
+    return row, sorted(found, key=lambda one: -one.score)
+
+
+def warnings(found: Sequence[Standing], metric: str) -> list[str]:
+    """Variants with fewer judged passages than their first stage, and more gain when only judged ones count."""
+    first = next((one for one in found if one.variant.setting == FIRST_STAGE), None)
+    if first is None or first.judged is None or first.condensed is None:
+        return []
+    told = []
+    for one in found:
+        if one.judged is None or one.condensed is None:
+            continue
+        gain, judged_gain = one.score - first.score, one.condensed - first.condensed
+        if one.judged <= first.judged - FEWER_JUDGED and judged_gain >= gain + MORE_GAIN:
+            told.append(
+                f"{label(one.variant)}: {one.judged:.0f} % of its first passages are judged, {first.judged:.0f} % of "
+                f"the first stage's. It gains {gain:+.2f} by {metric}, where unjudged passages count as not relevant, "
+                f"and {judged_gain:+.2f} by {condensed_name(metric)}"
+            )
+    return told
+
+
+def judged_name(metric: str) -> str:
+    """`Judged@10` for a metric of the first ten."""
+    return f"Judged@{parse_metric(metric).cutoff or 10}"
+
+
+def condensed_name(metric: str) -> str | None:
+    """The metric over judged passages only; None where there is no such metric."""
+    asked = parse_metric(metric)
+    known = [parameter.name for parameter in asked.measure.parameters]
+    if JUDGED_ONLY.name not in known:
+        return None
+    given = dict(asked.parameters) | {JUDGED_ONLY.name: True}
+    inner = ", ".join(f"{name}={given[name]!r}" for name in known if name in given)
+    return f"{asked.base}({inner})" + (f"@{asked.cutoff}" if asked.cutoff else "")
+
+
+def _other(cells: Sequence[Cell], metric: str | None) -> Board | None:
+    if metric is None:
+        return None
+    cells = with_metric(cells, metric)
+    return pivot(cells, metric) if any(metric in cell.manifest.metrics for cell in cells) else None
+
+
+def _not_relevant(cells: Sequence[Cell]) -> bool:
+    """Whether all stored judgements name passages that are not relevant, too."""
+    found = [qrels for cell in cells if cell.manifest.setting == FIRST_STAGE and (qrels := cell.qrels()) is not None]
+    return bool(found) and all(any(g <= 0 for grades in qrels.values() for g in grades.values()) for qrels in found)
+
+
+def _overall(board: Board) -> str:
+    return board.rows[0].name if len(board.rows) == 1 else MEAN
+
+
+def _score(board: Board | None, row: str, variant: Variant) -> float | None:
+    if board is None:
+        return None
+    return (board.mean(variant) if row == MEAN else board.figure(row, variant)).score

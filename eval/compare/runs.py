@@ -1,0 +1,226 @@
+"""Two runs side by side: paired differences by dataset, and the queries that changed most."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...rerankers.errors import InputError, suggest
+from ..gate.snapshot import changed_parts, flatten
+from ..metrics import statistics
+from ..metrics.trec import rank
+from ..results import Cell, load_cells, with_metric
+
+DEPTH = 10
+_SNIPPET = 80
+
+
+@dataclass(frozen=True)
+class Selector:
+    """`DIR`, `DIR#model`, `DIR#model@setting` or `DIR#@setting`: cells of a run's folder."""
+
+    folder: Path
+    model: str | None = None
+    setting: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Selector:
+        """The setting begins behind the first `@` (`small@L4-r2@3`); an existing folder with a `#` is a folder."""
+        if Path(text).is_dir():
+            return cls(Path(text))
+        folder, _, variant = text.partition("#")
+        model, _, setting = variant.partition("@")
+        return cls(Path(folder), model or None, setting or None)
+
+    def cells(self, metric: str) -> list[Cell]:
+        """Those chosen, with `metric`. Raises InputError when the folder has no such cell, naming those it has."""
+        found = with_metric(load_cells([self.folder]), metric)
+        chosen = [c for c in found if self.model in (None, c.manifest.model)]
+        chosen = [c for c in chosen if self.setting in (None, c.manifest.setting)]
+        if not chosen:
+            names = {variant(c) for c in found}
+            wanted = f"{self.model or ''}@{self.setting}" if self.setting else self.model or ""
+            raise InputError(f"{self.folder}: has no cell of '{wanted}'; it has {', '.join(sorted(names))}")
+        return chosen
+
+
+@dataclass(frozen=True)
+class Document:
+    """One line of a top 10. `grade` is None for an unjudged document, `text` where the dataset cannot be read."""
+
+    id: str
+    score: float
+    grade: int | None
+    text: str | None
+
+
+@dataclass(frozen=True)
+class QueryChange:
+    """One query under both: its metric, its text if it is known, both tops in trec_eval's order."""
+
+    query: str
+    text: str | None
+    before: float
+    after: float
+    top_a: tuple[Document, ...]
+    top_b: tuple[Document, ...]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """B minus A on one dataset. `p_adjusted` is two-sided, corrected over all differences; the interval holds 95 %.
+
+    `parts` are the parts of the identity that differ: name -> (A, B). `only` counts queries that one side lacks.
+    """
+
+    dataset: str
+    a: str
+    b: str
+    queries: int
+    only: int
+    mean_a: float
+    mean_b: float
+    paired: statistics.Paired
+    p_adjusted: float
+    parts: dict[str, tuple[Any, Any]]
+    worst: tuple[QueryChange, ...]
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Differences sorted by dataset, and the cells (`A: model@setting on dataset`) that have no partner.
+
+    `correction` is a key of `statistics.CORRECTIONS`.
+    """
+
+    differences: tuple[Difference, ...]
+    left_out: tuple[str, ...] = ()
+    correction: str = "holm"
+
+
+def variant(cell: Cell) -> str:
+    """`model@setting`."""
+    return f"{cell.manifest.model}@{cell.manifest.setting}"
+
+
+def compare(
+    a: Selector,
+    b: Selector,
+    *,
+    metric: str,
+    worst: int,
+    load: Callable[[str], Any] | None,
+    seed: int = 0,
+    correction: str = "holm",
+) -> Comparison:
+    """One difference per pair of cells. `load` turns a dataset's name into a `Dataset`; None leaves texts out.
+
+    Cells pair by dataset when each side holds one variant, else by dataset, model and setting.
+    Raises InputError when nothing pairs, or a metric is unknown.
+    """
+    cells = a.cells(metric), b.cells(metric)
+    pairs = pair_cells(*cells)
+    found = [_difference(left, right, metric, worst, load, seed) for left, right in pairs]
+    adjusted = statistics.CORRECTIONS[correction]([d.paired.p for d in found])
+    paired = {cell.path for pair in pairs for cell in pair}
+    alone = [f"{side}: {_name(c)}" for side, some in zip("AB", cells) for c in some if c.path not in paired]
+    return Comparison(tuple(replace(d, p_adjusted=p) for d, p in zip(found, adjusted)), tuple(alone), correction)
+
+
+def pair_cells(a: list[Cell], b: list[Cell]) -> list[tuple[Cell, Cell]]:
+    """Partners by dataset when each side holds one variant, else by dataset, model and setting. InputError: none."""
+    single = len({variant(c) for c in a}) == 1 and len({variant(c) for c in b}) == 1
+
+    def key(cell: Cell) -> tuple[str, str]:
+        return cell.manifest.dataset, "" if single else variant(cell)
+
+    left, right = {key(c): c for c in a}, {key(c): c for c in b}
+    both = sorted(left.keys() & right.keys())
+    if not both:
+        raise InputError(
+            f"nothing to compare: A has {_names(a)}, B has {_names(b)}; "
+            "choose one variant of each with DIR#model@setting"
+        )
+    return [(left[k], right[k]) for k in both]
+
+
+def _names(cells: list[Cell]) -> str:
+    return ", ".join(sorted(map(_name, cells)))
+
+
+def _name(cell: Cell) -> str:
+    return f"{variant(cell)} on {cell.manifest.dataset}"
+
+
+def values_by_query(cell: Cell, metric: str) -> dict[str, float]:
+    """A metric of every judged query. Raises InputError for a metric that the cell lacks, or NaN."""
+    frame = cell.per_query()
+    if metric not in frame.columns:
+        raise InputError(f"{cell.path}: has no metric '{metric}'{suggest(metric, map(str, frame.columns))}")
+    if frame[metric].isna().any():
+        raise InputError(f"{cell.path}: {metric} holds NaN; `rerankbench check` names the queries")
+    return dict(zip(frame["query_id"].astype(str), frame[metric].astype(float)))
+
+
+def _difference(a: Cell, b: Cell, metric: str, worst: int, load: Callable[[str], Any] | None, seed: int) -> Difference:
+    left, right = values_by_query(a, metric), values_by_query(b, metric)
+    common = sorted(left.keys() & right.keys())
+    if not common:
+        raise InputError(f"{a.path} and {b.path}: have no query in common")
+    before, after = np.array([left[q] for q in common]), np.array([right[q] for q in common])
+    d = (after - before).round(9)
+    changed = [i for i in np.argsort(-np.abs(d), kind="stable").tolist() if d[i] != 0][:worst]
+    shown, note = _changes(a, b, [(common[i], float(before[i]), float(after[i])) for i in changed], load)
+    parts = changed_parts(flatten(a.manifest.identity_parts), flatten(b.manifest.identity_parts))
+    parts.pop("setting", None)  # said by the variants
+    result = statistics.paired(d, seed=seed)
+    return Difference(
+        dataset=a.manifest.dataset,
+        a=variant(a),
+        b=variant(b),
+        queries=len(common),
+        only=len(left.keys() ^ right.keys()),
+        mean_a=float(before.mean()),
+        mean_b=float(after.mean()),
+        paired=result,
+        p_adjusted=result.p,
+        parts=parts,
+        worst=shown,
+        note=note,
+    )
+
+
+def _changes(
+    a: Cell, b: Cell, queries: list[tuple[str, float, float]], load: Callable[[str], Any] | None
+) -> tuple[tuple[QueryChange, ...], str | None]:
+    if not queries:
+        return (), None
+    dataset, note = None, None
+    try:
+        dataset = load(a.source) if load else None
+    except (InputError, OSError) as err:
+        note = f"without texts: {err}"
+    runs = a.run(), b.run()
+    shown = []
+    for query, before, after in queries:
+        tops = [_top(run.get(query, {}), query, dataset) for run in runs]
+        text = dataset.queries.get(query) if dataset else None
+        shown.append(QueryChange(query, text, before, after, tops[0], tops[1]))
+    return tuple(shown), note
+
+
+def _top(scores: dict[str, float], query: str, dataset: Any) -> tuple[Document, ...]:
+    ids = rank(scores)[:DEPTH]
+    grades = dataset.qrels.get(query, {}) if dataset else {}
+    texts = [_snippet(t) for t in dataset.texts(ids)] if dataset else [None] * len(ids)
+    return tuple(Document(doc, scores[doc], grades.get(doc), text) for doc, text in zip(ids, texts))
+
+
+def _snippet(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _SNIPPET else f"{line[: _SNIPPET - 1]}…"

@@ -1,0 +1,1 @@
+"""Results for other programs: file formats, the hub, experiment trackers."""

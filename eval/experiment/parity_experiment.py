@@ -1,0 +1,61 @@
+"""Two rerankers on the same candidates, from the words of a command line, as an experiment of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ...rerankers.errors import InputError
+from ...rerankers.registry import families, find_spec
+from ...rerankers.storage.atomic import write_whole
+from .file import override, parse_experiment
+from .schema import Experiment
+
+FAMILY = "family"  # beside the keys of an entry: who runs the model, instead of the family that would
+SIDES = ("A", "B")
+
+
+def two_sided(
+    models: Sequence[str], options: Sequence[Sequence[str]], datasets: Sequence[str], changes: Sequence[str]
+) -> tuple[Experiment, dict[str, str]]:
+    """The experiment of the two `models`, and the family asked for by side.
+
+    `options` are `KEY=YAML` of each side's entry, `changes` those of the experiment. Raises InputError for an unknown
+    key, model or family, or for more than one setting of a side.
+    """
+    raw: dict[str, Any] = {"name": "parity", "datasets": list(datasets)}
+    raw["rerankers"] = [{"model": model, "name": side} for model, side in zip(models, SIDES)]
+    wanted: dict[str, str] = {}
+    for number, (side, words) in enumerate(zip(SIDES, options)):
+        for word in words:
+            key, _, value = word.partition("=")
+            if key == FAMILY:
+                if value not in families():
+                    raise InputError(f"--{side.lower()} {word}: unknown family; known: {', '.join(families())}")
+                wanted[side] = value
+            else:
+                override(raw, f"rerankers.{number}.{word}", f"--{side.lower()} {word}")
+    experiment = parse_experiment(raw, "parity", changes)
+    for entry in experiment.rerankers:
+        find_spec(entry.model)  # an unknown name is told before any work
+        if len(entry.settings()) != 1:
+            raise InputError(f"{entry.label}: {len(entry.settings())} settings; parity compares one of each side")
+    return experiment, wanted
+
+
+def with_families(experiment: Experiment, wanted: dict[str, str], folder: Path) -> Experiment:
+    """The experiment with each side's model run by the family asked for: a specification below `folder` says so."""
+    entries = []
+    for entry in experiment.rerankers:
+        if entry.label in wanted:
+            spec = replace(find_spec(entry.model), name=entry.label, family=wanted[entry.label])
+            path = folder / f"{entry.label}.yaml"
+            folder.mkdir(parents=True, exist_ok=True)
+            write_whole(path, yaml.safe_dump({k: v for k, v in asdict(spec).items() if v not in (None, {}, [], "")}))
+            entry = entry.model_copy(update={"model": str(path)})
+        entries.append(entry)
+    return experiment.model_copy(update={"rerankers": tuple(entries)})

@@ -1,0 +1,1 @@
+"""Measures by name, their values by query, and paired statistics over them."""

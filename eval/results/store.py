@@ -1,0 +1,218 @@
+"""Scores on disk. What one forward pass yields for one block of queries is one file, written atomically.
+
+    scores/<dataset>/<model>/<group>/group.json          which settings, of what, in blocks of how many queries
+                                     block-00000.parquet  the scores: the same bytes however often a run was killed
+                                     block-00000.json     what it cost: differs from run to run
+
+A block counts as stored when its parquet file is there. Nothing that varies between runs goes into it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ...rerankers.api import Scored
+from ...rerankers.errors import ScoreError
+from ...rerankers.settings import Setting
+from ...rerankers.storage.atomic import replacing, write_whole
+from . import digest
+
+Candidates = Mapping[str, Sequence[tuple[str, float]]]
+
+_TOKENS = ("query_tokens", "passage_tokens", "prompt_tokens")
+
+
+@dataclass(frozen=True)
+class Block:
+    """Consecutive queries and their candidates: the unit that is executed and stored.
+
+    Attributes:
+        index: its number.
+        queries: their ids.
+        pairs: number of pairs.
+        run: has the candidates of these queries, and of others; read when they are asked for, and not kept.
+    """
+
+    index: int
+    queries: tuple[str, ...]
+    pairs: int
+    run: Candidates = field(repr=False, compare=False)
+
+    @property
+    def candidates(self) -> list[tuple[str, tuple[str, ...]]]:
+        """(query id, document ids in the first stage's order)."""
+        return [(query, tuple(doc for doc, _ in self.run[query])) for query in self.queries]
+
+    @property
+    def name(self) -> str:
+        """For people: its number, first and last query."""
+        return f"block {self.index} (queries {self.queries[0]} to {self.queries[-1]})"
+
+
+def plan_blocks(candidates: Candidates, queries_per_block: int) -> list[Block]:
+    """Queries by id, so many to a block. Depends on nothing that differs between machines or engines."""
+    queries = sorted(candidates)
+    blocks: list[Block] = []
+    for start in range(0, len(queries), queries_per_block):
+        some = tuple(queries[start : start + queries_per_block])
+        blocks.append(Block(len(blocks), some, sum(len(candidates[query]) for query in some), candidates))
+    return blocks
+
+
+@dataclass(frozen=True)
+class PassScores:
+    """Settings that share a forward pass, and the folder that holds their scores.
+
+    `base` is everything that identifies the scores, except the setting.
+    """
+
+    folder: Path
+    base: Mapping[str, Any]
+    settings: tuple[Setting, ...]
+    block_queries: int
+
+    @classmethod
+    def make(cls, root: Path, base: dict[str, Any], settings: Sequence[Setting], block_queries: int) -> PassScores:
+        """A new group below `root`; its folder is named by its content and appears with the first block."""
+        names = [setting.name for setting in settings]
+        content = {"base": base, "settings": names, "block_queries": block_queries}
+        return cls(root / digest(content)[:16], base, tuple(settings), block_queries)
+
+    @classmethod
+    def read(cls, folder: Path) -> PassScores | None:
+        """The group in a folder; None when its description is absent, unreadable, or not the one that names it."""
+        if not (folder / "group.json").is_file():
+            return None
+        try:
+            raw = json.loads((folder / "group.json").read_text(encoding="utf-8"))
+            settings = tuple(Setting.parse(name) for name in raw["settings"])
+            group = cls.make(folder.parent, raw["base"], settings, int(raw["block_queries"]))
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return None
+        return group if group.folder == folder else None
+
+    def path(self, block: Block) -> Path:
+        """The file of a block's scores."""
+        return self.folder / f"block-{block.index:05d}.parquet"
+
+    def open(self) -> None:
+        """Makes the folder and its description, and removes what a killed run left half-written."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for leftover in self.folder.glob("*.tmp"):
+            leftover.unlink()
+        content = {"base": self.base, "settings": [s.name for s in self.settings], "block_queries": self.block_queries}
+        write_whole(self.folder / "group.json", json.dumps(content, indent=1, sort_keys=True))
+
+    def write(self, block: Block, scored: Scored, cost: dict[str, Any]) -> None:
+        """Stores a block. `cost` gets the time that storing took. Raises ScoreError for NaN or infinity."""
+        start = perf_counter()
+        if not np.isfinite(scored.scores).all():
+            raise ScoreError(f"{self.path(block)}: not stored, its scores hold NaN or infinity")
+        query_ids, doc_ids = _ids(block)
+        scores = {s.name: row for s, row in zip(self.settings, scored.scores, strict=True)}
+        lengths = {name: getattr(scored, name) for name in (*_TOKENS, "truncated")}
+        sink = pa.BufferOutputStream()
+        pq.write_table(self._table(query_ids, doc_ids, {**scores, **lengths}), sink, compression="zstd")
+        path = self.path(block)
+        with replacing(path) as file:
+            file.write(sink.getvalue())
+            # the cost goes first: once the scores are there, the block is complete
+            cost["seconds"]["store"] = perf_counter() - start
+            note = {"cost": cost, "scores": hashlib.sha256(sink.getvalue()).hexdigest()}
+            write_whole(path.with_suffix(".json"), json.dumps({**note, "proof": digest(note)}, sort_keys=True))
+
+    @property
+    def _schema(self) -> pa.Schema:
+        kinds = {**{s.name: pa.float32() for s in self.settings}, **dict.fromkeys(_TOKENS, pa.int32())}
+        return pa.schema({"query_id": pa.string(), "doc_id": pa.string(), **kinds, "truncated": pa.bool_()}.items())
+
+    def _table(self, query_ids: list[str], doc_ids: list[str], columns: Mapping[str, Any]) -> pa.Table:
+        found = {"query_id": query_ids, "doc_id": doc_ids, **columns}
+        return pa.table(
+            [pa.array(found[name], kind) for name, kind in zip(self._schema.names, self._schema.types)], self._schema
+        )
+
+    def stored(self, block: Block) -> pa.Table | None:
+        """A stored block; None when it is not there, or cannot be proven: then it is scored again.
+
+        Proven: the bytes are those that were written, of these pairs, with the columns and types of these settings,
+        finite scores and token counts from 0.
+        """
+        path, note = self.path(block), self._note(block)
+        if note is None or not path.is_file():
+            return None
+        try:
+            content = path.read_bytes()
+            if hashlib.sha256(content).hexdigest() != note["scores"]:
+                return None
+            table = pq.ParquetFile(pa.BufferReader(content)).read()
+            query_ids, doc_ids = _ids(block)
+            if table["query_id"].to_pylist() != query_ids or table["doc_id"].to_pylist() != doc_ids:
+                return None
+        except (OSError, pa.ArrowException, KeyError):
+            return None
+        return table if table.schema.equals(self._schema) and _usable(table, self.settings) else None
+
+    def cost(self, block: Block) -> dict[str, Any] | None:
+        """What a stored block cost; None when that was lost."""
+        note = self._note(block)
+        return note and note["cost"]
+
+    def _note(self, block: Block) -> dict[str, Any] | None:
+        place = self.path(block).with_suffix(".json")
+        if not place.is_file():
+            return None
+        try:
+            note = json.loads(place.read_text(encoding="utf-8"))
+            proof = note.pop("proof")
+            return note if proof == digest(note) else None
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            return None
+
+
+def _usable(table: pa.Table, settings: Sequence[Setting]) -> bool:
+    columns = [*(setting.name for setting in settings), *_TOKENS]
+    if any(table[name].null_count for name in columns):
+        return False
+    # by dlpack: to_numpy would import pandas
+    numbers = {name: [np.from_dlpack(chunk) for chunk in table[name].chunks if len(chunk)] for name in columns}
+    finite = all(np.isfinite(chunk).all() for setting in settings for chunk in numbers[setting.name])
+    return finite and all((chunk >= 0).all() for name in _TOKENS for chunk in numbers[name])
+
+
+def _ids(block: Block) -> tuple[list[str], list[str]]:
+    """Query and document of every pair."""
+    candidates = block.candidates
+    return [query for query, docs in candidates for _ in docs], [doc for _, docs in candidates for doc in docs]
+
+
+def plan_groups(root: Path, base: dict[str, Any], wanted: Sequence[Setting], block_queries: int) -> list[PassScores]:
+    """Groups that cover the wanted settings: those on disk with the same `base`, then new ones, one per pass.
+
+    A group on disk comes with all of its settings, wanted or not, so that completing it gives the same bytes.
+    """
+    missing = list(wanted)
+    groups: list[PassScores] = []
+    for folder in sorted(root.iterdir()) if root.is_dir() else ():
+        group = PassScores.read(folder)
+        if group is not None and digest(dict(group.base)) == digest(base) and set(group.settings) & set(missing):
+            groups.append(group)
+            missing = [setting for setting in missing if setting not in group.settings]
+    passes: dict[Any, list[Setting]] = {}
+    for setting in missing:
+        passes.setdefault(setting.compression, []).append(setting)
+    return groups + [PassScores.make(root, base, sorted(s, key=_depth), block_queries) for s in passes.values()]
+
+
+def _depth(setting: Setting) -> float:
+    return float("inf") if setting.cutoff_layer is None else setting.cutoff_layer

@@ -1,0 +1,131 @@
+"""What a model was when it was last loaded, so that a finished experiment is recognised without loading it again.
+
+An identity follows from the files of the model, the options, the code that reads them and the devices; where all these
+are as they were, it is as it was. Anything else, and the model is loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from ...configs import CONFIGS
+from ...rerankers import __file__ as RERANKERS
+from ...rerankers.checkpoint.hub import resolve
+from ...rerankers.options import TextOptions
+from ...rerankers.registry import family_of, find_spec
+from ...rerankers.settings import Setting
+from ...rerankers.storage.atomic import write_whole
+from ...rerankers.storage.cache import cache_folder
+from ..experiment.schema import Experiment, RerankerEntry
+from ..hardware.accelerators import accelerators
+from ..results import Cell, digest
+from ..results.store import plan_blocks, plan_groups
+from .cells import Inputs, model_identity, targets
+
+log = logging.getLogger("rerankbench")
+
+_LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "sentence-transformers", "peft", "numpy")
+_OURS = __name__.removesuffix("eval.runner.known") + "rerankers."
+
+
+def finished(
+    experiment: Experiment, entry: RerankerEntry, settings: Sequence[Setting], inputs: Sequence[Inputs], out: Path
+) -> dict[str, list[Cell]] | None:
+    """Dataset -> cells of a model, when all are there under the identities that it had; None: it must be loaded."""
+    file = _file(experiment, entry, inputs)
+    if file is None or not file.is_file():
+        return None
+    try:
+        known = json.loads(file.read_text(encoding="utf-8"))
+        identities = dict(zip(_texts(entry, inputs), known["identities"], strict=True))
+        if known["proof"] != digest({"identities": known["identities"]}):
+            return None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    found: dict[str, list[Cell]] = {}
+    for one in inputs:
+        identity = identities[entry.text_options(one.dataset.policy.task)]
+        wanted = targets(out, experiment, entry, settings, one, identity).values()
+        cells = [cell for target in wanted if (cell := target.existing(one)) is not None]
+        if len(cells) < len(settings) or not _scores_stored(experiment, entry, settings, one, out, identity):
+            return None
+        found[one.dataset.name] = cells
+    log.info("%s: every cell is there; nothing is loaded", entry.label)
+    return found
+
+
+def _scores_stored(
+    experiment: Experiment,
+    entry: RerankerEntry,
+    settings: Sequence[Setting],
+    inputs: Inputs,
+    out: Path,
+    identity: Mapping[str, Any],
+) -> bool:
+    """Every block of scores is there and proven, too: cascades and depths are computed from them."""
+    base, root = model_identity(identity, inputs), out / "scores" / inputs.dataset.name / entry.label
+    groups = plan_groups(root, base, settings, experiment.engine.block_queries)
+    blocks = [(group, plan_blocks(inputs.candidates.run, group.block_queries)) for group in groups]
+    return all(group.stored(block) is not None for group, some in blocks for block in some)
+
+
+def remember(
+    experiment: Experiment,
+    entry: RerankerEntry,
+    inputs: Sequence[Inputs],
+    identities: Mapping[TextOptions, dict[str, Any]],
+) -> None:
+    """Keep the identities of a model that was loaded."""
+    file = _file(experiment, entry, inputs)
+    if file is not None:
+        found = [identities[text] for text in _texts(entry, inputs)]
+        write_whole(file, json.dumps({"identities": found, "proof": digest({"identities": found})}))
+
+
+def _texts(entry: RerankerEntry, inputs: Sequence[Inputs]) -> list[TextOptions]:
+    return list(dict.fromkeys(entry.text_options(one.dataset.policy.task) for one in inputs))
+
+
+def _file(experiment: Experiment, entry: RerankerEntry, inputs: Sequence[Inputs]) -> Path | None:
+    """Where it is kept; None for what has code of its own, no files, or runs elsewhere."""
+    if experiment.engine.name != "local":
+        return None
+    spec = find_spec(entry.model)
+    family = family_of(spec)
+    if not family.has_files or spec.trust_remote_code or not type(family).__module__.startswith(_OURS):
+        return None
+    parts = {
+        "spec": asdict(spec),
+        "files": resolve(spec.source, spec.revision).identity,
+        "options": asdict(experiment.load_options(entry)),
+        "texts": [asdict(text) for text in _texts(entry, inputs)],
+        "code": _code(),
+        "libraries": {name: _version(name) for name in _LIBRARIES},
+        "devices": accelerators(),
+    }
+    return cache_folder() / "known" / f"{digest(json.loads(json.dumps(parts, default=str)))}.json"
+
+
+@cache
+def _code() -> str:
+    """SHA-256 of everything that makes an identity of files and options: this package's code and data."""
+    sources = [*Path(RERANKERS).parent.rglob("*.py"), *CONFIGS.glob("*.yaml"), *CONFIGS.glob("*.py")]
+    hashes = hashlib.sha256()
+    for path in sorted(sources):
+        hashes.update(hashlib.sha256(path.read_bytes()).digest())
+    return hashes.hexdigest()
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

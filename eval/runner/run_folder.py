@@ -1,0 +1,36 @@
+"""The folder of a run: made by one, without links, and free of what dead processes left."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from ...rerankers.errors import InputError
+from ...rerankers.storage.atomic import clear_left_behind, refuse_odd, write_whole
+
+MARK = ".rerankbench"  # the file that a run puts into its folder
+PARTS = ("cells", "scores", "candidates")
+
+
+def take_over(out: Path, overwrite: bool) -> None:
+    """Makes `out` the folder of a run, or sees that it is one; `overwrite` removes what a run left there.
+
+    Raises InputError for a folder that holds something else under the names of a run, and for links below it: nothing
+    is written through one.
+    """
+    held = [name for name in PARTS if os.path.lexists(out / name)]
+    if held and not (out / MARK).is_file():
+        raise InputError(
+            f"{out / held[0]}: was not made by a run of this release; move it away or choose another --out"
+        )
+    for name in held:
+        refuse_odd(out / name)
+        if overwrite:
+            shutil.rmtree(out / name)
+    for folder in (out, out / "candidates", *(out / "candidates").glob("*/")):
+        clear_left_behind(folder)
+    if not (out / MARK).is_file():
+        write_whole(
+            out / MARK, "made by rerankbench run; --overwrite removes cells, scores and candidates beside this\n"
+        )

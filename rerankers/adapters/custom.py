@@ -1,0 +1,103 @@
+"""A user's class as a reranker: its numbers are checked, timed and handed on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..api import Executed, Group, Prepared, Requests, Scored
+from ..custom import listwise, scorer, telling
+from ..errors import ScoreError
+from ..family import Family
+from ..options import TextOptions
+from ..settings import Setting
+from ..spec import ModelSpec
+from .full_depth import FullDepth
+from .score_checks import check_given
+
+
+class OwnAdapter(FullDepth):
+    """Calls an object that `own.check` has passed. `given` are the settings that its constructor took."""
+
+    def __init__(self, family: Family, spec: ModelSpec, model: Any, given: dict[str, str]) -> None:
+        self.family, self.spec, self.model, self.given = family, spec, model, given
+        self.shape = getattr(model, "shape", None)
+        self.device = given.get("device") or str(getattr(model, "device", "cpu"))
+        self.dtype = given.get("dtype", "unstated")
+        self.where = f"model '{spec.source}'"
+        self._answers = scorer(model)
+
+    def identity(self, text: TextOptions) -> dict[str, Any]:
+        """See `api.Reranker.identity`."""
+        self.family.resolve(self.spec, text)
+        return {
+            "adapter": self.family.adapter,
+            "class": self.spec.source,
+            "version": self.model.version,
+            **({"dtype": self.dtype} if "dtype" in self.given else {}),
+            **({"listwise": dict(how)} if (how := listwise(self.model)) else {}),
+        }
+
+    def score(
+        self, groups: Sequence[Group], settings: Sequence[Setting], text: TextOptions, prepared: Prepared | None = None
+    ) -> Scored:
+        """See `api.Reranker.score`. Raises ScoreError when the class fails, or for answers that are not its pairs'."""
+        for setting in settings:
+            self.check(setting)
+        self.family.resolve(self.spec, text)
+        pairs = [(group.query, passage) for group in groups for passage in group.passages]
+        lists = [(group.query, list(group.passages)) for group in groups]
+        assert self._answers is not None, "own.check found one"
+        start = time.perf_counter()
+        with telling(self.where, ScoreError):
+            answers = self._answers(lists) if pairs else []
+        seconds = time.perf_counter() - start
+        found = np.concatenate([_numbers(answer, self.where) for answer in answers] or [np.empty(0)])
+        if len(found) != len(pairs):
+            raise ScoreError(f"{self.where}: gave {len(found)} scores for {len(pairs)} pairs")
+        with np.errstate(over="ignore"):
+            scores = found.astype(np.float32)
+        check_given(scores, pairs, self.where)
+        queries, passages = self._lengths(pairs)
+        return Scored(
+            scores=np.repeat(scores[None], len(settings), axis=0),
+            query_tokens=queries,
+            passage_tokens=passages,
+            prompt_tokens=np.zeros(len(pairs), dtype=np.int32),
+            truncated=np.zeros(len(pairs), dtype=bool),
+            executed=Executed(seconds={"forward": seconds}, requests=self._requests()),
+        )
+
+    def _requests(self) -> Requests | None:
+        with telling(self.where, ScoreError):
+            return getattr(self.model, "requests", lambda: None)()
+
+    def _lengths(self, pairs: Sequence[tuple[str, str]]) -> tuple[np.ndarray, np.ndarray]:
+        """Tokens of queries and passages; zeros where the class does not count them."""
+        lengths = getattr(self.model, "lengths", lambda pairs: None)
+        with telling(self.where, ScoreError):
+            stated = lengths(pairs)
+        if stated is None and self.shape is not None:
+            raise ScoreError(f"{self.where}: has a `shape`, so `lengths` must give the tokens of every pair")
+        with telling(self.where, ScoreError):
+            counts = np.zeros((len(pairs), 2), dtype=np.int32) if stated is None else np.asarray(stated)
+        if counts.size == 0:
+            counts = np.zeros((0, 2), dtype=np.int32)
+        if counts.dtype.kind not in "iu" or counts.shape != (len(pairs), 2) or (counts < 0).any():
+            raise ScoreError(f"{self.where}: `lengths` must give (query tokens, passage tokens) for {len(pairs)} pairs")
+        return counts[:, 0].astype(np.int32), counts[:, 1].astype(np.int32)
+
+
+def _numbers(answer: Any, where: str) -> np.ndarray:
+    """One number per pair of a list, an array or a tensor on any device; a column counts as a list."""
+    with telling(where, ScoreError):
+        values = answer.detach().float().cpu().numpy() if hasattr(answer, "detach") else np.asarray(answer)
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim != 1 or values.dtype.kind not in "fiu":
+        found = f"{values.dtype} of shape {values.shape}"
+        raise ScoreError(f"{where}: expected one number per pair, found {found}")
+    return values.astype(np.float64)

@@ -1,0 +1,153 @@
+"""A reranker behind a server: a query's documents become requests, and answers become scores."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from typing import Any
+
+import numpy as np
+
+from ..api import REMOTE, Executed, Group, Prepared, Requests, Scored
+from ..errors import InputError, ScoreError
+from ..family import Family
+from ..options import TextOptions
+from ..served.api import Answer
+from ..served.client import Client, Lost, Stopped
+from ..served.options import Service, address
+from ..settings import Setting
+from ..spec import ModelSpec
+from .full_depth import FullDepth
+from .score_checks import check_given
+
+
+class ServedAdapter(FullDepth):
+    """Asks a server; nothing is computed here, so tokens and FLOPs are not counted."""
+
+    shape = None
+    device, dtype = REMOTE, "unstated"
+
+    def __init__(self, family: Family, spec: ModelSpec, service: Service) -> None:
+        where = f"model '{spec.name}'"
+        self.family, self.spec, self.service, self.where = family, spec, service, where
+        self.api, url, key = address(service, where)
+        self.client = Client(url, key, service)
+
+    def identity(self, text: TextOptions) -> dict[str, Any]:
+        """See `api.Reranker.identity`."""
+        self.family.resolve(self.spec, text)
+        listwise = {"listwise": {"documents_per_request": self._most()}} if self.service.listwise else {}
+        return {
+            "adapter": self.family.adapter,
+            "api": self.api.name,
+            "model": self.spec.source,
+            "version": self.spec.revision,
+            "parameters": {**self.api.fixed, **self.service.parameters},
+            **listwise,
+        }
+
+    def score(
+        self, groups: Sequence[Group], settings: Sequence[Setting], text: TextOptions, prepared: Prepared | None = None
+    ) -> Scored:
+        """See `api.Reranker.score`. Raises InputError when the server refuses, ScoreError when it fails for good."""
+        for setting in settings:
+            self.check(setting)
+        self.family.resolve(self.spec, text)
+        start = time.perf_counter()
+        tasks = [(group.query, list(part)) for group in groups for part in self._parts(group.passages)]
+        found = self._all(tasks)
+        seconds = time.perf_counter() - start
+        with np.errstate(over="ignore"):
+            scores = np.array([score for some, _ in found for score in some], dtype=np.float64).astype(np.float32)
+        pairs = [(group.query, passage) for group in groups for passage in group.passages]
+        check_given(scores, pairs, self.client.url)
+        none = np.zeros(len(pairs), dtype=np.int32)
+        sent, billed = self.client.take(), [one for _, one in found]
+        return Scored(
+            scores=np.repeat(scores[None], len(settings), axis=0),
+            query_tokens=none,
+            passage_tokens=none,
+            prompt_tokens=none,
+            truncated=none.astype(bool),
+            executed=Executed(
+                seconds={"forward": seconds},
+                requests=Requests(
+                    sent=sent.requests,
+                    retried=sent.retried,
+                    seconds=tuple(sent.seconds),
+                    billed=sum(one or 0.0 for one in billed) if any(one is not None for one in billed) else None,
+                    unit=self.api.unit,
+                ),
+            ),
+        )
+
+    def _all(self, tasks: Sequence[tuple[str, list[str]]]) -> list[tuple[list[float], float | None]]:
+        """The answers in the order of the tasks. The first that fails for good, or Ctrl-C, ends the others."""
+        self.client.stop.clear()
+
+        def ask(task: tuple[str, list[str]]) -> tuple[list[float], float | None]:
+            try:
+                return self._ask(*task)
+            except BaseException:
+                self.client.stop.set()
+                raise
+
+        with ThreadPoolExecutor(self.service.concurrency) as pool:
+            answers = [pool.submit(ask, task) for task in tasks]
+            try:
+                wait(answers, return_when=FIRST_EXCEPTION)
+            finally:
+                self.client.stop.set()
+                pool.shutdown(cancel_futures=True)
+        for answer in answers:
+            fault = None if answer.cancelled() else answer.exception()
+            if fault is not None and not isinstance(fault, Stopped):
+                raise fault
+        return [answer.result() for answer in answers]
+
+    def _most(self) -> int:
+        return self.service.documents_per_request or self.api.most
+
+    def _parts(self, passages: Sequence[str]) -> list[Sequence[str]]:
+        """A query's documents as they go out together. Raises InputError where a list would have to be split."""
+        most = self._most()
+        if self.service.listwise and len(passages) > most:
+            raise InputError(
+                f"{self.where}: is listwise and takes {most} documents at a time, a query has {len(passages)}; use a "
+                "smaller first_stage.k"
+            )
+        return [passages[start : start + most] for start in range(0, len(passages), most)]
+
+    def _ask(self, query: str, documents: list[str]) -> tuple[list[float], float | None]:
+        """A score for every document, and what they cost. Documents that the server leaves out are asked for again."""
+        scores: dict[int, float] = {}
+        costs: list[float | None] = []
+        for _ in range(self.service.attempts):
+            left = [place for place in range(len(documents)) if place not in scores]
+            if not left:
+                break
+            answer = self._request(query, [documents[place] for place in left])
+            costs.append(answer.billed)
+            scores |= {left[place]: score for place, score in answer.scores.items()}
+            if self.service.listwise and len(scores) < len(documents):
+                scores = {}  # of part of a list they would be others
+        if missing := len(documents) - len(scores):
+            raise ScoreError(
+                f"{self.client.url}: gave no score for {missing} of {len(documents)} documents of the query "
+                f"'{query:.60}', however often it was asked; does it cut the results off?"
+            )
+        known = [cost for cost in costs if cost is not None]
+        return [scores[place] for place in range(len(documents))], sum(known) if known else None
+
+    def _request(self, query: str, documents: list[str]) -> Answer:
+        def parse(body: Any) -> Answer:
+            try:
+                answer = self.api.parse(body, len(documents))
+            except ScoreError as err:
+                raise ScoreError(f"{self.client.url}: {err}") from err
+            if not answer.scores:
+                raise Lost("an answer without results")
+            return answer
+
+        return self.client.post(self.api.payload(self.spec.source, query, documents, self.service.parameters), parse)

@@ -1,0 +1,121 @@
+"""Models that transformers runs: loading them, and reading one number per pair from what they give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..checkpoint.hub import Resolved
+from ..checkpoint.logit_score import scoring_tokens
+from ..errors import InputError, refusing
+from ..models.heads import SCORE, read_head
+from ..models.work import Work
+from ..spec import ModelSpec
+
+Read = Callable[[Any, Tensor], Tensor]  # (output, mask (n, length)) to float32 (n,)
+
+
+def load_theirs(spec: ModelSpec, files: Resolved, dtype: torch.dtype, device: torch.device) -> tuple[Any, Read]:
+    """The model on its device, and how its output is read.
+
+    A classifier gives its logit; the modules of a sentence-transformers cross-encoder, its score. Raises InputError
+    when transformers cannot load it, weights are missing, or there is more than one output.
+    """
+    modules = files.saved.modules
+    causal = bool(modules) and modules[-1].kind == "LogitScore"
+    if causal != (files.saved.task == "text-generation"):
+        raise InputError(f"{files.root}: transformer_task '{files.saved.task}' does not fit its modules")
+    kind = "CausalLM" if causal else "SequenceClassification"
+    if modules and not causal:
+        kind = "Body"
+    model = _load(spec, files, dtype, kind).to(device).eval()
+    if kind == "CausalLM":
+        return model, _logit_score(files, model)
+    if kind == "Body":
+        return model, _modular(files, model, device)
+    if model.config.num_labels != 1:
+        raise InputError(f"{files.folder}: {model.config.num_labels} outputs; a reranker has one")
+    return model, lambda output, mask: output.logits.reshape(len(mask)).float()
+
+
+def text_config(model: Any) -> Any:
+    """The configuration of a model, or of its text part if it has several; transformers 4.44 knows no such question."""
+    return model.config.get_text_config() if hasattr(model.config, "get_text_config") else model.config
+
+
+def positions(model: Any) -> int | None:
+    """Most tokens of a sequence, from the configuration; tables that begin after a padding id hold fewer."""
+    stated = getattr(text_config(model), "max_position_embeddings", None)
+    if not isinstance(stated, int) or isinstance(stated, bool) or stated < 1:
+        return None
+    for name, module in model.named_modules():
+        table = isinstance(module, torch.nn.Embedding) and name.endswith("position_embeddings")
+        if table and module.num_embeddings == stated and module.padding_idx is not None:
+            return stated - module.padding_idx - 1
+    return stated
+
+
+def rows(model: Any) -> int | None:
+    """Rows of the table of word embeddings; None where there is no such table (Canine hashes characters)."""
+    try:
+        table = model.get_input_embeddings()
+    except NotImplementedError:
+        return None
+    return table.num_embeddings if isinstance(table, torch.nn.Embedding) else None
+
+
+def _load(spec: ModelSpec, files: Resolved, dtype: torch.dtype, kind: str) -> Any:
+    import transformers
+    from transformers import CONFIG_MAPPING
+
+    name = files.config.get("model_type")
+    if not (isinstance(name, str) and name in CONFIG_MAPPING) and not spec.trust_remote_code:
+        raise InputError(
+            f"model '{spec.name}': transformers {transformers.__version__} does not know model_type '{name}'; if you "
+            "trust the code in its repository, set `trust_remote_code: true` in the model's YAML file"
+        )
+    auto = transformers.AutoModel if kind == "Body" else getattr(transformers, f"AutoModelFor{kind}")
+    wording = "dtype" if int(transformers.__version__.split(".")[0]) >= 5 else "torch_dtype"
+    with refusing(f"model '{spec.name}': transformers cannot load it"):
+        model, report = auto.from_pretrained(
+            files.folder, trust_remote_code=spec.trust_remote_code, output_loading_info=True, **{wording: dtype}
+        )
+    # transformers fills what is missing with random numbers; a pooler's do not reach a score that others pool
+    missing = sorted(key for key in report["missing_keys"] if kind != "Body" or not key.startswith("pooler."))
+    if missing:
+        what = "" if kind == "Body" else "; is it a sequence classifier?"
+        raise InputError(f"{files.folder}: the checkpoint lacks {', '.join(missing[:4])}{what}")
+    return model
+
+
+def _modular(files: Resolved, model: Any, device: torch.device) -> Read:
+    """Pooling and dense layers of sentence-transformers on the last states."""
+    hidden = getattr(text_config(model), "hidden_size", None)
+    if not isinstance(hidden, int):
+        raise InputError(f"{files.folder / 'config.json'}: states no hidden_size, so its modules cannot be fitted")
+    head = read_head(files.saved.modules, hidden, device, SCORE)
+    if head.width != 1:
+        raise InputError(f"{files.root}: {head.width} scores per pair; a reranker has one")
+
+    def read(output: Any, mask: Tensor) -> Tensor:
+        states = output.last_hidden_state
+        pooled = [head.pool(row[keep.bool()].unsqueeze(0)) for row, keep in zip(states, mask)]
+        return head.apply(torch.cat(pooled), Work(), SCORE)[:, 0]
+
+    return read
+
+
+def _logit_score(files: Resolved, model: Any) -> Read:
+    """The logit of a token after the last position, or the difference of two."""
+    ids = scoring_tokens(files.saved.modules, model.get_output_embeddings().weight.shape[0], files.root)
+
+    def read(output: Any, mask: Tensor) -> Tensor:
+        if not mask[:, -1].all():
+            raise ValueError("padding stands after the last token")
+        last = output.logits[:, -1].float()
+        return last[:, ids[0]] - (last[:, ids[1]] if len(ids) > 1 else 0)
+
+    return read

@@ -1,0 +1,43 @@
+"""Which files hold the weights of a model folder, and which tensors each of them is to give."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..errors import InputError
+from .json_files import inside, read_json
+
+SINGLE = ("model.safetensors", "pytorch_model.bin")  # the first that is there, each before its index
+
+
+def weight_files(folder: Path) -> dict[Path, frozenset[str] | None]:
+    """The weight files in use, and of each the names of the tensors to take; None takes all.
+
+    The checkpoint is `model.safetensors`, else `model.safetensors.index.json` with its shards, else
+    `pytorch_model.bin`, else its index: the order of transformers. An index decides which shard gives a tensor. Files
+    of other names are no part of it. Raises InputError when there is none, an index names a file that is absent or
+    outside the folder, or says nothing of use.
+    """
+    for single in SINGLE:
+        if (folder / single).is_file():
+            return {inside(folder, single, folder): None}
+        if (folder / f"{single}.index.json").is_file():
+            return _indexed(folder, folder / f"{single}.index.json")
+    strays = sorted(path.name for kind in ("*.safetensors", "*.bin", "*.gguf") for path in folder.glob(kind))
+    found = f"; {', '.join(strays[:3])} is not such a name" if strays else ""
+    raise InputError(f"{folder}: no weights; expected {SINGLE[0]}, its index and shards, or {SINGLE[1]}{found}")
+
+
+def _indexed(folder: Path, index: Path) -> dict[Path, frozenset[str] | None]:
+    weight_map = read_json(index).get("weight_map")
+    if not isinstance(weight_map, dict) or not weight_map:
+        raise InputError(f"{index}: key 'weight_map' names no file; expected an object, tensor to file")
+    tensors: dict[Path, list[str]] = {}
+    for tensor, name in weight_map.items():
+        path = inside(folder, name, index)
+        if path not in tensors and not path.is_file():
+            raise InputError(f"{index}: names {name}, which is not in the folder")
+        if path.suffix not in (".safetensors", ".bin"):
+            raise InputError(f"{index}: names {name}; weights are read from .safetensors and .bin files only")
+        tensors.setdefault(path, []).append(tensor)
+    return {path: frozenset(names) for path, names in sorted(tensors.items())}

@@ -1,0 +1,201 @@
+"""Your own reranker: a class that scores pairs, named `my_module:MyReranker`, or an object at hand.
+
+    class MyReranker(OwnReranker):
+        version = "2026-11-26"
+
+        def predict(self, pairs):
+            return [len(set(query.split()) & set(passage.split())) for query, passage in pairs]
+
+Nothing of this module has to be inherited: any class with a `version` and a `predict(pairs)` or a
+`score(query, passages)` will do.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from .api import Requests
+from .errors import InputError, ScoreError, one_line, suggest
+from .flops import Shape
+from .storage.names import check_name
+
+PLUGINS = "rerankbench.rerankers"  # the entry-point group in which other packages register rerankers
+
+_REFERENCE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+
+
+class OwnReranker:
+    """What a reranker of yours states beside `predict(pairs)` or `score(query, passages)`.
+
+    `predict` is given a list of (query, passage), `score` one query and a list of passages; both return one number per
+    pair, larger for more relevant, as a list, an array or a tensor. A score must depend on its pair only. Where the
+    constructor names `device` or `dtype`, it is given them.
+
+    Attributes:
+        version: what distinguishes these scores from others of the same class: change it whenever a score can change.
+            Stored results of another version are not used again. Required.
+        shape: what a pair costs, for FLOPs; needs `lengths`. None: FLOPs are not counted.
+        listwise: stated by a class whose scores depend on the query's other candidates: JSON values that say how a list
+            is read. Part of the identity. Such a class has `score`, which is given a query's whole list, in the order
+            of the first stage; see `listwise.py`.
+        concurrency: calls of `score` at a time, for classes that wait for a server.
+    """
+
+    version: str = ""
+    shape: Shape | None = None
+    listwise: Mapping[str, Any] | None = None
+    concurrency: int = 1
+
+    def requests(self) -> Requests | None:
+        """What a server was asked since the last call; None where there is none."""
+        return None
+
+    def lengths(self, pairs: Sequence[tuple[str, str]]) -> Sequence[tuple[int, int]] | None:
+        """Tokens of query and passage of each pair, special tokens included; None: tokens are not counted."""
+        return None
+
+
+class _Versioned(OwnReranker):
+    """An object with `predict` and a version that somebody else states."""
+
+    def __init__(self, model: Any, version: str, name: str | None) -> None:
+        self.model, self.version = model, version
+        self.name = name or type(model).__name__
+        self.device = getattr(model, "device", "cpu")
+
+    def predict(self, pairs: Sequence[tuple[str, str]]) -> Any:
+        return self.model.predict(pairs)
+
+
+def with_version(model: Any, version: str, *, name: str | None = None) -> OwnReranker:
+    """An object that has `predict(pairs)` and no version, a CrossEncoder of sentence-transformers for example.
+
+    Args:
+        model: the object. Its scores are taken as they are; CrossEncoder squashes them unless told not to.
+        version: as in `OwnReranker`; the folder's name is no version, a commit or a date is.
+        name: what tables call it; None: the name of the object's class.
+    """
+    if not callable(getattr(model, "predict", None)):
+        raise InputError(f"{type(model).__name__}: has no `predict(pairs)`; write a class that has one")
+    return _Versioned(model, version, name)
+
+
+def class_of(model: Any) -> type:
+    """The class of an object, or of the one that `with_version` was given."""
+    return type(model.model if isinstance(model, _Versioned) else model)
+
+
+def is_reference(model: str) -> bool:
+    """Whether a model is named as `module:Class`, `package.module:function`."""
+    return _REFERENCE.fullmatch(model) is not None and not Path(model).exists()
+
+
+@cache
+def plugins() -> dict[str, str]:
+    """Where the rerankers are that other packages registered, by name."""
+    return {point.name: point.value for point in entry_points(group=PLUGINS)}
+
+
+def find(reference: str) -> Any:
+    """The class or function of a reference; its module is looked for on Python's path, then in the current folder.
+
+    Raises InputError when there is no such module or name, or when importing it fails.
+    """
+    module_name, _, path = reference.partition(":")
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))  # at the end: a file there must not hide an installed package
+    with telling(f"model '{reference}'", InputError):
+        try:
+            found: Any = importlib.import_module(module_name)
+        except ModuleNotFoundError as err:
+            if err.name is None or not f"{module_name}.".startswith(f"{err.name}."):
+                raise
+            raise InputError(
+                f"model '{reference}': there is no module '{err.name}' on Python's path or in this folder"
+            ) from err
+    for part in path.split("."):
+        if not hasattr(found, part):
+            names = [name for name in vars(found) if not name.startswith("_")]
+            raise InputError(f"model '{reference}': '{module_name}' has no '{part}'{suggest(part, names)}")
+        found = getattr(found, part)
+    if not callable(found):
+        raise InputError(f"model '{reference}': expected a class or a function, found {type(found).__name__}")
+    return found
+
+
+def make(reference: str, offers: dict[str, Callable[[], str]]) -> tuple[Any, dict[str, str]]:
+    """The object that a reference makes, called with those offers that it names as parameters, and what these were.
+
+    Raises InputError when there is no such class or function, or when making the object fails.
+    """
+    found = find(reference)
+    with telling(f"model '{reference}'", InputError):
+        taken = inspect.signature(found).parameters
+        given = {name: offer() for name, offer in offers.items() if name in taken}
+        return found(**given), given
+
+
+def check(model: Any, where: str) -> None:
+    """Raise InputError unless an object has a version, a way to score, and whatever else it states is usable."""
+    version = getattr(model, "version", None)
+    if not isinstance(version, str) or not version.strip():
+        raise InputError(
+            f'{where}: states no version; give it `version = "…"`, a text that you change whenever a score can '
+            "change, so that results of two versions are not mixed"
+        )
+    if scorer(model) is None:
+        raise InputError(f"{where}: has neither `predict(pairs)` nor `score(query, passages)`")
+    if listwise(model) and not callable(getattr(model, "score", None)):
+        raise InputError(f"{where}: is listwise, so it needs `score(query, passages)`, which is given a whole list")
+    shape = getattr(model, "shape", None)
+    if shape is not None and not isinstance(shape, Shape):
+        raise InputError(f"{where}: its `shape` is {type(shape).__name__}, expected rerankbench.rerankers.flops.Shape")
+    if shape is not None and getattr(type(model), "lengths", OwnReranker.lengths) is OwnReranker.lengths:
+        raise InputError(f"{where}: has a `shape` but no `lengths(pairs)`; FLOPs need the tokens of a pair")
+    if (name := getattr(model, "name", None)) is not None:
+        check_name(str(name))
+
+
+def scorer(model: Any) -> Callable[[list[tuple[str, list[str]]]], list[Any]] | None:
+    """What scores some queries with their passages: a list of answers, each for a number of pairs in a row."""
+    score, predict = getattr(model, "score", None), getattr(model, "predict", None)
+    if callable(predict) and not (listwise(model) and callable(score)):
+        return lambda groups: [predict([(query, passage) for query, passages in groups for passage in passages])]
+    if not callable(score):
+        return None
+    calls: Callable[..., Any] = score
+
+    def by_query(groups: list[tuple[str, list[str]]]) -> list[Any]:
+        with ThreadPoolExecutor(max(1, getattr(model, "concurrency", 1))) as pool:
+            return list(pool.map(lambda group: calls(*group), [group for group in groups if group[1]]))
+
+    return by_query
+
+
+def listwise(model: Any) -> Mapping[str, Any] | None:
+    """How an object reads a query's list; None where its scores depend on their pairs alone."""
+    return getattr(model, "listwise", None)
+
+
+@contextmanager
+def telling(where: str, kind: type[InputError] | type[ScoreError]) -> Iterator[None]:
+    """Errors of code that is not ours in one line, with its file and line."""
+    try:
+        yield
+    except (InputError, ScoreError):
+        raise
+    except Exception as err:
+        last = traceback.extract_tb(err.__traceback__)[-1]
+        place = f"{Path(last.filename).name}:{last.lineno}"
+        raise kind(f"{where}: {type(err).__name__} at {place}: {one_line(err)}") from err

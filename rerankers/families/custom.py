@@ -1,0 +1,80 @@
+"""Classes of the user, and those that other packages register; see `own.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..custom import OwnReranker, check, class_of, find, is_reference, make, plugins
+from ..errors import InputError
+from ..flops import Shape
+from ..options import LoadOptions
+from ..spec import ModelSpec
+from .foreign import ForeignFamily
+
+if TYPE_CHECKING:
+    from ..adapters.custom import OwnAdapter
+
+
+class Own(ForeignFamily):
+    """A class that reads its texts by itself; only its version tells what can change a score."""
+
+    name = "own"
+    adapter = "own/1"
+    score = "what the class returns"
+    reader = "a class of your own"
+    unread = (*ForeignFamily.unread, "revision")
+
+    def stated_shape(self, spec: ModelSpec) -> Shape | None:
+        """See `Family.stated_shape`; what the class states, if it does so before it is made."""
+        shape = getattr(find(spec.source), "shape", None)
+        return shape if isinstance(shape, Shape) else None
+
+    def spec(self, model: str, shipped: Sequence[str]) -> ModelSpec | None:
+        """The specification of `module:Class`, or of a name that another package registered; None for anything else.
+
+        Raises InputError when there is no such class, and for a registered name that a `shipped` model has, too.
+        """
+        if is_reference(model):
+            find(model)
+            return ModelSpec(model.rpartition(":")[2], self.name, model)
+        if model not in plugins():
+            return None
+        if model in shipped:
+            raise InputError(
+                f"model '{model}': comes with this package, and another one registers {plugins()[model]} under that "
+                f"name; write `{plugins()[model]}`, or remove that package"
+            )
+        return ModelSpec(model, self.name, plugins()[model])
+
+    def ready(self, spec: ModelSpec) -> None:
+        """See `Family.ready`; module and class are there."""
+        find(spec.source)
+
+    def take(self, model: OwnReranker, options: LoadOptions) -> OwnAdapter:
+        """An object that is there already, on the device that it is on."""
+        from ..adapters.custom import OwnAdapter
+
+        source = class_of(model)
+        where = f"{source.__module__}:{source.__qualname__}"
+        check(model, where)
+        if options != LoadOptions():
+            raise InputError(f"{where}: is made already; leave out the options")
+        name = getattr(model, "name", None) or source.__name__
+        return OwnAdapter(self, ModelSpec(name, self.name, where), model, {})
+
+    def open(self, spec: ModelSpec, options: LoadOptions) -> OwnAdapter:
+        """See `Family.open`."""
+        from ..adapters.custom import OwnAdapter
+        from ..adapters.device import dtype_name, resolve_device, resolve_dtype
+
+        self.refuse_unread(spec)
+        offers = {
+            "device": lambda: str(resolve_device(options.device)),
+            "dtype": lambda: dtype_name(resolve_dtype(options.dtype, resolve_device(options.device))),
+        }
+        model, given = make(spec.source, offers)
+        check(model, f"model '{spec.source}'")
+        if options.dtype != "auto" and "dtype" not in given:
+            raise InputError(f"model '{spec.name}': its constructor takes no dtype; leave out '{options.dtype}'")
+        return OwnAdapter(self, spec, model, given)

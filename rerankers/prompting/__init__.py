@@ -1,0 +1,1 @@
+"""The text around a pair: templates, chat templates, prompts for tasks, lists."""

@@ -1,0 +1,92 @@
+"""A folder's chat template as a prompt template: rendered once around marks that stand for the texts.
+
+sentence-transformers sends a pair through the template as messages of the roles `query` and `document`, and a prompt as
+one of the role `system` (`InputFormatter` in its base/modality.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError, refusing
+from .template import PromptTemplate
+
+_QUERY, _PASSAGE, _SYSTEM = ("\ue000query\ue001", "\ue000passage\ue001", "\ue000system\ue001")  # private-use characters
+# texts that a template would have to treat in a way of its own to give anything but what the marks gave
+_PROBES = (("", ""), (" what \n", "\n\n a {query} b "), ("q", "x" * 3000), ("<|im_end|>", "user\n"))
+
+
+def read_chat_template(folder: Path, structured: bool) -> PromptTemplate:
+    """The template that renders every pair as the folder's chat template does.
+
+    Args:
+        folder: of the tokenizer.
+        structured: messages hold lists of typed parts instead of texts.
+
+    Raises InputError when there is none, or when it does more than put texts into places.
+    """
+    from transformers import AutoTokenizer
+
+    with refusing(f"{folder}: its tokenizer cannot be loaded"):
+        theirs: Any = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+
+    def render(query: str, passage: str, system: str = "") -> str:
+        texts = [("system", system)] if system else []
+        messages = [
+            {"role": role, "content": [{"type": "text", "text": text}] if structured else text}
+            for role, text in [*texts, ("query", query), ("document", passage)]
+        ]
+        with refusing(f"{folder}: its chat template cannot be rendered"):
+            return theirs.apply_chat_template(messages, tokenize=False)
+
+    plain = render(_QUERY, _PASSAGE)
+    query, between, passage, after = _split(plain, folder)
+    asked = render(_QUERY, _PASSAGE, _SYSTEM)
+    bare = None
+    if _SYSTEM in asked:
+        bare = query
+        query, between, passage, after = _split(asked.replace(_SYSTEM, "{instruction}"), folder)
+        if plain != asked and _split(plain, folder)[1:] != (between, passage, after):
+            raise InputError(f"{folder}: its chat template puts a prompt behind the query, which is not supported")
+    template = PromptTemplate(
+        query=query,
+        bare_query=bare,
+        between=between,
+        passage=passage,
+        after=(after,) if after else (),
+        joined=True,
+        joined_tail=True,
+        limit="sequence",
+        special_tokens=False,
+    )
+    return _proven(template, render, folder)
+
+
+def _split(text: str, folder: Path) -> tuple[str, str, str, str]:
+    """The pieces of a rendered text."""
+    if text.count(_QUERY) != 1 or text.count(_PASSAGE) != 1 or text.index(_QUERY) > text.index(_PASSAGE):
+        raise InputError(f"{folder}: its chat template does not put the query, then the document, in once each")
+    if "{query}" in text or "{passage}" in text:
+        raise InputError(
+            f"{folder}: its chat template holds {{query}} or {{passage}} as a text, which is not supported"
+        )
+    before, rest = text.split(_QUERY)
+    between, after = rest.split(_PASSAGE)
+    return before + "{query}", between, "{passage}", after
+
+
+def _proven(template: PromptTemplate, render: Callable[..., str], folder: Path) -> PromptTemplate:
+    """The template, once it gives the same texts; stripped where the folder's strips."""
+    instructions = ("", "Find it.") if template.bare_query is not None else ("",)
+    for stripped in (False, True):
+        found = replace(template, stripped=stripped)
+        if all(
+            found.whole(query, passage, instruction) == render(query, passage, instruction)
+            for query, passage in _PROBES
+            for instruction in instructions
+        ):
+            return found
+    raise InputError(f"{folder}: its chat template does more than put texts into places, which is not supported")

@@ -1,0 +1,1 @@
+"""Files that this package writes: whole or not at all, in a cache folder, under safe names."""

@@ -1,0 +1,121 @@
+"""`predict`, `rank` and `compute_score` on what `load()` returns, beside the libraries that they are known from."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from checkpoints import PARITY
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rerankbench.rerankers import Group, InputError, LoadOptions, Setting, TextOptions, load
+from rerankbench.rerankers.adapters.custom import OwnAdapter
+from rerankbench.rerankers.adapters.decoder import DecoderAdapter
+from rerankbench.rerankers.adapters.pair_classifier import PairAdapter
+from rerankbench.rerankers.adapters.predict import Faces
+from rerankbench.rerankers.adapters.text_encoder import TextEncoder
+from rerankbench.rerankers.groups import gather
+
+CPU = LoadOptions(device="cpu", dtype="float32")
+QUERY, DOCUMENTS = "what is panda?", ["hi", "the giant panda is a bear", "hi", "train to basel"]
+PAIRS = [[QUERY, document] for document in DOCUMENTS] + [["train to basel", "hi"], [QUERY, "china"]]
+
+
+@pytest.fixture(scope="module")
+def encoder() -> Any:
+    return load(str(PARITY / "xlmr-s1"), CPU)
+
+
+@pytest.fixture(scope="module")
+def decoder() -> Any:
+    return load(str(PARITY / "minicpm-layerwise-s1"), CPU)
+
+
+@pytest.mark.parametrize("adapter", [DecoderAdapter, OwnAdapter, PairAdapter, TextEncoder])
+def test_every_adapter_has_the_faces(adapter: type) -> None:
+    assert issubclass(adapter, Faces)
+
+
+def test_predict_and_rank_are_those_of_a_cross_encoder(encoder: Any) -> None:
+    from sentence_transformers import CrossEncoder
+
+    theirs = CrossEncoder(str(PARITY / "xlmr-s1"), device="cpu", activation_fn=torch.nn.Identity())
+    ours = encoder.predict(PAIRS, batch_size=2, show_progress_bar=False)
+    np.testing.assert_allclose(ours, theirs.predict(PAIRS), rtol=0, atol=1e-4)
+    assert ours.dtype == np.float32
+    mine, known = (model.rank(QUERY, DOCUMENTS, top_k=3, return_documents=True) for model in (encoder, theirs))
+    assert [{**one, "score": 0} for one in mine] == [{**one, "score": 0} for one in known]
+    assert [one["score"] for one in mine] == pytest.approx([float(one["score"]) for one in known], abs=1e-4)
+
+
+def test_names_of_a_cross_encoders_parameters_are_kept() -> None:
+    from sentence_transformers import CrossEncoder
+
+    theirs, ours = (list(inspect.signature(kind.rank).parameters)[:5] for kind in (CrossEncoder, Faces))
+    assert ours == theirs
+
+
+def test_compute_score_is_flag_embeddings(encoder: Any) -> None:
+    scores = encoder.compute_score(PAIRS)
+    assert scores == encoder.predict(PAIRS).tolist()
+    assert encoder.compute_score(PAIRS[1]) == pytest.approx([scores[1]], abs=1e-6)
+    normal = encoder.compute_score(PAIRS, normalize=True)
+    np.testing.assert_allclose(normal, torch.sigmoid(torch.tensor(scores)).tolist(), rtol=1e-6)
+
+
+def test_settings_and_texts_by_name(decoder: Any) -> None:
+    text = TextOptions(prompt="Is B about A?", max_length=32)
+    groups, places = gather(PAIRS)
+    expected = decoder.score(groups, [Setting(3)], text).scores[0][places]
+    found = decoder.predict(PAIRS, setting="L3", prompt="Is B about A?", max_length=32)
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(decoder.predict(PAIRS, setting=Setting(3), prompt=text.prompt, max_length=32), found)
+    best = decoder.rank(QUERY, DOCUMENTS, setting="L3", prompt=text.prompt, max_length=32)[0]
+    assert best["score"] == pytest.approx(float(found[best["corpus_id"]]), abs=1e-4)
+
+
+def test_equal_scores_keep_the_given_order(encoder: Any) -> None:
+    ranked = [one["corpus_id"] for one in encoder.rank(QUERY, ["hi", "hi", "hi"])]
+    assert ranked == [0, 1, 2]
+
+
+def test_nothing_to_score(encoder: Any) -> None:
+    assert encoder.predict([]).shape == (0,)
+    assert encoder.rank(QUERY, []) == []
+    assert encoder.compute_score([]) == []
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda r: r.predict("what is panda?"), "expected a list of .* pairs, found the text"),
+        (lambda r: r.predict([["a", "b"], ["c"]]), r"pair 1: expected \[query, passage\]"),
+        (lambda r: r.predict([["a", "b"], "cd"]), "pair 1: expected"),
+        (lambda r: r.predict([["a", 3]]), "pair 0: expected"),
+        (lambda r: r.predict(), "expected a list of"),
+        (lambda r: r.predict(PAIRS, seting="L3"), "unknown keyword 'seting'; did you mean 'setting'"),
+        (lambda r: r.predict(PAIRS, setting="L3x"), "setting 'L3x'"),
+        (lambda r: r.predict(PAIRS, convert_to_tensor=True), "unknown keyword 'convert_to_tensor'"),
+        (lambda r: r.rank(QUERY, "hi"), "rank: expected a list of passages, found one text"),
+        (lambda r: r.rank(QUERY, ["hi", None]), "rank: passage 1 is NoneType"),
+        (lambda r: r.rank([QUERY], ["hi"]), "rank: the query is list"),
+        (lambda r: r.rank(QUERY, ["hi"], top_k=0), "top_k 0: must be at least 1"),
+        (lambda r: Group(QUERY, "hi"), "expected a list of passages, found one text"),
+        (lambda r: Group(None, ["hi"]), "the query is NoneType"),
+    ],
+)
+def test_what_is_no_pair_is_refused(encoder: Any, call: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        call(encoder)
+
+
+@settings(max_examples=50)
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.text(max_size=3)), max_size=12))
+def test_gathered_pairs_come_back_in_order(pairs: list[tuple[str, str]]) -> None:
+    groups, places = gather(pairs)
+    flat = [(group.query, passage) for group in groups for passage in group.passages]
+    assert [flat[place] for place in places] == pairs
+    assert len({group.query for group in groups}) == len(groups)
