@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ..results import FIRST_STAGE
-from .table import MEAN, PublishedTable
+from .table import PublishedTable
 
 Verdict = Literal["reproduced", "off", "partial", "not run"]
 
@@ -35,6 +34,5 @@ def compare(
     difference = value - published
     if partial:
         return Comparison(published, difference, "partial")
-    tolerance = table.tolerance
-    allowed = tolerance.mean if row == MEAN else tolerance.first_stage if setting == FIRST_STAGE else tolerance.reranker
+    allowed = table.allowed(row, model, setting)
     return Comparison(published, difference, "reproduced" if abs(difference) <= allowed + 1e-9 else "off")

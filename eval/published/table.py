@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ...configs import CONFIGS, find, names, read
 from ...rerankers.errors import InputError, suggest
@@ -28,11 +28,17 @@ class Source(_Record):
 
 
 class Column(_Record):
-    """One variant of a table; `flops_saved` is the printed share in per cent."""
+    """One variant of a table.
+
+    Attributes:
+        flops_saved: the printed share in per cent.
+        tolerance: largest difference for each of its figures, where the source allows another than for the table's.
+    """
 
     model: str
     setting: str
     flops_saved: float | None = None
+    tolerance: float | None = Field(default=None, gt=0)
 
     @property
     def key(self) -> tuple[str, str]:
@@ -127,6 +133,14 @@ class PublishedTable(_Record):
             if erratum.row == row == MEAN:
                 return self.mean_of_rows(model, setting)
         return self.printed(row, model, setting)
+
+    def allowed(self, row: str, model: str, setting: str) -> float:
+        """The largest difference of one figure that counts as reproduced."""
+        column = self._index(model, setting)
+        if column is not None and (own := self.columns[column].tolerance) is not None:
+            return own
+        kinds = self.tolerance
+        return kinds.mean if row == MEAN else kinds.first_stage if setting == FIRST_STAGE else kinds.reranker
 
     def errata_of(self, model: str, setting: str) -> tuple[Erratum, ...]:
         """The errata of one column."""

@@ -247,5 +247,6 @@ class _Notes:
                 "reproduced: differs from the published figure by at most "
                 f"{t.first_stage} (first stage), {t.reranker} (reranker), {t.mean} (mean)"
             )
+            lines.extend(f"of {c.model} {c.setting} by at most {c.tolerance}" for c in published.columns if c.tolerance)
             lines.extend([f"published note: {published.note}"] if published.note else [])
         return (*lines, *dict.fromkeys(self._errata))

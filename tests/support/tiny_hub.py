@@ -43,13 +43,21 @@ MORE = {
     "bge-reranker-base": ("xlmr", 1026),
     "bge-reranker-large": ("xlmr", 1026),
     "ms-marco-tinybert-l2-v2": ("bert", 512),
+    "ms-marco-minilm-l2-v2": ("bert", 512),
+    "ms-marco-minilm-l4-v2": ("bert", 512),
     "ms-marco-minilm-l6-v2": ("bert", 512),
+    "ms-marco-minilm-l12-v2": ("bert", 512),
 }
 COPIES = {
     "mxbai-rerank-base-v2": "mxbai-s1",
     "llama-nemotron-rerank-1b-v2": "nemotron-s1",
     "qwen3-reranker-0.6b": "qwen3-s1",
     "gte-reranker-modernbert-base": "modernbert-s1",
+    "granite-embedding-reranker-english-r2": "modernbert-s1",
+    "ettin-reranker-32m": "modernbert-s1",
+    "ettin-reranker-68m": "modernbert-s1",
+    "zerank-1-small": "qwen3-s1",
+    "zerank-2": "qwen3-s1",
 }
 RETRIEVERS = {"bge-large-en-v1.5": "bert", "bge-m3": "xlmr"}
 E5 = "e5-mistral-7b-instruct"
