@@ -8,6 +8,7 @@ from itertools import chain
 from .api import Group, Reranker
 from .checkpoint.hub import resolve
 from .options import TextOptions
+from .prompting.template import PromptTemplate
 from .registry import family_of
 from .spec import ModelSpec
 from .tokenization.decoder_pairs import PairTokens
@@ -28,25 +29,28 @@ def token_ids(reranker: Reranker, groups: Sequence[Group], text: TextOptions) ->
 def card_ids(spec: ModelSpec, pairs: Sequence[tuple[str, str]]) -> list[list[int]]:
     """Ids of short pairs, which nothing is cut from, by transformers' tokenizer alone, as the models' cards do it.
 
-    Decoders: BOS, then every piece of the family's template by itself. Encoders: the tokenizer's own pair.
+    Decoders: what begins a sequence, then every piece of the template by itself, or the pair as one text where the
+    template joins it. Encoders: the tokenizer's own pair. `spec` is that of a loaded reranker.
     """
     tokenizer = of_transformers(resolve(spec.source, spec.revision).folder)
     family = family_of(spec)
-    if family.template is None:
+    template = family.template_of(spec)
+    if template is None:
         return [list(row) for row in tokenizer([query for query, _ in pairs], [text for _, text in pairs])["input_ids"]]
-    template, text = family.template, family.resolve(spec, TextOptions())
+    instruction = family.resolve(spec, TextOptions()).instruction
+    bos = tokenizer.bos_token_id if template.special_tokens else None
 
-    def ids(piece: str) -> list[int]:
-        return list(tokenizer(piece, add_special_tokens=False)["input_ids"])
+    def ids(pieces: Sequence[str]) -> list[int]:
+        return list(chain.from_iterable(tokenizer(piece, add_special_tokens=False)["input_ids"] for piece in pieces))
 
-    begin = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
-    return [
-        [
-            *begin,
-            *ids(template.of_query(query)),
-            *ids(template.between),
-            *ids(template.of_passage(passage)),
-            *chain.from_iterable(ids(piece) for piece in template.tail(text.instruction)),
-        ]
-        for query, passage in pairs
-    ]
+    return [[*([] if bos is None else [bos]), *ids(_pieces(template, *pair, instruction))] for pair in pairs]
+
+
+def _pieces(template: PromptTemplate, query: str, passage: str, instruction: str) -> Sequence[str]:
+    """The texts that are tokenised one by one."""
+    head, tail = template.head(instruction), template.tail(instruction)
+    if not template.joined:
+        apart = template.of_query(query, instruction), template.separator(instruction)
+        return (*head, *apart, template.of_passage(passage, instruction), *tail)
+    joined = template.pair(query, passage, instruction)
+    return (*head, joined + "".join(tail)) if template.joined_tail else (*head, joined, *tail)

@@ -168,8 +168,8 @@ def _section(experiment: Experiment, name: str) -> str:
         own = "".join(f"; {c.model} within {c.tolerance:g}" for c in table.columns if c.tolerance)
         lines += [
             f"Expect {table.metric} x 100 as below, within {tolerance.first_stage:g} (first stage), "
-            f"{tolerance.reranker:g} (reranker) and {tolerance.mean:g} (mean){own}. A figure with a star is compared with "
-            "its correction below, a mean with the mean of its rows:",
+            f"{tolerance.reranker:g} (reranker) and {tolerance.mean:g} (mean){own}. A figure with a star is compared "
+            "with its correction below, a mean with the mean of its rows:",
             "",
             as_markdown.write(grid_of(table)),
         ]

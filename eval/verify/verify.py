@@ -148,19 +148,19 @@ def _checks(reranker: Reranker, spec: ModelSpec, golden: Golden) -> list[Check]:
         shown = "not there" if said is None else str(said)
         checks.append(Check(f"config.json {key}", str(expected), shown, None) if expected is None
                       else Check(f"config.json {key}", str(expected), shown, said == expected))  # fmt: skip
-    return [*checks, *_id_checks(reranker, spec, golden)]
+    return [*checks, *_id_checks(reranker, golden)]
 
 
 def _equal(what: str, expected: int, found: int) -> Check:
     return Check(what, str(expected), str(found), expected == found)
 
 
-def _id_checks(reranker: Reranker, spec: ModelSpec, golden: Golden) -> list[Check]:
+def _id_checks(reranker: Reranker, golden: Golden) -> list[Check]:
     """Fed ids against those of the source where it tells them, and against transformers' tokenizer."""
     fed = token_ids(reranker, [Group(pair.query, [pair.passage]) for pair in golden.pairs], TextOptions())
     if fed is None:
         return [Check("token ids", "", "query and passage are fed apart; not checked", None)]
-    expected = card_ids(spec, [(pair.query, pair.passage) for pair in golden.pairs])
+    expected = card_ids(reranker.spec, [(pair.query, pair.passage) for pair in golden.pairs])
     checks = [_same_ids("token ids, as transformers' tokenizer", expected, fed)]
     told = [(list(pair.ids), ids) for pair, ids in zip(golden.pairs, fed) if pair.ids is not None]
     if told:

@@ -127,7 +127,7 @@ def test_verdicts(setting: str, row: str, difference: float, verdict: str) -> No
 
 
 def test_a_column_may_have_a_tolerance_of_its_own() -> None:
-    """vLLM's tests allow gte and zerank 0.01 and the others 0.002."""
+    """The tests of vLLM allow gte and zerank 0.01 and the others 0.002."""
     table = load_published("nfcorpus-top10")
     for model, allowed in (("gte-reranker-modernbert-base", 1.0), ("bge-reranker-base", 0.2)):
         for difference, verdict in ((allowed, "reproduced"), (allowed + 0.01, "off")):

@@ -15,6 +15,7 @@ from rerankbench.rerankers import Group, InputError, LoadOptions, Setting, TextO
 from rerankbench.rerankers.prompting.template_yaml import read_template
 from rerankbench.rerankers.registry import family_of, shape_of
 from rerankbench.rerankers.spec import list_models, load_spec
+from rerankbench.rerankers.token_ids import card_ids
 
 CASES = [(name, case) for name in NEWER for case in read(f"{name}/goldens.json")["cases"]]
 CPU = LoadOptions(device="cpu", dtype="float32")
@@ -37,6 +38,16 @@ def test_goldens(name, case):
 
 def _single(pair: tuple[str, str]) -> tuple[str, list[str]]:
     return pair[0], [pair[1]]
+
+
+@needs_merges_in_pairs
+@pytest.mark.parametrize("name", NEWER)
+def test_the_ids_that_verify_expects_are_those_of_the_published_code(name):
+    uncut = [case for of, case in CASES if of == name and case["call"].get("max_length", 8192) == 8192]
+    plain = [case for case in uncut if "instruction" not in case["call"]]
+    assert plain
+    for case in plain:
+        assert card_ids(model(name).spec, [pairs("newer")[i] for i in case["pairs"]]) == case["ids"]
 
 
 @pytest.mark.parametrize("name", NEWER)
