@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 from ...rerankers.errors import InputError, one_line
 
 _QRELS = ("default", "qrels")  # what mteb calls the configuration that holds the judgements
+_QUERIES = ("queries", "query")  # mteb's, R2MED's
 _NOTHING = "N/A"  # what stands for no document
 
 Layout = Literal["parts", "examples"]
@@ -79,9 +80,8 @@ def _parts(datasets: Any, source: HubSource, split: str) -> Parts:
     prefix = f"{source.config}-" if source.config else ""
     names = datasets.get_dataset_config_names(source.repo, revision=source.revision)
     judged = f"{prefix}qrels" if prefix else next((name for name in _QRELS if name in names), _QRELS[-1])
-    corpus, queries, qrels = (
-        _load(datasets, source, name, split) for name in (f"{prefix}corpus", f"{prefix}queries", judged)
-    )
+    asked = next((name for part in _QUERIES if (name := prefix + part) in names), f"{prefix}{_QUERIES[0]}")
+    corpus, queries, qrels = (_load(datasets, source, name, split) for name in (f"{prefix}corpus", asked, judged))
     return Parts(_texts(corpus), _texts(queries), _judgements(qrels))
 
 
@@ -93,7 +93,6 @@ def _load(datasets: Any, source: HubSource, name: str, split: str) -> Any:
 
 
 def _examples(datasets: Any, source: HubSource, split: str) -> Parts:
-    """Blanks in ids become `_`, since run files are separated by them; an id that comes twice then is refused later."""
     documents, examples = (
         datasets.load_dataset(source.repo, name, split=source.config or split, revision=source.revision)
         for name in ("documents", "examples")
@@ -108,19 +107,23 @@ def _examples(datasets: Any, source: HubSource, split: str) -> Parts:
 
 
 def _solid(name: Any) -> str:
+    """Blanks in ids become `_`, since run files are separated by them; an id that comes twice then is refused later."""
     return str(name).replace(" ", "_")
 
 
 def _texts(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, str]]:
     for row in rows:
-        found = {"_id": str(row["_id"] if "_id" in row else row["id"]), "text": row["text"] or ""}
+        found = {"_id": _solid(row["_id"] if "_id" in row else row["id"]), "text": row["text"] or ""}
         yield found | ({"title": row["title"]} if row.get("title") else {})
 
 
 def _judgements(rows: Iterable[dict[str, Any]]) -> Iterator[tuple[str, str, int]]:
-    """NanoBEIR's judgements have no grade: all are 1."""
+    """NanoBEIR's judgements have no grade: all are 1. R2MED's call the ids `q_id` and `p_id`."""
     for row in rows:
-        yield str(row["query-id"]), str(row["corpus-id"]), int(row.get("score", 1))
+        query, doc = (
+            row[name if name in row else other] for name, other in (("query-id", "q_id"), ("corpus-id", "p_id"))
+        )
+        yield _solid(query), _solid(doc), int(row.get("score", 1))
 
 
 def fetch_by_beir(archive: str, split: str, target: Path) -> None:

@@ -66,6 +66,19 @@ def test_one_repository_for_several_collections(tmp_path: Path):
     assert len(load.open_entry(wanted, tmp_path / "cache")) == 4
 
 
+def test_r2meds_names_and_ids_with_blanks(tmp_path: Path):
+    """`query` for `queries`, `q_id` and `p_id`, one split each; LIMIT calls documents by a name and a surname."""
+    parts = {
+        "corpus": [{"id": "Ada Wu", "text": "Ada Wu likes tea."}, {"id": "Bo", "text": "Bo likes rye bread."}],
+        "query": [{"id": "0", "text": "Who likes tea?"}],
+        "qrels": [{"q_id": "0", "p_id": "Ada Wu", "score": 1}],
+    }
+    repo = write_set(tmp_path / "r2", "qrels", parts)
+    data = load.open_entry(entry(repo, split="test", n_docs=2, n_queries=1), tmp_path / "cache")
+    assert [doc for doc, _ in data.corpus()] == ["Ada_Wu", "Bo"]
+    assert (data.queries, data.qrels) == ({"0": "Who likes tea?"}, {"0": {"Ada_Wu": 1}})
+
+
 def test_judgements_of_grade_0_are_left_out_where_the_source_does(tmp_path: Path):
     none = [{"query-id": "q2", "corpus-id": "d3", "score": 0}]
     repo = write_set(tmp_path / "toy", "train", {**PARTS, "default": PARTS["default"][:1] + none})
@@ -173,6 +186,9 @@ def test_named_collections_are_pinned():
     assert len([name for name in found if name.startswith("miracl-hard-negatives/")]) == 18
     assert len([name for name in found if name.startswith("bright/")]) == 12
     assert len([name for name in found if name.startswith("beir-clean/")]) == 8
+    assert len([name for name in found if name.startswith("nanobeir-mt/")]) == 13 * 11
+    assert len([name for name in found if name.startswith("mteb-eng-v2/")]) == 10
+    assert len({one.policy.group or name for name, one in found.items() if name.startswith("coir/")}) == 10
     for name, one in found.items():
         assert one.hub is not None
         assert len(one.hub.revision or "") == 40, name

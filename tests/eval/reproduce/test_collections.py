@@ -18,7 +18,11 @@ from rerankbench.eval.runner.run import run_experiment
 pytest.importorskip("datasets")
 DOCUMENTS, QUERIES, K = 30, 4, 3
 PARTS = made_up(DOCUMENTS, QUERIES)
-NAMES = ("bright/aops", "beir-clean/arguana", "beir-clean/scidocs", "miracl-hard-negatives/ko")
+NAMES = (
+    *("bright/aops", "beir-clean/arguana", "beir-clean/scidocs", "miracl-hard-negatives/ko", "mteb-eng-v2/fiqa"),
+    *("coir/codesearchnet/ruby", "coreb/code-to-code", "limit/small", "freshstack/all", "r2med/medqa-diag"),
+    "nanobeir-mt/no/nq",
+)
 
 
 def put(folder: Path, name: str) -> Path:
@@ -41,7 +45,14 @@ def put(folder: Path, name: str) -> Path:
         parts["qrels"] = [*parts["qrels"][:-1], parts["qrels"][-1] | {"score": 0}]
     if name == "miracl-hard-negatives/ko":
         parts["corpus"] = [row | {"text": f"강은 무엇인가 {row['text']}"} for row in parts["corpus"]]
-        parts = {f"ko-{part}": rows for part, rows in parts.items()}
+    if name == "r2med/medqa-diag":
+        parts["query"] = parts.pop("queries")
+        parts["qrels"] = [{"q_id": r["query-id"], "p_id": r["corpus-id"], "score": 1} for r in parts["qrels"]]
+    if name == "limit/small":
+        parts["corpus"] = [row | {"_id": row["_id"].replace("d", "d ")} for row in parts["corpus"]]
+        parts["qrels"] = [row | {"corpus-id": row["corpus-id"].replace("d", "d ")} for row in parts["qrels"]]
+    if (hub := entries()[name].hub) is not None and hub.config:
+        parts = {f"{hub.config}-{part}": rows for part, rows in parts.items()}
     return write_set(folder, entries()[name].policy.split, parts)
 
 
@@ -71,5 +82,7 @@ def test_collections_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             gold = {row["query-id"]: row["corpus-id"] for row in PARTS["qrels"]}
             assert all(set(docs) <= {gold[query], "d28", "d29"} for query, docs in run.items())
             assert all(gold[query] in docs for query, docs in run.items())
+        if name == "limit/small":
+            assert all(doc.startswith("d_") for docs in run.values() for doc in docs)
         if name == "beir-clean/arguana":
             assert all(query not in docs and len(docs) == K for query, docs in run.items())
