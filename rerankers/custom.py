@@ -16,6 +16,7 @@ import importlib
 import inspect
 import re
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -50,12 +51,14 @@ class OwnReranker:
             is read. Part of the identity. Such a class has `score`, which is given a query's whole list, in the order
             of the first stage; see `listwise.py`.
         concurrency: calls of `score` at a time, for classes that wait for a server.
+        stop: an event that is set when nobody waits for these calls any longer; None: they run on.
     """
 
     version: str = ""
     shape: Shape | None = None
     listwise: Mapping[str, Any] | None = None
     concurrency: int = 1
+    stop: threading.Event | None = None
 
     def requests(self) -> Requests | None:
         """What a server was asked since the last call; None where there is none."""
@@ -176,9 +179,16 @@ def scorer(model: Any) -> Callable[[list[tuple[str, list[str]]]], list[Any]] | N
         return None
     calls: Callable[..., Any] = score
 
+    stop = getattr(model, "stop", None) or threading.Event()
+
     def by_query(groups: list[tuple[str, list[str]]]) -> list[Any]:
+        stop.clear()
         with ThreadPoolExecutor(max(1, getattr(model, "concurrency", 1))) as pool:
-            return list(pool.map(lambda group: calls(*group), [group for group in groups if group[1]]))
+            try:
+                return list(pool.map(lambda group: calls(*group), [group for group in groups if group[1]]))
+            except BaseException:  # Ctrl-C, too: the pool waits for the calls that run
+                stop.set()
+                raise
 
     return by_query
 

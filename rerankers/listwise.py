@@ -17,7 +17,8 @@ from .custom import OwnReranker
 from .errors import InputError, ScoreError
 from .prompting.listwise import Messages, PermutationPrompt, permutation_prompt
 from .served.client import Client
-from .served.options import Service, checked_url, secret
+from .served.options import Service, checked_url
+from .served.secrets import read_key
 
 log = logging.getLogger("rerankbench")
 
@@ -120,6 +121,7 @@ class SlidingWindow(ListReranker):
         self.window, self.stride = window or self.prompt.window, stride or self.prompt.stride
         self.order, self.depth = order, depth
         self.concurrency = getattr(generate, "concurrency", 1)
+        self.stop = getattr(generate, "stop", None)
         self.name = getattr(generate, "name", None)
         self.incomplete = 0
         self._lock = threading.Lock()
@@ -172,16 +174,17 @@ class ChatModel:
     def __init__(self, url: str, model: str, key: str | None = None, *, service: Service | None = None) -> None:
         self.service = service or Service(api="chat")
         where = f"chat model '{model}'"
-        self._client = Client(checked_url(url, where) + "/v1/chat/completions", secret(key, where), self.service)
+        self._client = Client(checked_url(url, where) + "/v1/chat/completions", read_key(key, where), self.service)
         self.name = model.rpartition("/")[2]
         self.identity: Mapping[str, Any] = {"model": model, "temperature": 0, **self.service.parameters}
         self.concurrency = self.service.concurrency
+        self.stop = self._client.stop
         self._billed = 0.0
         self._lock = threading.Lock()
 
     def __call__(self, messages: Messages) -> str:
         """The answer. Raises InputError when the server refuses, ScoreError when it fails for good."""
-        return self._client.post({**self.identity, "messages": messages}, self._text)
+        return self._client.post({**self.identity, "messages": messages}, 1, self._text)
 
     def requests(self) -> Requests | None:
         """What was asked since the last call; tokens are those that the server counts as used."""
@@ -195,11 +198,11 @@ class ChatModel:
             text = body["choices"][0]["message"]["content"]
             used = body.get("usage") or {}
         except (KeyError, IndexError, TypeError, AttributeError) as err:
-            raise ScoreError(f"{self._client.url}: the answer has no choices[0].message.content") from err
+            raise ScoreError("the answer has no choices[0].message.content") from err
         if not isinstance(text, str):
-            raise ScoreError(f"{self._client.url}: the message of the answer is {type(text).__name__}, expected a text")
+            raise ScoreError(f"the message of the answer is {type(text).__name__}, expected a text")
         total = used.get("total_tokens") if isinstance(used, dict) else None
-        if isinstance(total, int | float) and not isinstance(total, bool):
+        if isinstance(total, int | float) and not isinstance(total, bool) and 0 <= total < 1e15:
             with self._lock:
                 self._billed += total
         return text

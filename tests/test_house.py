@@ -68,6 +68,8 @@ ON_DEMAND = {  # imported where an adapter is merged, where mteb drives a model,
     "rerankers/checkpoint/lora.py: peft",
     "rerankers/adapters/mteb.py: mteb.models",
     "rerankers/served/client.py: urllib3",
+    "rerankers/served/exchange.py: urllib3",
+    "rerankers/served/exchange.py: urllib3.connection",
     "rerankers/models/compiled.py: triton",
     *(
         f"rerankers/models/kernels/{name}.py: {module}"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+log = logging.getLogger("rerankbench")
 
 
 def accept(
@@ -31,6 +34,7 @@ def accept(
 
     from ...rerankers.errors import InputError
     from ..gate import baseline as baselines
+    from ..gate import reach
     from ..gate.snapshot import snapshots
     from ..locks import file_lock
 
@@ -57,4 +61,6 @@ def accept(
         new = baselines.with_tolerances(new, tolerances)
         baselines.write(baseline, new)
     entry = new.history[-1]
+    if (text := reach.warn_of_untestable(new)) is not None:
+        log.warning("%s: %s", baseline, text)
     print(f"{baseline}: accepted {len(entry.cells)} cells, removed {len(entry.removed)}; {len(new.cells)} in all")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from .output import annotate, emit
+
+log = logging.getLogger("rerankbench")
 
 
 def check(
@@ -20,19 +23,21 @@ def check(
     policy: Annotated[
         list[str] | None, typer.Option(help="KEY=VALUE: judge by this instead of the baseline's policy; repeatable.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the randomisation test and of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap intervals.")] = 0,
 ) -> None:
     """Compare a run with a baseline. Exit status 0: passed, 1: regression, 2: unusable input.
 
     Never changes the baseline; `rerankbench accept` does.
     """
     from ..gate import baseline as baselines
-    from ..gate import writers
+    from ..gate import reach, writers
     from ..gate.check import check as judge
     from ..gate.snapshot import snapshots
 
     known = baselines.read(baseline)
     rules = baselines.edit_policy(known.policy, policy or [])
+    if (text := reach.warn_of_untestable(known.model_copy(update={"policy": rules}))) is not None:
+        log.warning("%s: %s", baseline, text)
     report = judge(known, snapshots(run, rules.metrics), rules, seed)
     if junit:
         emit(writers.to_junit(report), junit)

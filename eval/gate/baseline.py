@@ -18,7 +18,7 @@ from ..validate import read_json, validated
 from .snapshot import Record, Snapshot
 
 BASELINE_VERSION = 1
-_SMALLEST_ALPHA = 1e-4  # the randomisation test has 19,999 resamples: below half of this it could never reject
+_SMALLEST_ALPHA = 1e-4  # below, twelve queries that all lose everything would prove nothing
 _ROUNDED = 2e-6  # how far a mean of rounded values may be from a rounded mean
 
 
@@ -39,6 +39,7 @@ class GatePolicy(Stated):
     alpha: float = Field(default=0.05, ge=_SMALLEST_ALPHA, lt=1)
     metrics: tuple[str, ...] = Field(default=("nDCG@10",), min_length=1)
     tolerance: float = Field(default=0.001, ge=0, lt=1)
+    max_drop: float = Field(default=0.2, gt=0, lt=1)
     query_tolerance: float = Field(default=0.001, ge=0, le=1)
     flops_tolerance: float = Field(default=0.0, ge=0)
     truncation_tolerance: float = Field(default=0.0, ge=0)

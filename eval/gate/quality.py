@@ -10,11 +10,14 @@ import numpy as np
 
 from ...rerankers.errors import InputError
 from ..metrics import statistics
+from ..metrics.drop_test import UNSEEN, drop_p_value, smallest_p_value
 from .baseline import Accepted, GatePolicy
 from .findings import Finding, Level
 from .snapshot import DECIMALS, Snapshot
 
 _NAMED = 5  # queries that a sentence names
+_COLLAPSE = 0.1  # share of the accepted mean
+_RESAMPLES = 999  # of an interval that is printed with four digits and decides nothing
 
 
 @dataclass(frozen=True)
@@ -27,19 +30,39 @@ class QueryDrop:
 
 
 @dataclass(frozen=True)
+class DropTest:
+    """What the queries say about a drop of the mean.
+
+    Attributes:
+        mean: of the differences by query.
+        p: is it worse? `drop_p_value`, uncorrected.
+        smallest_p: what `p` would be if every change were a loss.
+        wins, ties, losses: queries above, at and below zero.
+        interval: a bootstrap interval of the mean that holds 1 - 2 alpha; None where the mean did not fall.
+    """
+
+    mean: float
+    p: float
+    smallest_p: float
+    wins: int
+    ties: int
+    losses: int
+    interval: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
 class MetricCheck:
     """One metric of one cell, or of the mean of several.
 
-    `paired` is None when the baseline holds means only. Its `p` is one-sided (is it worse?) and uncorrected, its
-    interval holds 1 - 2 alpha, so that the upper end is the one-sided bound; `p_holm` is corrected, and None where too
-    few queries changed for any significance. `drops` are sorted, the deepest first.
+    `paired` is None when the baseline holds means only. `p_holm` is its p, corrected, and None where too few queries
+    changed for any significance. `drops` are sorted, the deepest first.
     """
 
     metric: str
     before: float
     after: float
     tolerance: float
-    paired: statistics.Paired | None
+    paired: DropTest | None
     drops: tuple[QueryDrop, ...] = ()
     p_holm: float | None = None
 
@@ -49,8 +72,12 @@ class MetricCheck:
         return self.paired.mean if self.paired else self.after - self.before
 
     def significant(self, alpha: float) -> bool:
-        """Zero lies outside the interval and the corrected test rejects."""
-        return self.paired is not None and self.p_holm is not None and self.p_holm <= alpha and self.paired.high < 0
+        """The corrected test rejects."""
+        return self.p_holm is not None and self.p_holm <= alpha
+
+    def collapsed(self, max_drop: float) -> bool:
+        """The mean fell by more than `max_drop`, or below a tenth of what it was: no test is needed to see that."""
+        return -self.delta > max_drop or abs(self.after) < _COLLAPSE * self.before
 
 
 def measure(known: Accepted, now: Snapshot, metric: str, policy: GatePolicy, seed: int) -> MetricCheck:
@@ -64,11 +91,23 @@ def measure(known: Accepted, now: Snapshot, metric: str, policy: GatePolicy, see
     if not changes:
         return MetricCheck(metric, before, after, tolerance, None)
     values = np.array(list(changes.values()))
-    result = statistics.paired(values, level=1 - 2 * policy.alpha, alternative="less", seed=seed)
     old, new = (known.per_query or {})[metric], (now.per_query or {})[metric]
     fallen = [QueryDrop(q, old[q], new[q]) for q, d in changes.items() if d < -policy.query_tolerance]
     fallen.sort(key=lambda drop: (drop.after - drop.before, drop.query))
-    return MetricCheck(metric, before, after, tolerance, result, tuple(fallen))
+    check = MetricCheck(metric, before, after, tolerance, None, tuple(fallen))
+    return with_test(check, values, UNSEEN, policy, seed)
+
+
+def with_test(check: MetricCheck, values: np.ndarray, unseen: float, policy: GatePolicy, seed: int) -> MetricCheck:
+    """The check with the test of its differences; `unseen` as in `drop_p_value`."""
+    mean, wins, losses = float(values.mean()), int((values > 0).sum()), int((values < 0).sum())
+    interval = None
+    if mean < -check.tolerance:
+        level = 1 - 2 * policy.alpha
+        interval = statistics.bootstrap_interval(values, level=level, resamples=_RESAMPLES, seed=seed)
+    smallest = smallest_p_value(values, unseen)
+    ties = values.size - wins - losses
+    return replace(check, paired=DropTest(mean, drop_p_value(values, unseen), smallest, wins, ties, losses, interval))
 
 
 def differences(known: Accepted, now: Snapshot, metric: str) -> dict[str, float]:
@@ -87,15 +126,24 @@ def differences(known: Accepted, now: Snapshot, metric: str) -> dict[str, float]
 
 
 def correct(checks: Sequence[MetricCheck], alpha: float) -> list[MetricCheck]:
-    """The same with `p_holm` filled in, corrected over all that could be significant by themselves.
+    """The same with `p_holm` filled in, corrected over all that could be significant among so many.
 
-    With k changed queries the smallest p of the randomisation test is 2^-k. A test that cannot reach `alpha` never
-    rejects, so it costs the others nothing (Tarone 1990); k depends on the sizes of the differences only, not on their
-    signs, and so does not bias the tests that remain.
+    A test whose smallest p, given the sizes of its differences, is above its share of `alpha` never rejects, so it
+    costs the others nothing: k is the smallest number such that no more than k tests can reach alpha / k (Tarone 1990).
+    The sizes say nothing of the signs, so that this does not bias the tests that remain.
     """
-    able = [c.paired is not None and 0.5 ** (c.paired.wins + c.paired.losses) <= alpha for c in checks]
+    able = mark_testable([c.paired.smallest_p if c.paired else 1.0 for c in checks], alpha)
     adjusted = iter(statistics.holm([c.paired.p for c, can in zip(checks, able) if can and c.paired]))
     return [replace(c, p_holm=next(adjusted)) if can else c for c, can in zip(checks, able)]
+
+
+def mark_testable(smallest: Sequence[float], alpha: float) -> list[bool]:
+    """Which of some tests can reject at all; see `correct`."""
+    ordered = np.sort(np.asarray(smallest, dtype=np.float64))
+    k = 1
+    while int(np.searchsorted(ordered, alpha / k, side="right")) > k:
+        k += 1
+    return [p <= alpha / k for p in smallest]
 
 
 def metric_findings(m: MetricCheck, policy: GatePolicy) -> list[Finding]:
@@ -114,7 +162,7 @@ def metric_findings(m: MetricCheck, policy: GatePolicy) -> list[Finding]:
 def _mean_level(m: MetricCheck, policy: GatePolicy) -> Level:
     if m.delta > 0:
         return "DRIFT"
-    if m.paired is None or policy.judge == "exact" or m.significant(policy.alpha):
+    if m.paired is None or policy.judge == "exact" or m.significant(policy.alpha) or m.collapsed(policy.max_drop):
         return "FAIL"
     return "DRIFT"
 
@@ -127,12 +175,12 @@ def _mean_text(m: MetricCheck, policy: GatePolicy) -> str:
     if m.delta > 0:
         return f"{text}; accept it if intended"
     verdict = "significant" if m.significant(policy.alpha) else "not significant"
+    if m.collapsed(policy.max_drop):
+        verdict = f"{verdict}, but more than max_drop {policy.max_drop:g} or nine tenths"
+    low, high = m.paired.interval or (m.delta, m.delta)
     level = f"{100 * (1 - 2 * policy.alpha):g} %"
     corrected = "too few queries changed" if m.p_holm is None else f"Holm {m.p_holm:.2g}"
-    return (
-        f"{text}; {level} interval [{m.paired.low:+.4f}, {m.paired.high:+.4f}], "
-        f"p {m.paired.p:.2g}, {corrected}: {verdict}"
-    )
+    return f"{text}; {level} interval [{low:+.4f}, {high:+.4f}], p {m.paired.p:.2g}, {corrected}: {verdict}"
 
 
 def _drops_text(m: MetricCheck, policy: GatePolicy) -> str:

@@ -92,13 +92,21 @@ def to_json(report: Report) -> str:
 
 
 def summary(report: Report) -> str:
-    """`failed: 1 FAIL, 3 OK (judged by significance, alpha 0.05, Holm over 4 tests)`."""
+    """`failed: 1 FAIL, 3 OK (judge: significance, alpha 0.05, Holm over 4 tests, or a drop beyond 0.2)`."""
     counts = Counter(cell.status for cell in report.cells)
-    tests = sum(m.p_holm is not None for cell in report.cells for m in cell.metrics)
-    how = {"exact": "any query's drop fails", "significance": f"alpha {report.policy.alpha:g}, Holm over {tests} tests"}
     found = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()))
     verdict = "passed" if report.passed else "failed"
-    return f"{verdict}: {found} (judge: {report.policy.judge}, {how[report.policy.judge]})"
+    return f"{verdict}: {found} (judge: {report.policy.judge}, {_rule(report)})"
+
+
+def _rule(report: Report) -> str:
+    policy = report.policy
+    if policy.judge == "significance":
+        tests = sum(m.p_holm is not None for cell in report.cells for m in cell.metrics)
+        return f"alpha {policy.alpha:g}, Holm over {tests} tests, or a drop beyond {policy.max_drop:g}"
+    own = sum(any(m.tolerance != policy.tolerance for m in cell.metrics) for cell in report.cells)
+    but = f", {_cells(own)} with a tolerance of {'its' if own == 1 else 'their'} own" if own else ""
+    return f"a query's drop beyond {policy.query_tolerance:g} or a mean's beyond {policy.tolerance:g} fails{but}"
 
 
 def _figures(cell: CellCheck) -> Sequence[tuple[str, str, str, str, str]]:

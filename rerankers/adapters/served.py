@@ -142,12 +142,10 @@ class ServedAdapter(FullDepth):
 
     def _request(self, query: str, documents: list[str]) -> Answer:
         def parse(body: Any) -> Answer:
-            try:
-                answer = self.api.parse(body, len(documents))
-            except ScoreError as err:
-                raise ScoreError(f"{self.client.url}: {err}") from err
+            answer = self.api.parse(body, len(documents))
             if not answer.scores:
                 raise Lost("an answer without results")
             return answer
 
-        return self.client.post(self.api.payload(self.spec.source, query, documents, self.service.parameters), parse)
+        payload = self.api.payload(self.spec.source, query, documents, self.service.parameters)
+        return self.client.post(payload, len(documents), parse)

@@ -10,6 +10,8 @@ from typing import Any
 from ...configs import CONFIGS, read
 from ..errors import InputError, ScoreError, suggest
 
+_LARGEST = 1 << 1023  # an integer beyond it is no float
+
 
 @dataclass(frozen=True)
 class Api:
@@ -43,6 +45,8 @@ class Api:
         results = _at(answer, self.results) if self.results else answer
         if not isinstance(results, list):
             raise ScoreError(f"the answer has no list '{self.results}'" if self.results else "the answer is no list")
+        if len(results) > documents:
+            raise ScoreError(f"the answer has {len(results)} results for {documents} documents")
         scores: dict[int, float] = {}
         for result in results:
             found = result if isinstance(result, dict) else {}
@@ -51,7 +55,7 @@ class Api:
                 raise ScoreError(f"{self.index} {place!r:.40} in the answer is none of {documents} documents")
             if place in scores:
                 raise ScoreError(f"{self.index} {place} comes twice in the answer")
-            if isinstance(score, bool) or not isinstance(score, int | float):
+            if isinstance(score, bool) or not isinstance(score, int | float) or _too_large(score):
                 raise ScoreError(f"{self.score} {score!r:.40} in the answer is no number")
             scores[place] = float(score)
         billed = _at(answer, self.billed) if self.billed else None
@@ -79,6 +83,10 @@ def api_named(name: Any, where: str) -> Api:
     if name not in apis():
         raise InputError(f"{where}: api {name!r:.40} is unknown{suggest(str(name), apis())}")
     return apis()[name]
+
+
+def _too_large(score: float) -> bool:
+    return isinstance(score, int) and abs(score) >= _LARGEST
 
 
 def _at(answer: Any, path: str) -> Any:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -15,14 +16,19 @@ from typing import Any, TypeVar
 
 import urllib3
 
-from ..errors import InputError, ScoreError, one_line
+from ..errors import InputError, ScoreError
+from .exchange import Exchange, Reply, TimedOut, TooLarge, UnknownEncoding, make_pool
 from .options import Service
+from .secrets import HIDDEN, holds, shown
 
 log = logging.getLogger("rerankbench")
 
 _AGAIN = {408, 409, 425, 429, 500, 502, 503, 504, 529}
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0  # seconds: doubled from try to try, of which at least half is waited
 _PATIENCE = 3600.0  # seconds: a server that wants more is not waited for
+_LONGEST_ASKED = 1e9  # seconds, of a `Retry-After`
+_ANSWER = 1 << 20  # bytes that an answer may have, besides 1 KiB for each document
+_ECHO = 6  # and so often the bytes of the request: some send the documents back, each letter escaped
 Parsed = TypeVar("Parsed")
 
 
@@ -56,14 +62,13 @@ class Client:
         service: time-outs, attempts, pace.
 
     Attributes:
-        stop: once it is set nothing more is sent, and who waits wakes up.
+        stop: once it is set nothing more is sent, what is on its way is given up, and who waits wakes up.
     """
 
     def __init__(self, url: str, key: str | None, service: Service) -> None:
         self.url, self._key, self.service = url, key, service
         self.stop = threading.Event()
-        timeout = urllib3.Timeout(connect=min(10.0, service.timeout), read=service.timeout)
-        self._pool = urllib3.PoolManager(maxsize=service.concurrency, timeout=timeout)
+        self._pool = make_pool(service.concurrency, service.timeout)
         self._lock = threading.Lock()
         self._earliest = 0.0
         self.sent = Sent(0, 0, [])
@@ -74,8 +79,8 @@ class Client:
             sent, self.sent = self.sent, Sent(0, 0, [])
         return sent
 
-    def post(self, payload: dict[str, Any], parse: Callable[[Any], Parsed]) -> Parsed:
-        """The parsed answer; `parse` may raise Lost for one that another try may complete.
+    def post(self, payload: dict[str, Any], documents: int, parse: Callable[[Any], Parsed]) -> Parsed:
+        """The parsed answer about so many documents; `parse` may raise Lost for one that another try may complete.
 
         Raises InputError when the server refuses the request, ScoreError when it is given up, Stopped after `stop`.
         """
@@ -86,7 +91,7 @@ class Client:
             if self.stop.is_set():
                 raise Stopped
             try:
-                return parse(self._once(body, attempt))
+                return self._once(body, documents, attempt, parse)
             except Lost as lost:
                 why, asked = str(lost), lost.wait
             if attempt == self.service.attempts or (asked or 0) > _PATIENCE:
@@ -100,44 +105,67 @@ class Client:
         more = f" (it wants {asked:.0f} s)" if asked and asked > _PATIENCE else ""
         raise ScoreError(f"{self.url}: {why}; given up after {attempt} tries{more}; the same command tries again")
 
-    def _once(self, body: bytes, attempt: int) -> Any:
-        headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "rerankbench"}
-        if self._key:
-            headers["Authorization"] = f"Bearer {self._key}"
+    def _once(self, body: bytes, documents: int, attempt: int, parse: Callable[[Any], Parsed]) -> Parsed:
         start = time.perf_counter()
         with self._lock:
             self.sent.requests += 1
             self.sent.retried += attempt > 1
+        reply = self._exchange(body, documents)
+        words = reply.body.decode("utf-8", "replace")
+        if reply.status in _AGAIN:
+            told = shown(words, self._key)
+            raise Lost(f"status {reply.status}{f' ({told})' if told else ''}", _asked(reply.headers))
+        if reply.status != 200:
+            raise InputError(f"{self.url}: {self._refusal(reply.status, shown(words, self._key))}")
         try:
-            response = self._pool.request("POST", self.url, body=body, headers=headers, retries=False, redirect=False)
-        except urllib3.exceptions.HTTPError as err:
-            raise Lost(self._shown(_told(err))) from err
-        if response.status in _AGAIN:
-            told = self._shown(response.data.decode("utf-8", "replace"))
-            raise Lost(f"status {response.status}{f' ({told})' if told else ''}", _asked(response.headers))
-        if response.status != 200:
-            raise InputError(f"{self.url}: {self._refusal(response)}")
-        try:
-            answer = json.loads(response.data)
+            answer = json.loads(reply.body)
         except (ValueError, RecursionError) as err:
             raise Lost("the answer is no JSON, or was cut off") from err
+        try:
+            parsed = parse(answer)
+        except ScoreError as err:
+            if holds(words, self._key):  # it may be in any field, and so in the message
+                raise ScoreError(f"{self.url}: the answer cannot be used {HIDDEN}") from None
+            raise ScoreError(f"{self.url}: {err}") from err
         with self._lock:
             self.sent.seconds.append(time.perf_counter() - start)
-        return answer
+        return parsed
 
-    def _refusal(self, response: Any) -> str:
-        told = self._shown(response.data.decode("utf-8", "replace"))
-        said = f"status {response.status}{f': {told}' if told else ''}"
-        if response.status in (401, 403):
+    def _exchange(self, body: bytes, documents: int) -> Reply:
+        """What came back in time. Raises Lost or Stopped, InputError for an answer that no reranker gives."""
+        headers = {
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip",
+            "User-Agent": "rerankbench",
+            **({"Authorization": f"Bearer {self._key}"} if self._key else {}),
+        }
+        most = _ANSWER + 1024 * documents + _ECHO * len(body)
+        try:
+            reply = Exchange(self._pool, self.url, body, headers, most).wait(self.service.timeout, self.stop)
+        except TimedOut:
+            raise Lost(f"no answer in time ({self.service.timeout:g} s)") from None
+        except TooLarge:
+            raise InputError(
+                f"{self.url}: the answer has more than {most:,} bytes, which scores of {documents} documents never have"
+            ) from None
+        except UnknownEncoding as err:
+            raise InputError(
+                f"{self.url}: the answer is compressed as '{shown(str(err), self._key)}', which was not asked for"
+            ) from None
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as err:
+            raise Lost(shown(_told(err), self._key)) from None
+        if reply is None:
+            raise Stopped
+        return reply
+
+    def _refusal(self, status: int, told: str) -> str:
+        said = f"status {status}{f': {told}' if told else ''}"
+        if status in (401, 403):
             return f"{said}; the server does not accept the key" + ("" if self._key else " (none was sent)")
-        if 300 <= response.status < 400:
+        if 300 <= status < 400:
             return f"{said}; it points elsewhere, which is not followed: write that address as `url`"
         return said
-
-    def _shown(self, text: str) -> str:
-        """A server's or a library's words on one line, without the key."""
-        text = text.replace(self._key, "***") if self._key else text
-        return one_line(text) if text.strip() else ""
 
     def _wait_turn(self) -> None:
         """Until the pace, and whatever the server asked for, let the next request go."""
@@ -159,21 +187,20 @@ class Client:
             self._earliest = max(self._earliest, time.monotonic() + seconds)
 
 
-def _asked(headers: Any) -> float | None:
-    """Seconds that `Retry-After` asks for, as a number or as a date."""
+def _asked(headers: Mapping[str, str]) -> float | None:
+    """Seconds that `Retry-After` asks for, as a number or as a date; None for what is neither."""
     stated = headers.get("Retry-After")
     if stated is None:
         return None
     try:
-        return max(0.0, float(stated))
+        seconds = float(stated)
     except ValueError:
-        pass
-    try:
-        when = parsedate_to_datetime(stated)
-    except ValueError:
-        return None
-    now = datetime.now(timezone.utc if when.tzinfo else None)
-    return max(0.0, (when - now).total_seconds())
+        try:
+            when = parsedate_to_datetime(stated)
+            seconds = (when - datetime.now(timezone.utc if when.tzinfo else None)).total_seconds()
+        except (ValueError, OverflowError, TypeError, IndexError):  # a year beyond those of a date
+            return None
+    return None if math.isnan(seconds) else min(max(0.0, seconds), _LONGEST_ASKED)
 
 
 def _told(err: BaseException) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 
 from ..errors import InputError, suggest
 from .api import Api, api_named
+from .secrets import read_key
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
@@ -28,7 +28,7 @@ class Service:
         listwise: a score depends on the other documents of the request, so that a query's documents are never split.
         documents_per_request: None: as many as the api takes.
         concurrency: requests at a time.
-        timeout: seconds until a request counts as lost.
+        timeout: seconds for a whole request, from the address to the last byte of its answer; then it counts as lost.
         attempts: how often a request is tried.
         requests_per_minute: at most so many; None: as fast as they are answered.
     """
@@ -73,7 +73,7 @@ def address(service: Service, where: str) -> tuple[Api, str, str | None]:
     api = api_named(service.api, where)
     if (url := service.url or api.url) is None:
         raise InputError(f"{where}: key 'server.url' is missing: where does the server run?")
-    key = secret(service.key or (None if service.url else api.key), where)
+    key = read_key(service.key or (None if service.url else api.key), where)
     return api, checked_url(url, where) + api.path, key
 
 
@@ -92,15 +92,6 @@ def checked_url(url: Any, where: str) -> str:
             "environment variable that 'server.key' names"
         )
     return str(url).rstrip("/")
-
-
-def secret(variable: str | None, where: str) -> str | None:
-    """The key in an environment variable; None without one. Raises InputError when the variable is empty."""
-    if variable is None:
-        return None
-    if not (value := os.environ.get(variable, "").strip()):
-        raise InputError(f"{where}: needs a key; put it into the environment variable {variable}")
-    return value
 
 
 def _number(where: str, name: str, value: Any, *, whole: bool) -> None:
