@@ -1,4 +1,4 @@
-"""The two errors a person can meet; each is one line that says what is wrong, where, and what to do."""
+"""The errors a person can meet; each is one line that says what is wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from contextlib import contextmanager
 
 class InputError(ValueError):
     """Bad input: names the file, the line or the key, and says what to do. Exit status 2."""
+
+
+class UnreadConfig(InputError):
+    """A `config.json` that no native reader obeys in full; transformers may run the model."""
 
 
 class ScoreError(RuntimeError):

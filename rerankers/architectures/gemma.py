@@ -6,54 +6,79 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import InputError
-from ..models.config import DecoderConfig, decoder_matrices, layer_heads, sliding_layers
-from ..models.rope_config import read_rope
+from ..errors import InputError, UnreadConfig
+from ..models.config import DECODER_KEYS, DecoderConfig, decoder_matrices, layer_heads, sliding_layers
+from ..models.rope_config import Rope, read_nested
+from .keys import architecture
+
+_SECOND = "query_pre_attn_scalar sliding_window layer_types attn_logit_softcapping final_logit_softcapping"
+# false where it is there: no token sees those after it
+_CAUSAL = {"use_bidirectional_attention": (False, None), "is_causal": (True,)}
 
 
+@architecture(f"{DECODER_KEYS} hidden_act hidden_activation", only=_CAUSAL, library="gemma")
 def gemma(raw: Mapping[str, Any], where: str) -> DecoderConfig:
-    """Gemma-1."""
-    matrices = _matrices(raw, where)
+    """Gemma-1.
+
+    transformers before 5 obeys `hidden_activation` and without it runs the tanh approximation; 5.x obeys `hidden_act`,
+    and takes `gelu` for that approximation. A file in which the two readings differ is refused.
+    """
+    usual = "gelu_pytorch_tanh"
+    older, newer = raw.get("hidden_activation") or usual, raw.get("hidden_act", usual)
+    if older != (usual if newer == "gelu" else newer):
+        raise UnreadConfig(
+            f"{where}: keys 'hidden_act' and 'hidden_activation': releases of transformers read {newer!r:.30} and "
+            f"{raw.get('hidden_activation')!r:.30} in two ways; write the activation that the model was trained with "
+            "under both"
+        )
+    matrices = _matrices({**raw, "hidden_activation": older}, where)
     return DecoderConfig(**matrices, query_scale=matrices["head_dim"] ** -0.5)
 
 
+@architecture(f"{DECODER_KEYS} hidden_activation {_SECOND}", idle="hidden_act", only=_CAUSAL, library="gemma2")
 def gemma2(raw: Mapping[str, Any], where: str) -> DecoderConfig:
     """Gemma-2: norms on both sides of a block, soft-capping, and every other layer with a sliding window."""
     return DecoderConfig(**_matrices(raw, where), **_second(raw, where))
 
 
+@architecture(
+    f"{DECODER_KEYS} hidden_activation {_SECOND} rope_local_base_freq sliding_window_pattern",
+    idle="_sliding_window_pattern",  # what `layer_types` was made of
+    only=_CAUSAL,
+    library="gemma3_text",
+)
 def gemma3(raw: Mapping[str, Any], where: str) -> DecoderConfig:
-    """Gemma-3 (arXiv 2503.19786) for texts: normed queries and keys; five layers of six slide, with their own base."""
-    if raw.get("use_bidirectional_attention"):
-        raise InputError(f"{where}: key 'use_bidirectional_attention': true is not implemented")
+    """Gemma-3 (arXiv 2503.19786) for texts: normed queries and keys; five layers of six slide, with their own base.
+
+    transformers never caps its attention scores, whatever `attn_logit_softcapping` says (modeling_gemma3.py).
+    """
     every = raw.get("sliding_window_pattern", 6)
     if isinstance(every, bool) or not isinstance(every, int) or every < 1:
         raise InputError(f"{where}: key 'sliding_window_pattern': expected a positive number, found {every!r:.60}")
     usual = [layer for layer in range(raw["num_hidden_layers"]) if (layer + 1) % every]
-    stated = raw.get("rope_parameters") or {}
-    if stray := [key for key in stated if key not in ("full_attention", "sliding_attention")]:
-        raise InputError(f"{where}: key 'rope_parameters': '{stray[0]}' is not understood")
-    whole = {**(stated.get("full_attention") or raw.get("rope_scaling") or {})}
-    whole.setdefault("rope_theta", raw.get("rope_theta", 1e6))
-    local = {"rope_theta": raw.get("rope_local_base_freq", 1e4), **(stated.get("sliding_attention") or {})}
-    flat = {**raw, "rope_parameters": whole}
-    sliding = {"sliding_layers": sliding_layers(raw, where, usual)}
-    local_rope = read_rope({**flat, "rope_parameters": local}, where)
-    own = {**_matrices(flat, where), **_second(raw, where), **sliding}
-    return DecoderConfig(**own, local_rope=local_rope, qk_norm=True)
+    whole, local = read_nested(raw, where, "rope_theta", "rope_local_base_freq")
+    own = {**_matrices(raw, where, whole), **_second(raw, where), "attention_softcap": None}
+    sliding = sliding_layers(raw, where, usual)
+    return DecoderConfig(**{**own, "sliding_layers": sliding}, local_rope=local, qk_norm=True)
 
 
+@architecture(
+    f"{DECODER_KEYS} hidden_activation {_SECOND} layer_wise head_type start_layer layer_sep",
+    idle="hidden_act sliding_window_size",
+    only=_CAUSAL,
+    code="gemma_config.CostWiseGemmaConfig gemma_model.CostWiseGemmaModel gemma_model.CostWiseGemmaForCausalLM",
+    library="gemma2",
+)
 def cost_wise_gemma(raw: Mapping[str, Any], where: str) -> DecoderConfig:
     """Gemma-2 with a scalar head after layers from `start_layer` on, every `layer_sep`."""
     heads = layer_heads(raw, bool(raw.get("layer_wise", False)), where)
     return DecoderConfig(**_matrices(raw, where), **_second(raw, where), **heads)
 
 
-def _matrices(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
-    # Gemma-1 runs the tanh approximation although its config.json says `gelu` (transformers, GemmaMLP)
-    named = {**raw, "hidden_activation": raw.get("hidden_activation") or "gelu_pytorch_tanh"}
+def _matrices(raw: Mapping[str, Any], where: str, rope: Rope | None = None) -> dict[str, Any]:
+    named = {**raw, "hidden_activation": raw.get("hidden_activation", "gelu_pytorch_tanh")}
     return {
-        **decoder_matrices(named, where),
+        **decoder_matrices(named, where, "hidden_activation", rope),
         "norm_plus_one": True,
         "embedding_scale": math.sqrt(raw["hidden_size"]),
     }

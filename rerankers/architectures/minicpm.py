@@ -6,15 +6,24 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import InputError
-from ..models.config import DecoderConfig, decoder_matrices, layer_heads
+from ..models.config import DECODER_KEYS, DecoderConfig, decoder_matrices, layer_heads
+from .keys import architecture, unread
 
 
+@architecture(
+    f"{DECODER_KEYS} hidden_act scale_emb scale_depth dim_model_base head_multi head_type start_layer layer_sep",
+    only={"is_causal": (True,)},
+    # BAAI/bge-reranker-v2-minicpm-layerwise
+    code=(
+        "configuration_minicpm_reranker.LayerWiseMiniCPMConfig modeling_minicpm_reranker.LayerWiseMiniCPMModel "
+        "modeling_minicpm_reranker.LayerWiseMiniCPMForCausalLM"
+    ),
+)
 def minicpm(raw: Mapping[str, Any], where: str) -> DecoderConfig:
     """MiniCPM, with a scalar head after layers from `start_layer` on where `head_multi` says so."""
     matrices = decoder_matrices(raw, where)
     if matrices["rope"].kind != "default":
-        raise InputError(f"{where}: rotary scaling '{matrices['rope'].kind}' is not implemented for MiniCPM")
+        raise unread("rope_scaling", matrices["rope"].kind, where, "'default' for MiniCPM")
     return DecoderConfig(
         **matrices,
         query_scale=matrices["head_dim"] ** -0.5,

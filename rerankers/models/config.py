@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import InputError
+from ..errors import InputError, UnreadConfig
 from .rope_config import Rope, read_rope
 
 
@@ -127,6 +127,12 @@ _ACTIVATIONS = {
 }
 
 
+def count_labels(raw: Mapping[str, Any]) -> int:
+    """Outputs of a classification head: those that `id2label` names, else `num_labels`, else the library's two."""
+    named = raw.get("id2label")
+    return len(named) if named is not None else raw.get("num_labels") or 2
+
+
 def model_type(raw: Mapping[str, Any]) -> str | None:
     """`model_type`, or what stands for it: jina-reranker-v2 names only its classes, in `architectures`."""
     if "model_type" not in raw and any(name.startswith("XLMRoberta") for name in raw.get("architectures") or ()):
@@ -134,15 +140,29 @@ def model_type(raw: Mapping[str, Any]) -> str | None:
     return raw.get("model_type")
 
 
-def read_activation(name: str, where: str) -> str:
-    """An activation as this package calls it. Raises InputError for one that is not implemented."""
+def read_activation(raw: Mapping[str, Any], key: str, where: str, default: str | None = None) -> str:
+    """An activation as this package calls it. Raises UnreadConfig for one that is not implemented."""
+    name = raw[key] if default is None else raw.get(key, default)
     if name not in _ACTIVATIONS:
-        raise InputError(f"{where}: activation '{name}' is not implemented")
+        raise UnreadConfig(f"{where}: key '{key}': activation '{name}' is not implemented")
     return _ACTIVATIONS[name]
 
 
-def decoder_matrices(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """The fields of `DecoderConfig` that all decoders read in the same way."""
+# what `decoder_matrices` reads, beside the name of the activation
+DECODER_KEYS = (
+    "num_hidden_layers hidden_size num_attention_heads num_key_value_heads head_dim intermediate_size vocab_size "
+    "rms_norm_eps max_position_embeddings tie_word_embeddings attention_bias rope_theta rope_scaling rope_parameters "
+    "original_max_position_embeddings partial_rotary_factor pad_token_id"
+)
+
+
+def decoder_matrices(
+    raw: Mapping[str, Any], where: str, activation: str = "hidden_act", rope: Rope | None = None
+) -> dict[str, Any]:
+    """The fields of `DecoderConfig` that all decoders read in the same way.
+
+    `activation` is the key that names it; `rope` is the rotary embedding where the architecture has a way of its own.
+    """
     heads = raw["num_attention_heads"]
     return {
         "layers": raw["num_hidden_layers"],
@@ -153,12 +173,12 @@ def decoder_matrices(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
         "intermediate": raw["intermediate_size"],
         "vocab": raw["vocab_size"],
         "norm_eps": raw.get("rms_norm_eps", 1e-6),
-        "rope": read_rope(raw, where),
+        "rope": rope or read_rope(raw, where),
         "max_positions": raw["max_position_embeddings"],
         "tied": raw.get("tie_word_embeddings", True),
         "qkv_bias": bool(raw.get("attention_bias")),
         "output_bias": bool(raw.get("attention_bias")),
-        "activation": read_activation(raw.get("hidden_activation") or raw.get("hidden_act", "silu"), where),
+        "activation": read_activation(raw, activation, where, "silu"),
     }
 
 
@@ -167,7 +187,7 @@ def layer_heads(raw: Mapping[str, Any], has_heads: bool, where: str) -> dict[str
     if not has_heads:
         return {}
     if raw.get("head_type", "simple") != "simple":
-        raise InputError(f"{where}: head_type '{raw['head_type']}' is not implemented, only 'simple'")
+        raise UnreadConfig(f"{where}: key 'head_type': '{raw['head_type']}' is not implemented, only 'simple'")
     return {"start_layer": raw["start_layer"], "layer_sep": raw.get("layer_sep", 1)}
 
 
@@ -179,5 +199,5 @@ def sliding_layers(raw: Mapping[str, Any], where: str, usual: Iterable[int]) -> 
     if not isinstance(kinds, list) or len(kinds) != layers:
         raise InputError(f"{where}: key 'layer_types': expected a list of {layers} types, one for each layer")
     if other := [kind for kind in kinds if kind not in ("full_attention", "sliding_attention")]:
-        raise InputError(f"{where}: key 'layer_types': {other[0]!r:.60} is not implemented")
+        raise UnreadConfig(f"{where}: key 'layer_types': {other[0]!r:.60} is not implemented")
     return tuple(layer for layer, kind in enumerate(kinds) if kind == "sliding_attention")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from ..errors import InputError, suggest
+from ..errors import InputError, UnreadConfig, suggest
 
 RopeKind = Literal["default", "linear", "llama3", "yarn"]
 _KEYS = (
@@ -53,38 +53,82 @@ class Rope:
 
 
 def read_rope(raw: Mapping[str, Any], where: str) -> Rope:
-    """The rotary embedding. Raises InputError for a kind, a key or a value that is not implemented, by name."""
-    # transformers 5 writes rope_parameters instead of rope_theta and rope_scaling
-    told = raw.get("rope_parameters") or raw.get("rope_scaling") or {}
-    for key in told:
+    """The rotary embedding. Raises UnreadConfig for a kind, a key or a value that is not implemented, by name.
+
+    transformers 5 writes `rope_parameters` instead of `rope_theta` and `rope_scaling`; where a file holds both, the
+    older key wins as a whole (modeling_rope_utils.py, convert_rope_params_to_dict).
+    """
+    name = "rope_scaling" if raw.get("rope_scaling") else "rope_parameters"
+    stated = dict(raw.get(name) or {})
+    if raw.get("partial_rotary_factor") is not None:
+        stated.setdefault("partial_rotary_factor", raw["partial_rotary_factor"])
+    # the order in which transformers looks (standardize_rope_params)
+    if raw.get("original_max_position_embeddings") is not None:
+        stated["original_max_position_embeddings"] = raw["original_max_position_embeddings"]
+    base = _number(stated, "rope_theta", where, _number(raw, "rope_theta", where, 10000.0))
+    return _read(stated, base, raw, where, name)
+
+
+def read_nested(
+    raw: Mapping[str, Any], where: str, whole: str, local: str, bases: tuple[float, float] = (1e6, 1e4)
+) -> tuple[Rope, Rope]:
+    """The rotary embeddings of layers that see everything and of those that slide, as Gemma-3 and ModernBERT have them.
+
+    Args:
+        raw: the content of `config.json`.
+        where: its name.
+        whole, local: keys of their bases in files of transformers 4.
+        bases: where no key states them.
+
+    transformers merges `rope_scaling` into that of the former (Gemma3TextConfig, convert_rope_params_to_dict).
+    """
+    stated = raw.get("rope_parameters") or {}
+    if stray := [key for key in stated if key not in ("full_attention", "sliding_attention")]:
+        raise UnreadConfig(f"{where}: key 'rope_parameters': '{stray[0]}' is not understood")
+    for key in ("original_max_position_embeddings", "partial_rotary_factor"):
+        if raw.get(key) not in (None, 1):
+            raise UnreadConfig(f"{where}: key '{key}': {raw[key]!r:.40} is not implemented beside layers that slide")
+    found = []
+    for kind, key, default in (("full_attention", whole, bases[0]), ("sliding_attention", local, bases[1])):
+        own = stated.get(kind) or {}
+        if not isinstance(own, dict):
+            raise InputError(f"{where}: key 'rope_parameters': expected an object for {kind}, found {own!r:.40}")
+        own = {**own, **((raw.get("rope_scaling") or {}) if kind == "full_attention" else {})}
+        if own.get("truncate", True) is not True:  # transformers looks for it one object further out
+            raise UnreadConfig(f"{where}: key 'rope_parameters': truncate {own['truncate']!r:.40} is not implemented")
+        base = _number(own, "rope_theta", where, _number(raw, key, where, default))
+        found.append(_read(own, base, raw, where, "rope_parameters"))
+    return found[0], found[1]
+
+
+def _read(stated: Mapping[str, Any], theta: float, raw: Mapping[str, Any], where: str, name: str) -> Rope:
+    """One rotary embedding, that the key `name` states."""
+    for key in stated:
         if key not in _KEYS:
-            raise InputError(f"{where}: key '{key}' of the rotary embedding is not implemented{suggest(key, _KEYS)}")
-    kind = told.get("rope_type", told.get("type", "default"))
+            raise UnreadConfig(f"{where}: key '{name}': '{key}' is not implemented{suggest(key, _KEYS)}")
+    kind = stated.get("rope_type", stated.get("type", "default"))
     if kind not in get_args(RopeKind):
-        raise InputError(f"{where}: rotary scaling '{kind}' is not implemented, only {', '.join(get_args(RopeKind))}")
-    rotated = told.get("partial_rotary_factor", raw.get("partial_rotary_factor"))
+        known = ", ".join(get_args(RopeKind))
+        raise UnreadConfig(f"{where}: key '{name}': rotary scaling '{kind}' is not implemented, only {known}")
+    rotated = stated.get("partial_rotary_factor")
     if rotated not in (None, 1):
-        raise InputError(f"{where}: key 'partial_rotary_factor': {rotated!r:.40} is not implemented")
-    theta = _number(told, "rope_theta", where, _number(raw, "rope_theta", where, 10000.0))
+        raise UnreadConfig(f"{where}: key 'partial_rotary_factor' of '{name}': {rotated!r:.40} is not implemented")
     if kind == "default":
         return Rope(theta)
     positions = raw["max_position_embeddings"]
-    # the order in which transformers looks (modeling_rope_utils.py, standardize_rope_params)
-    original = _number(raw, "original_max_position_embeddings", where, 0) or _number(
-        told, "original_max_position_embeddings", where, positions
-    )
+    original = _number(stated, "original_max_position_embeddings", where, positions)
     if kind != "yarn":
-        factor = _number(told, "factor", where)
+        factor = _number(stated, "factor", where)
         if kind == "linear":
             return Rope(theta, kind, factor)
-        slow, fast = (_number(told, f"{name}_freq_factor", where) for name in ("low", "high"))
+        slow, fast = (_number(stated, f"{name}_freq_factor", where) for name in ("low", "high"))
         if slow >= fast:
             raise InputError(f"{where}: low_freq_factor {slow} must be less than high_freq_factor {fast}")
         return Rope(theta, kind, factor, int(original), slow, fast)
-    factor = _number(told, "factor", where, positions / original)
-    slow, fast = _number(told, "beta_slow", where, 1.0), _number(told, "beta_fast", where, 32.0)
-    stretched = _number(told, "attention_factor", where, 0.0) or _yarn_attention(told, factor, where)
-    return Rope(theta, kind, factor, int(original), slow, fast, stretched, told.get("truncate", True) is not False)
+    factor = _number(stated, "factor", where, positions / original)
+    slow, fast = _number(stated, "beta_slow", where, 1.0), _number(stated, "beta_fast", where, 32.0)
+    stretched = _number(stated, "attention_factor", where, 0.0) or _yarn_attention(stated, factor, where)
+    return Rope(theta, kind, factor, int(original), slow, fast, stretched, bool(stated.get("truncate", True)))
 
 
 def _yarn_attention(told: Mapping[str, Any], factor: float, where: str) -> float:

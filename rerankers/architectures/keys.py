@@ -1,0 +1,160 @@
+"""Which keys of a `config.json` a reader obeys, and which cannot change a score; every other one is refused by name.
+
+A model's own code may ask its configuration for any key: what a native reader does not know may change a score. A key
+that is in neither list passes only with the value that the class of the installed transformers gives it anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import InputError, UnreadConfig, suggest
+
+# what every reader or the code around it looks at: the loader, the head, sentence-transformers' folders
+COMMON = frozenset(
+    "model_type architectures num_labels id2label auto_map sentence_transformers "
+    "sbert_ce_default_activation_function tokenizer_class".split()
+)
+# Training, provenance, outputs beside the score, the storage of weights, how attention is computed
+_IDLE = (
+    "_name_or_path _commit_hash name_or_path transformers_version torch_dtype dtype use_bfloat16 torchscript label2id "
+    "problem_type initializer_range initializer_cutoff_factor use_cache gradient_checkpointing finetuning_task "
+    "task_specific_params output_attentions output_hidden_states output_past return_dict attention_dropout "
+    "attention_probs_dropout_prob hidden_dropout_prob hidden_dropout classifier_dropout embedding_dropout mlp_dropout "
+    "resid_pdrop embd_pdrop bos_token_id eos_token_id cls_token_id sep_token_id mask_token_id unk_token_id "
+    "decoder_start_token_id attn_implementation _attn_implementation _attn_implementation_autoset "
+    "_flash_attn_2_enabled use_flash_attn use_flash_attention chunk_size_feed_forward pretraining_tp prefix "
+    "unsloth_version unsloth_fixed tf_legacy_loss gradient_checkpointing_kwargs _experts_implementation "
+    "experts_implementation model_max_length language tie_encoder_decoder"
+)
+# of generation, which transformers drops from a config.json or moves to generation_config.json
+_GENERATION = (
+    "max_length max_new_tokens min_length min_new_tokens early_stopping max_time stop_strings do_sample num_beams "
+    "num_beam_groups penalty_alpha cache_implementation cache_config temperature top_k top_p min_p typical_p "
+    "epsilon_cutoff eta_cutoff diversity_penalty repetition_penalty encoder_repetition_penalty length_penalty "
+    "no_repeat_ngram_size encoder_no_repeat_ngram_size bad_words_ids num_return_sequences output_scores "
+    "return_dict_in_generate forced_bos_token_id forced_eos_token_id remove_invalid_values "
+    "exponential_decay_length_penalty suppress_tokens begin_suppress_tokens renormalize_logits"
+)
+IDLE = frozenset(f"{_IDLE} {_GENERATION}".split())
+# of these every reader obeys one value only
+_ONLY: dict[str, tuple[Any, ...]] = {
+    "is_decoder": (False, None),
+    "is_encoder_decoder": (False, None),
+    "add_cross_attention": (False, None),
+    "cross_attention_hidden_size": (None,),
+    "quantization_config": (None,),
+    "pruned_heads": (None, {}),
+    "per_layer_config": (None, {}),
+}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """How a model type's `config.json` is read.
+
+    Attributes:
+        read: from the content and the file's name to the architecture as a value.
+        keys: that `read` obeys.
+        idle: that cannot change a score of this architecture, beside IDLE, which change none of any.
+        only: values of keys that it obeys for these alone.
+        code: classes of a repository's code (`auto_map`) that do what this reader does, as their files call them.
+        library: the model type whose class of transformers gives defaults; None: the reader's own.
+        elsewhere: transformers runs sequence classifiers of this type, whatever their keys.
+    """
+
+    read: Callable[[Mapping[str, Any], str], Any]
+    keys: frozenset[str]
+    idle: frozenset[str] = frozenset()
+    only: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    code: frozenset[str] = frozenset()
+    library: str | None = None
+    elsewhere: bool = False
+
+    def __call__(self, raw: Mapping[str, Any], where: str) -> Any:
+        """The architecture. Raises InputError for a value that is damaged, UnreadConfig for what is not obeyed."""
+        self.check(raw, where)
+        return self.read(raw, where)
+
+    def check(self, raw: Mapping[str, Any], where: str) -> None:
+        """Raise UnreadConfig for the first key whose value is not obeyed."""
+        known = self.keys | self.idle | COMMON | IDLE
+        only = {**_ONLY, **self.only}
+        refuse_code(raw, where, self.code)
+        for key, value in raw.items():
+            if key in only:
+                if value not in only[key]:
+                    raise UnreadConfig(f"{where}: key '{key}': {value!r:.60} is not implemented{self._advice()}")
+            elif key not in known and not self._is_default(key, value):
+                near = suggest(str(key), self.keys) if suggest(str(key), self.keys).startswith("; did") else ""
+                raise UnreadConfig(
+                    f"{where}: key '{key}': {value!r:.60} is not read for model_type '{raw.get('model_type')}', and may "
+                    f"change scores{near}{self._advice()}"
+                )
+
+    def _is_default(self, key: str, value: Any) -> bool:
+        """Whether the class of the installed transformers has this value for every model."""
+        if self.library is None:
+            return False
+        from transformers import CONFIG_MAPPING  # takes seconds, and is asked for keys that are in no list only
+
+        if self.library not in CONFIG_MAPPING:
+            return False
+        default = getattr(CONFIG_MAPPING[self.library](), key, ...)
+        return default is not ... and type(default) is type(value) and default == value
+
+    def _advice(self) -> str:
+        if self.elsewhere:
+            return "; remove it if it changes none, or let transformers run the model (family: sequence-classification)"
+        return "; remove it if it changes none"
+
+
+def architecture(
+    keys: str,
+    *,
+    idle: str = "",
+    only: Mapping[str, tuple[Any, ...]] | None = None,
+    code: str = "",
+    library: str | None = None,
+    elsewhere: bool = False,
+) -> Callable[[Callable[[Mapping[str, Any], str], Any]], Architecture]:
+    """Make an `Architecture` of the function below it; names are separated by blanks."""
+
+    def made(read: Callable[[Mapping[str, Any], str], Any]) -> Architecture:
+        return Architecture(
+            read,
+            frozenset(keys.split()),
+            frozenset(idle.split()),
+            only or {},
+            frozenset(code.split()),
+            library,
+            elsewhere,
+        )
+
+    return made
+
+
+def refuse_code(raw: Mapping[str, Any], where: str, known: Iterable[str] = ()) -> None:
+    """Raise UnreadConfig when `auto_map` names classes of the repository's own that are none of the `known` ones.
+
+    A reference is `module.Class`, or `owner/name--module.Class` for code of another repository.
+    """
+    stated = raw.get("auto_map") or {}
+    if not isinstance(stated, dict):
+        raise InputError(f"{where}: key 'auto_map': expected an object, found {stated!r:.60}")
+    for names in stated.values():
+        for name in names if isinstance(names, list) else [names]:
+            if name is not None and str(name).rpartition("--")[2] not in known:
+                raise UnreadConfig(
+                    f"{where}: key 'auto_map': the model is code of its repository ({name!s:.80}), which may score "
+                    "otherwise than the class of this model_type; if you trust it, write a YAML file with family: "
+                    "sequence-classification and trust_remote_code: true; if not, remove the key"
+                )
+
+
+def unread(key: str, value: Any, where: str, only: str = "") -> UnreadConfig:
+    """The error for a value of a known key that is not implemented; `only` tells which are."""
+    known = f", only {only}" if only else ""
+    return UnreadConfig(f"{where}: key '{key}': {value!r:.60} is not implemented{known}")
