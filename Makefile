@@ -68,8 +68,9 @@ parity: $(STAMP) $(OLD)/.installed ## scores against the reference's, with trans
 	  $$python -c 'import torch, transformers; print(">> transformers", transformers.__version__, "torch", torch.__version__)' && \
 	  $$python -m pytest tests/rerankers -k "golden or parity" || exit 1; done
 
-architectures: $(STAMP) ## scores of every sequence classifier of transformers beside the library's, as a table
+architectures: $(STAMP) ## every sequence classifier of transformers, and every key of every native model type, beside the library's
 	PYTHONPATH=tests/support $(BIN)/python tests/support/architecture_matrix.py
+	PYTHONPATH=tests/support $(BIN)/python tests/support/config_cases.py
 
 fuzz: $(STAMP) ## 2,000 mutated inputs through the command line, and what became of each
 	OMP_NUM_THREADS=1 PYTHONPATH=tests/support $(BIN)/python tests/attacks/fuzz.py --cases 2000

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from .checkpoint.config_checks import check_config, check_native, completed
+from .architectures.defaults import check_native, completed
+from .checkpoint.config_checks import check_config
 from .checkpoint.sentence_transformers import StFolder
-from .errors import InputError
+from .errors import InputError, UnreadConfig
 from .flops import Shape
 from .models.config import model_type
 from .options import LoadOptions, ResolvedText, TextOptions, Truncation
@@ -77,6 +78,19 @@ class Family:
             return self.architectures[str(kind)](raw, where)
         except KeyError as err:
             raise InputError(f"{where}: key {err} is missing") from err
+
+    def obeys(self, raw: Mapping[str, Any]) -> bool:
+        """Whether the reader of a model type that this family runs obeys every key of its `config.json`.
+
+        True for a file that is damaged, too, so that whoever claims it names the damage.
+        """
+        try:
+            self.config(raw)
+        except UnreadConfig:
+            return False
+        except InputError:
+            pass
+        return True
 
     def shape(self, raw: Mapping[str, Any], where: str = "config.json") -> Shape | None:
         """What a pair costs and which settings there are; None where that is not known, so FLOPs are not measured."""

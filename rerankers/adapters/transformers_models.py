@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..architectures.keys import refuse_code
 from ..checkpoint.hub import Resolved
 from ..checkpoint.logit_score import scoring_tokens
 from ..errors import InputError, refusing
@@ -77,6 +78,8 @@ def _load(spec: ModelSpec, files: Resolved, dtype: torch.dtype, kind: str) -> An
             f"model '{spec.name}': transformers {transformers.__version__} does not know model_type '{name}'; if you "
             "trust the code in its repository, set `trust_remote_code: true` in the model's YAML file"
         )
+    if not spec.trust_remote_code:
+        refuse_code(files.config, str(files.folder / "config.json"))
     auto = transformers.AutoModel if kind == "Body" else getattr(transformers, f"AutoModelFor{kind}")
     wording = "dtype" if int(transformers.__version__.split(".")[0]) >= 5 else "torch_dtype"
     with refusing(f"model '{spec.name}': transformers cannot load it"):

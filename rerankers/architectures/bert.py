@@ -22,7 +22,7 @@ _IDLE = (
 _ONLY = {"is_causal": (False,)}
 
 
-@architecture(_KEYS, idle=f"{_IDLE} pad_token_id", only=_ONLY, library="bert", elsewhere=True)
+@architecture(_KEYS, idle=_IDLE, only=_ONLY, library="bert", elsewhere=True)
 def bert(raw: Mapping[str, Any], where: str) -> EncoderConfig:
     """BERT: positions from 0, a pooler before the classifier."""
     return _encoder(raw, where, head="bert", position_offset=0)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import InputError, UnreadConfig
 from ..models.config import DECODER_KEYS, DecoderConfig, decoder_matrices, layer_heads, sliding_layers
 from ..models.rope_config import Rope, read_nested
-from .keys import architecture
+from .keys import architecture, unread
 
 _SECOND = "query_pre_attn_scalar sliding_window layer_types attn_logit_softcapping final_logit_softcapping"
 # false where it is there: no token sees those after it
@@ -57,9 +57,8 @@ def gemma3(raw: Mapping[str, Any], where: str) -> DecoderConfig:
         raise InputError(f"{where}: key 'sliding_window_pattern': expected a positive number, found {every!r:.60}")
     usual = [layer for layer in range(raw["num_hidden_layers"]) if (layer + 1) % every]
     whole, local = read_nested(raw, where, "rope_theta", "rope_local_base_freq")
-    own = {**_matrices(raw, where, whole), **_second(raw, where), "attention_softcap": None}
-    sliding = sliding_layers(raw, where, usual)
-    return DecoderConfig(**{**own, "sliding_layers": sliding}, local_rope=local, qk_norm=True)
+    own = {**_matrices(raw, where, whole), **_second(raw, where, usual), "attention_softcap": None}
+    return DecoderConfig(**own, local_rope=local, qk_norm=True)
 
 
 @architecture(
@@ -84,12 +83,17 @@ def _matrices(raw: Mapping[str, Any], where: str, rope: Rope | None = None) -> d
     }
 
 
-def _second(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
+def _second(raw: Mapping[str, Any], where: str, usual: Iterable[int] | None = None) -> dict[str, Any]:
+    """What Gemma-2 and what follows it have; `usual` layers slide where no key says which."""
+    window = raw.get("sliding_window")
+    sliding = sliding_layers(raw, where, range(0, raw["num_hidden_layers"], 2) if usual is None else usual)
+    if sliding and window is None:
+        raise unread("sliding_window", window, where, "a number, since layers slide")
     return {
         "sandwich_norms": True,
         "query_scale": raw["query_pre_attn_scalar"] ** -0.5,
         "attention_softcap": raw.get("attn_logit_softcapping"),
         "final_softcap": raw.get("final_logit_softcapping"),
-        "sliding_window": raw.get("sliding_window"),
-        "sliding_layers": sliding_layers(raw, where, range(0, raw["num_hidden_layers"], 2)),
+        "sliding_window": window,
+        "sliding_layers": sliding,
     }

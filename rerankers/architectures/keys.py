@@ -6,6 +6,7 @@ that is in neither list passes only with the value that the class of the install
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,10 +14,11 @@ from typing import Any
 from ..errors import InputError, UnreadConfig, suggest
 
 # what every reader or the code around it looks at: the loader, the head, sentence-transformers' folders
-COMMON = frozenset(
-    "model_type architectures num_labels id2label auto_map sentence_transformers "
-    "sbert_ce_default_activation_function tokenizer_class".split()
+_COMMON = (
+    "model_type architectures num_labels id2label auto_map sentence_transformers sbert_ce_default_activation_function "
+    "tokenizer_class"
 )
+COMMON = frozenset(_COMMON.split())
 # Training, provenance, outputs beside the score, the storage of weights, how attention is computed
 _IDLE = (
     "_name_or_path _commit_hash name_or_path transformers_version torch_dtype dtype use_bfloat16 torchscript label2id "
@@ -24,6 +26,7 @@ _IDLE = (
     "task_specific_params output_attentions output_hidden_states output_past return_dict attention_dropout "
     "attention_probs_dropout_prob hidden_dropout_prob hidden_dropout classifier_dropout embedding_dropout mlp_dropout "
     "resid_pdrop embd_pdrop bos_token_id eos_token_id cls_token_id sep_token_id mask_token_id unk_token_id "
+    "pad_token_id "
     "decoder_start_token_id attn_implementation _attn_implementation _attn_implementation_autoset "
     "_flash_attn_2_enabled use_flash_attn use_flash_attention chunk_size_feed_forward pretraining_tp prefix "
     "unsloth_version unsloth_fixed tf_legacy_loss gradient_checkpointing_kwargs _experts_implementation "
@@ -76,7 +79,7 @@ class Architecture:
     def __call__(self, raw: Mapping[str, Any], where: str) -> Any:
         """The architecture. Raises InputError for a value that is damaged, UnreadConfig for what is not obeyed."""
         self.check(raw, where)
-        return self.read(raw, where)
+        return self.read(_Stated(raw, where), where)
 
     def check(self, raw: Mapping[str, Any], where: str) -> None:
         """Raise UnreadConfig for the first key whose value is not obeyed."""
@@ -86,12 +89,12 @@ class Architecture:
         for key, value in raw.items():
             if key in only:
                 if value not in only[key]:
-                    raise UnreadConfig(f"{where}: key '{key}': {value!r:.60} is not implemented{self._advice()}")
+                    raise UnreadConfig(f"{where}: key '{key}': {shown(value)} is not implemented{self._advice()}")
             elif key not in known and not self._is_default(key, value):
-                near = suggest(str(key), self.keys) if suggest(str(key), self.keys).startswith("; did") else ""
+                near = suggest(str(key), self.keys)
                 raise UnreadConfig(
-                    f"{where}: key '{key}': {value!r:.60} is not read for model_type '{raw.get('model_type')}', and may "
-                    f"change scores{near}{self._advice()}"
+                    f"{where}: key '{key}': {shown(value)} is not read for model_type '{raw.get('model_type')}', and "
+                    f"may change scores{near if near.startswith('; did') else ''}{self._advice()}"
                 )
 
     def _is_default(self, key: str, value: Any) -> bool:
@@ -106,9 +109,26 @@ class Architecture:
         return default is not ... and type(default) is type(value) and default == value
 
     def _advice(self) -> str:
-        if self.elsewhere:
-            return "; remove it if it changes none, or let transformers run the model (family: sequence-classification)"
-        return "; remove it if it changes none"
+        other = ", or let transformers run the model (family: sequence-classification)" if self.elsewhere else ""
+        return f"; remove it if it changes no score{other}"
+
+
+class _Stated(dict[str, Any]):
+    """The content of a `config.json`, in which null is no value of a key that must have one."""
+
+    def __init__(self, raw: Mapping[str, Any], where: str) -> None:
+        super().__init__(raw)
+        self.where = where
+
+    def __getitem__(self, key: str) -> Any:
+        value = super().__getitem__(key)
+        if value is None:
+            raise InputError(f"{self.where}: key '{key}': null is no value of it; write one, or leave the key out")
+        return value
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """As of a dict; a key with a default must have a value, too."""
+        return self[key] if default is not None and key in self else super().get(key, default)
 
 
 def architecture(
@@ -120,12 +140,12 @@ def architecture(
     library: str | None = None,
     elsewhere: bool = False,
 ) -> Callable[[Callable[[Mapping[str, Any], str], Any]], Architecture]:
-    """Make an `Architecture` of the function below it; names are separated by blanks."""
+    """Make an `Architecture` of the function below it; names are separated by blanks, and idle ones are no keys."""
 
     def made(read: Callable[[Mapping[str, Any], str], Any]) -> Architecture:
         return Architecture(
             read,
-            frozenset(keys.split()),
+            frozenset(keys.split()) - frozenset(idle.split()),
             frozenset(idle.split()),
             only or {},
             frozenset(code.split()),
@@ -157,4 +177,10 @@ def refuse_code(raw: Mapping[str, Any], where: str, known: Iterable[str] = ()) -
 def unread(key: str, value: Any, where: str, only: str = "") -> UnreadConfig:
     """The error for a value of a known key that is not implemented; `only` tells which are."""
     known = f", only {only}" if only else ""
-    return UnreadConfig(f"{where}: key '{key}': {value!r:.60} is not implemented{known}")
+    return UnreadConfig(f"{where}: key '{key}': {shown(value)} is not implemented{known}")
+
+
+def shown(value: Any) -> str:
+    """A value as the file has it, shortened."""
+    text = json.dumps(value, default=str)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -22,7 +22,7 @@ _EVERY, _GLOBAL_THETA, _LOCAL_THETA = 3, 160_000.0, 10_000.0
     f"local_rope_theta {MODULES}",
     # answerdotai's files hold layer_norm_eps and position_embedding_type, which no class of ModernBERT's asks for
     idle=(
-        "pad_token_id tie_word_embeddings decoder_bias sparse_prediction sparse_pred_ignore_index reference_compile "
+        "tie_word_embeddings decoder_bias sparse_prediction sparse_pred_ignore_index reference_compile "
         "deterministic_flash_attn repad_logits_with_grad layer_norm_eps position_embedding_type"
     ),
     library="modernbert",
@@ -34,6 +34,8 @@ def modernbert(raw: Mapping[str, Any], where: str) -> ModernConfig:
     pooling = raw["classifier_pooling"]
     if pooling not in ("cls", "mean"):
         raise unread("classifier_pooling", pooling, where, "'cls' and 'mean'")
+    if raw.get("rope_scaling"):
+        raise unread("rope_scaling", raw["rope_scaling"], where, "null for ModernBERT")
     bases = read_nested(raw, where, "global_rope_theta", "local_rope_theta", (_GLOBAL_THETA, _LOCAL_THETA))
     if other := next((rope for rope in bases if rope.kind != "default"), None):
         raise unread("rope_parameters", other.kind, where, "'default' for ModernBERT")

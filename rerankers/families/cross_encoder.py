@@ -27,8 +27,8 @@ class CrossEncoder(EncoderFamily):
     score = "classification head on the first token"
 
     def claims(self, raw: Mapping[str, Any], saved: StFolder) -> bool:
-        """See `Family.claims`."""
-        return model_type(raw) in self.architectures and is_classifier(raw) and is_plain(saved)
+        """See `Family.claims`; what the reader does not obey is left to transformers."""
+        return model_type(raw) in self.architectures and is_classifier(raw) and is_plain(saved) and self.obeys(raw)
 
     def shape(self, raw: Mapping[str, Any], where: str = "config.json") -> Shape:
         """See `Family.shape`; the head is dense d x d, then d x labels, on the first token."""

@@ -31,10 +31,14 @@ class ModernEncoderFamily(Family):
     truncation = "snippet"  # FlagEmbedding has no class for them; their cards let the tokenizer cut
 
     def claims(self, raw: Mapping[str, Any], saved: StFolder) -> bool:
-        """See `Family.claims`; without a classifier the head must be in modules of sentence-transformers."""
+        """See `Family.claims`; without a classifier the head must be in modules of sentence-transformers.
+
+        What the reader does not obey is left to transformers.
+        """
         plain = is_classifier(raw) and is_plain(saved)
         modular = saved.kind == "CrossEncoder" and bool(saved.modules) and saved.task == "feature-extraction"
-        return raw.get("model_type") in self.architectures and (plain or (modular and not is_classifier(raw)))
+        ours = raw.get("model_type") in self.architectures and (plain or (modular and not is_classifier(raw)))
+        return ours and self.obeys(raw)
 
     def shape(self, raw: Mapping[str, Any], where: str = "config.json") -> Shape | None:
         """See `Family.shape`; None for an encoder of whose Dense modules nothing is known yet.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..checkpoint.hub import Resolved
 from ..checkpoint.sentence_transformers import StFolder
+from ..errors import InputError
 from ..family import is_classifier, is_plain
 from ..flops import Shape
 from ..models.config import model_type
@@ -32,7 +33,7 @@ class SequenceClassification(EncoderFamily):
 
     def shape(self, raw: Mapping[str, Any], where: str = "config.json") -> Shape | None:
         """See `Family.shape`."""
-        if model_type(raw) not in self.architectures:
+        if model_type(raw) not in self.architectures or not self.obeys(raw):
             return None
         return classifier_shape(self, self.config(raw, where), where)
 
@@ -40,4 +41,11 @@ class SequenceClassification(EncoderFamily):
         """See `Family.load`."""
         from ..adapters.transformers_classifier import TransformersClassifier
 
-        return TransformersClassifier(self, spec, files, options)
+        try:
+            return TransformersClassifier(self, spec, files, options)
+        except InputError as err:
+            if model_type(files.config) in self.architectures:
+                self.config(
+                    files.config, str(files.folder / "config.json")
+                )  # what the reader does not obey is the cause
+            raise err

@@ -152,7 +152,7 @@ def read_activation(raw: Mapping[str, Any], key: str, where: str, default: str |
 DECODER_KEYS = (
     "num_hidden_layers hidden_size num_attention_heads num_key_value_heads head_dim intermediate_size vocab_size "
     "rms_norm_eps max_position_embeddings tie_word_embeddings attention_bias rope_theta rope_scaling rope_parameters "
-    "original_max_position_embeddings partial_rotary_factor pad_token_id"
+    "original_max_position_embeddings partial_rotary_factor"
 )
 
 

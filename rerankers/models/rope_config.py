@@ -77,7 +77,8 @@ def read_nested(
     Args:
         raw: the content of `config.json`.
         where: its name.
-        whole, local: keys of their bases in files of transformers 4.
+        whole: key of the base of the former in files of transformers 4.
+        local: of the latter.
         bases: where no key states them.
 
     transformers merges `rope_scaling` into that of the former (Gemma3TextConfig, convert_rope_params_to_dict).
@@ -93,11 +94,13 @@ def read_nested(
         own = stated.get(kind) or {}
         if not isinstance(own, dict):
             raise InputError(f"{where}: key 'rope_parameters': expected an object for {kind}, found {own!r:.40}")
-        own = {**own, **((raw.get("rope_scaling") or {}) if kind == "full_attention" else {})}
+        added = raw.get("rope_scaling") if kind == "full_attention" else None
+        name = "rope_scaling" if added else "rope_parameters"
+        own = {**own, **(added or {})}
         if own.get("truncate", True) is not True:  # transformers looks for it one object further out
-            raise UnreadConfig(f"{where}: key 'rope_parameters': truncate {own['truncate']!r:.40} is not implemented")
+            raise UnreadConfig(f"{where}: key '{name}': truncate {own['truncate']!r:.40} is not implemented")
         base = _number(own, "rope_theta", where, _number(raw, key, where, default))
-        found.append(_read(own, base, raw, where, "rope_parameters"))
+        found.append(_read(own, base, raw, where, name))
     return found[0], found[1]
 
 
@@ -112,7 +115,7 @@ def _read(stated: Mapping[str, Any], theta: float, raw: Mapping[str, Any], where
         raise UnreadConfig(f"{where}: key '{name}': rotary scaling '{kind}' is not implemented, only {known}")
     rotated = stated.get("partial_rotary_factor")
     if rotated not in (None, 1):
-        raise UnreadConfig(f"{where}: key 'partial_rotary_factor' of '{name}': {rotated!r:.40} is not implemented")
+        raise UnreadConfig(f"{where}: key 'partial_rotary_factor': {rotated!r:.40} in '{name}' is not implemented")
     if kind == "default":
         return Rope(theta)
     positions = raw["max_position_embeddings"]

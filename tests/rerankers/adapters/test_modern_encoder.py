@@ -15,7 +15,7 @@ from counting import flop_counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from modern import make_modern
-from rerankbench.rerankers import InputError, LoadOptions, Setting, TextOptions, load, load_spec
+from rerankbench.rerankers import InputError, LoadOptions, ModelSpec, Setting, TextOptions, load, load_spec
 from rerankbench.rerankers.api import Group
 from rerankbench.rerankers.flops import reference, useful
 from rerankbench.rerankers.models.packed import Packed
@@ -92,18 +92,17 @@ def test_configurations_of_transformers_4_and_5_mean_the_same(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"classifier_pooling": "max"}, "classifier_pooling 'max' is not implemented"),
+        ({"classifier_pooling": "max"}, "key 'classifier_pooling': \"max\" is not implemented"),
         ({"layer_types": ["full_attention"]}, "key 'layer_types': expected 4 times"),
         ({"layer_types": None, "global_attn_every_n_layers": 0}, "global_attn_every_n_layers': expected 1 to"),
         ({"layer_types": None, "global_attn_every_n_layers": "3"}, "n_layers': expected a whole number"),
         ({"local_attention": 0}, "local_attention': expected 1 to"),
         ({"rope_parameters": {"rope_type": "default"}}, "key 'rope_parameters': 'rope_type' is not understood"),
-        ({"rope_parameters": {"full_attention": {"rope_type": "yarn", "factor": 2.0}}}, "is not implemented"),
-        ({"rope_scaling": {"type": "linear", "factor": 2.0}}, "rotary scaling"),
-        ({"rope_parameters": None, "local_rope_theta": -3}, "base of sliding_attention: expected a positive"),
-        ({"hidden_activation": "sinus"}, "activation 'sinus' is not implemented"),
+        ({"rope_parameters": {"full_attention": {"rope_type": "yarn", "factor": 2.0}}}, "only 'default'"),
+        ({"rope_scaling": {"type": "linear", "factor": 2.0}}, "key 'rope_scaling': .* is not implemented"),
+        ({"rope_parameters": None, "local_rope_theta": -3}, "key 'local_rope_theta': expected a positive number"),
+        ({"hidden_activation": "sinus"}, "key 'hidden_activation': activation 'sinus' is not implemented"),
         ({"norm_bias": "no"}, "key 'norm_bias': expected true or false"),
-        ({"num_labels": 2, "id2label": None}, "needs a classifier with one output"),
     ],
     ids=str,
 )
@@ -112,8 +111,28 @@ def test_what_would_be_wrong_is_refused(tmp_path, changes, told):
     path = tmp_path / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
     with pytest.raises(InputError, match=told) as caught:
-        load(str(tmp_path), EXACT)
+        load(ModelSpec("tiny", "modern-encoder", str(tmp_path)), EXACT)
     assert "\n" not in str(caught.value)
+
+
+def test_two_outputs_are_no_score(tmp_path):
+    make_modern(tmp_path)
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"num_labels": 2, "id2label": None}))
+    with pytest.raises(InputError, match="needs a classifier with one output"):
+        load(str(tmp_path), EXACT)
+
+
+def test_a_rotary_scaling_is_left_to_transformers(tmp_path):
+    rope = {"full_attention": {"rope_type": "linear", "factor": 2.0}, "sliding_attention": {"rope_type": "default"}}
+    model = make_modern(tmp_path, rope_parameters=rope)
+    reranker = load(str(tmp_path), EXACT)
+    assert (reranker.spec.family, reranker.shape) == ("sequence-classification", None)
+    prepared = reranker.prepare(GROUPS, TextOptions())
+    with torch.no_grad():
+        expected = [model(torch.tensor([ids])).logits.item() for ids in prepared.tokens.ids]
+    found = reranker.score(GROUPS, [Setting()], TextOptions(), prepared).scores[0]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
 
 
 @pytest.fixture(scope="module")

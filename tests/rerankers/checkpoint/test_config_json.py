@@ -49,7 +49,6 @@ def test_gemma2_without_its_caps_has_the_librarys():
         ({"hidden_act": "sinus"}, "activation 'sinus' is not implemented"),
         ({"architectures": "Bert"}, "architectures': expected a list of names"),
         ({"id2label": [1]}, "id2label': expected an object"),
-        ({"is_decoder": True}, "key 'is_decoder': True is not implemented"),
         ({"quantization_config": {"bits": 4}}, "key 'quantization_config'"),
         ({"type_vocab_size": None}, "type_vocab_size"),
         ({"vocab_size": 2**40}, "vocab_size': expected 1 to"),

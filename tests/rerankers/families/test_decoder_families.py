@@ -62,7 +62,7 @@ def test_checkpoint_that_does_not_fit(folder):
         load(str(where), CPU)
     where = folder("minicpm-layerwise-s1")
     edit_config(where, head_type="complex")
-    with pytest.raises(InputError, match="head_type 'complex' is not implemented"):
+    with pytest.raises(InputError, match="key 'head_type': 'complex' is not implemented"):
         load(str(where), CPU)
 
 
