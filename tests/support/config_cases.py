@@ -147,7 +147,8 @@ class Outcome:
 
     Attributes:
         way: `equal`; `transformers`: equal, and run by it; `refused`; `neither`: the library fails, and here a line
-            stands or the usual scores; or what is wrong: `DIFFERS`, `FAULT`, `UNNAMED` (a line without the key), `ONLY OURS`.
+            stands or the usual scores; or what is wrong: `DIFFERS`, `FAULT`, `UNNAMED` (a line without the key), or
+            `ONLY OURS`.
         detail: the line, or the two scores.
         moved: how far the value moved the library's scores.
     """
