@@ -54,6 +54,7 @@ COPIES = {
     "qwen3-reranker-0.6b": "qwen3-s1",
     "gte-reranker-modernbert-base": "modernbert-s1",
     "granite-embedding-reranker-english-r2": "modernbert-s1",
+    "ruri-v3-reranker-310m": "modernbert-s1",
     "ettin-reranker-32m": "modernbert-s1",
     "ettin-reranker-68m": "modernbert-s1",
     "zerank-1-small": "qwen3-s1",

@@ -181,6 +181,8 @@ def test_shipped_encoder_specifications_have_the_published_sizes():
     for name in list_models():
         spec = load_spec(name)
         assert spec.family in FAMILIES
+        if not spec.config:  # run by transformers
+            continue
         config = family_of(spec).config(spec.config, name)
         if spec.family == "cross-encoder":
             shape = Encoder(config, torch.float32, torch.device("meta"))

@@ -111,7 +111,7 @@ def test_a_registered_model_says_where_its_facts_stand(name):
     assert spec.license
     assert spec.note
     assert spec.parameters
-    assert spec.config
+    assert spec.config or spec.family == "sequence-classification"  # which transformers runs: no shape
     assert any("huggingface.co/" in source for source in spec.sources)
 
 
