@@ -1,4 +1,4 @@
-"""The errors a person can meet; each is one line that says what is wrong, where, and what to do."""
+"""The two errors a person can meet; each is one line that says what is wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from contextlib import contextmanager
 
 
 class InputError(ValueError):
-    """Bad input: names the file, the line or the key, and says what to do. Exit status 2."""
+    """Bad input: names the file, the line or the key, and says what to do. Exit status 2.
 
+    Attributes:
+        unread: it is a `config.json` that no native reader obeys in full, so that transformers may run the model.
+    """
 
-class UnreadConfig(InputError):
-    """A `config.json` that no native reader obeys in full; transformers may run the model."""
+    def __init__(self, message: str, *, unread: bool = False) -> None:
+        super().__init__(message)
+        self.unread = unread
 
 
 class ScoreError(RuntimeError):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from .architectures.defaults import check_native, completed
 from .checkpoint.config_checks import check_config
 from .checkpoint.sentence_transformers import StFolder
-from .errors import InputError, UnreadConfig
+from .errors import InputError
 from .flops import Shape
 from .models.config import model_type
 from .options import LoadOptions, ResolvedText, TextOptions, Truncation
@@ -86,10 +86,8 @@ class Family:
         """
         try:
             self.config(raw)
-        except UnreadConfig:
-            return False
-        except InputError:
-            pass
+        except InputError as err:
+            return not err.unread
         return True
 
     def shape(self, raw: Mapping[str, Any], where: str = "config.json") -> Shape | None:

@@ -39,7 +39,9 @@ class Company:
         side: where padding goes.
     """
 
-    def __init__(self, forward: Forward, dtype: torch.dtype) -> None:
+    def __init__(self, forward: Forward, dtype: torch.dtype, name_pair: Callable[[list[int]], str]) -> None:
+        """Nothing is scored yet; `name_pair` says in a message which pair of token ids is meant."""
+        self.name_pair = name_pair
         self.forward, self.tolerance = forward, TOLERANCE.get(dtype, 5e-5)
         self.mode: Mode = "single"
         self.side: Side = "right"
@@ -86,28 +88,46 @@ class Company:
     def _range(self, pairs: Sequences) -> tuple[Tensor, int]:
         """Scores of pairs that are in the order of their lengths, the longest first."""
         longest, shortest = len(pairs[0][0]), len(pairs[-1][0])
-        if self.mode == "padded" and longest > shortest:
-            scores = self.forward(pairs, self.side)
+        if self.mode == "padded" and longest > shortest and (scores := self._together(pairs, self.side)) is not None:
             key = (longest - 1) // RANGE
-            if key not in self._checked and not self._close(scores[-1:], self.forward(pairs[-1:], self.side)):
+            if key not in self._checked and not self._close(scores[-1:], self._alone(pairs[-1])):
                 log.warning("padding changes scores at %d tokens; going on with pairs of equal length", longest)
                 self.mode = "equal"
             else:
                 self._checked.add(key)
                 return scores, longest * len(pairs) - sum(len(ids) for ids, _ in pairs)
         if self.mode == "single":
-            return torch.cat([self.forward([pair], self.side) for pair in pairs]), 0
-        parts = [list(part) for _, part in groupby(pairs, key=lambda pair: len(pair[0]))]
-        return torch.cat([self.forward(part, self.side) for part in parts]), 0
+            return torch.cat([self._alone(pair) for pair in pairs]), 0
+        found = []
+        for _, part in groupby(pairs, key=lambda pair: len(pair[0])):
+            equal = list(part)
+            scores = self._together(equal, self.side) if len(equal) > 1 else None
+            found += [self._alone(pair) for pair in equal] if scores is None else [scores]
+        return torch.cat(found), 0
 
-    def _agrees(self, pairs: Sequences, alone: Tensor, side: Side) -> bool:
+    def _together(self, pairs: Sequences, side: Side) -> Tensor | None:
+        """Scores of pairs in one pass; None where the library refuses the batch, as BART does for texts with `</s>`."""
         try:
-            return self._close(self.forward(pairs, side), alone)
+            return self.forward(pairs, side)
         except torch.cuda.OutOfMemoryError:
             raise
-        except Exception as err:  # a model may refuse a batch: no padding id, unequal counts of end tokens
-            log.debug("batch refused: %s", one_line(err))
-            return False
+        except Exception as err:
+            log.debug("batch of %d refused: %s", len(pairs), one_line(err))
+            return None
+
+    def _alone(self, pair: tuple[list[int], list[int]]) -> Tensor:
+        """The score of one pair, (1,). Raises InputError that names it when the library has none."""
+        try:
+            return self.forward([pair], self.side)
+        except torch.cuda.OutOfMemoryError:
+            raise
+        except Exception as err:
+            raise InputError(f"no score for the pair {self.name_pair(pair[0])}: {one_line(err)}") from err
+
+    def _agrees(self, pairs: Sequences, alone: Tensor, side: Side) -> bool:
+        """Whether pairs in one pass have the scores that they have alone."""
+        scores = self._together(pairs, side)  # none without a padding id, or with unequal counts of end tokens
+        return scores is not None and self._close(scores, alone)
 
     def _close(self, found: Tensor, alone: Tensor) -> bool:
         return bool(((found - alone).abs() <= self.tolerance * (1 + alone.abs())).all())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -69,10 +70,15 @@ class PairAdapter(Faces):
         self.token_budget = options.token_budget or BUDGET.get(device.type, BUDGET["cpu"])
 
     def hold(self, positions: int | None, rows: int | None) -> None:
-        """State how many positions and word embeddings the model has; the default length follows."""
+        """State how many positions and word embeddings the model has; the default length follows.
+
+        A cross-encoder that sentence-transformers saved is cut as that library cuts, the longer text first.
+        """
         self.positions, self.rows = positions, rows
         special = self.tokenizer.pair_template().special
-        self.spec = with_length(self.spec, self.saved, self.tokenizer, positions, special)
+        spec = with_length(self.spec, self.saved, self.tokenizer, positions, special)
+        cut = spec.truncation or ("snippet" if self.saved.kind == "CrossEncoder" else None)
+        self.spec = replace(spec, truncation=cut)
 
     def logits(self, pairs: Pairs, batch: Sequence[int], work: Work) -> tuple[torch.Tensor, int]:
         """Float32 logits (len(batch),) of some pairs, and how many padding tokens were computed with them."""

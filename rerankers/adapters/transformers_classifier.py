@@ -42,7 +42,7 @@ class TransformersClassifier(PairAdapter):
         ]
         self.more = {"logits_to_keep": 1} if files.saved.task == "text-generation" and "logits_to_keep" in takes else {}
         self.pad_id = self._pad_id()
-        self.company = Company(self._forward, dtype)
+        self.company = Company(self._forward, dtype, lambda ids: repr(self.tokenizer.backend.decode(ids)[:80]))
         with torch.inference_mode():
             self.company.probe(self._probes(), spec.name, self._let_batches_be)
 

@@ -65,6 +65,8 @@ BODIES = {"bert": bert, "roberta": roberta, "xlm-roberta": xlm_roberta}
 def _encoder(raw: Mapping[str, Any], where: str, *, head: str, position_offset: int) -> EncoderConfig:
     if raw.get("position_embedding_type", "absolute") != "absolute":
         raise unread("position_embedding_type", raw["position_embedding_type"], where, "'absolute'")
+    if raw.get("type_vocab_size", 2) == 0:
+        raise unread("type_vocab_size", 0, where, "1 or more")
     classifier = any("SequenceClassification" in name for name in raw.get("architectures") or ())
     return EncoderConfig(
         layers=raw["num_hidden_layers"],

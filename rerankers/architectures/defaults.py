@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import InputError, UnreadConfig
+from ..errors import InputError
 
 # read by the native architectures; where config.json leaves one out, transformers takes its class's default
 _DEFAULTED = {
@@ -65,4 +65,4 @@ def check_native(raw: Mapping[str, Any], where: str) -> None:
     if (groups := raw.get("num_key_value_heads")) and heads % groups:
         raise InputError(f"{where}: num_attention_heads {heads} is no multiple of num_key_value_heads {groups}")
     if raw.get("sliding_window") == 0:
-        raise UnreadConfig(f"{where}: key 'sliding_window': a window of no token is not implemented")
+        raise InputError(f"{where}: key 'sliding_window': a window of no token is not implemented", unread=True)

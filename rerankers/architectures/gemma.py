@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..errors import InputError, UnreadConfig
+from ..errors import InputError
 from ..models.config import DECODER_KEYS, DecoderConfig, decoder_matrices, layer_heads, sliding_layers
 from ..models.rope_config import Rope, read_nested
 from .keys import architecture, unread
@@ -26,10 +26,11 @@ def gemma(raw: Mapping[str, Any], where: str) -> DecoderConfig:
     usual = "gelu_pytorch_tanh"
     older, newer = raw.get("hidden_activation") or usual, raw.get("hidden_act", usual)
     if older != (usual if newer == "gelu" else newer):
-        raise UnreadConfig(
+        raise InputError(
             f"{where}: keys 'hidden_act' and 'hidden_activation': releases of transformers read {newer!r:.30} and "
             f"{raw.get('hidden_activation')!r:.30} in two ways; write the activation that the model was trained with "
-            "under both"
+            "under both",
+            unread=True,
         )
     matrices = _matrices({**raw, "hidden_activation": older}, where)
     return DecoderConfig(**matrices, query_scale=matrices["head_dim"] ** -0.5)

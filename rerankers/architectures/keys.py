@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import InputError, UnreadConfig, suggest
+from ..errors import InputError, suggest
 
 # what every reader or the code around it looks at: the loader, the head, sentence-transformers' folders
 _COMMON = (
@@ -77,24 +77,25 @@ class Architecture:
     elsewhere: bool = False
 
     def __call__(self, raw: Mapping[str, Any], where: str) -> Any:
-        """The architecture. Raises InputError for a value that is damaged, UnreadConfig for what is not obeyed."""
+        """The architecture. Raises InputError for a value that is damaged, or is not obeyed (`unread`)."""
         self.check(raw, where)
         return self.read(_Stated(raw, where), where)
 
     def check(self, raw: Mapping[str, Any], where: str) -> None:
-        """Raise UnreadConfig for the first key whose value is not obeyed."""
+        """Raise InputError for the first key whose value is not obeyed."""
         known = self.keys | self.idle | COMMON | IDLE
-        only = {**_ONLY, **self.only}
+        only, advice = {**_ONLY, **self.only}, self._advice()
         refuse_code(raw, where, self.code)
         for key, value in raw.items():
             if key in only:
                 if value not in only[key]:
-                    raise UnreadConfig(f"{where}: key '{key}': {shown(value)} is not implemented{self._advice()}")
+                    raise InputError(f"{where}: key '{key}': {shown(value)} is not implemented{advice}", unread=True)
             elif key not in known and not self._is_default(key, value):
                 near = suggest(str(key), self.keys)
-                raise UnreadConfig(
+                raise InputError(
                     f"{where}: key '{key}': {shown(value)} is not read for model_type '{raw.get('model_type')}', and "
-                    f"may change scores{near if near.startswith('; did') else ''}{self._advice()}"
+                    f"may change scores{near if near.startswith('; did') else ''}{advice}",
+                    unread=True,
                 )
 
     def _is_default(self, key: str, value: Any) -> bool:
@@ -157,7 +158,7 @@ def architecture(
 
 
 def refuse_code(raw: Mapping[str, Any], where: str, known: Iterable[str] = ()) -> None:
-    """Raise UnreadConfig when `auto_map` names classes of the repository's own that are none of the `known` ones.
+    """Raise InputError when `auto_map` names classes of the repository's own that are none of the `known` ones.
 
     A reference is `module.Class`, or `owner/name--module.Class` for code of another repository.
     """
@@ -167,17 +168,18 @@ def refuse_code(raw: Mapping[str, Any], where: str, known: Iterable[str] = ()) -
     for names in stated.values():
         for name in names if isinstance(names, list) else [names]:
             if name is not None and str(name).rpartition("--")[2] not in known:
-                raise UnreadConfig(
+                raise InputError(
                     f"{where}: key 'auto_map': the model is code of its repository ({name!s:.80}), which may score "
                     "otherwise than the class of this model_type; if you trust it, write a YAML file with family: "
-                    "sequence-classification and trust_remote_code: true; if not, remove the key"
+                    "sequence-classification and trust_remote_code: true; if not, remove the key",
+                    unread=True,
                 )
 
 
-def unread(key: str, value: Any, where: str, only: str = "") -> UnreadConfig:
+def unread(key: str, value: Any, where: str, only: str = "") -> InputError:
     """The error for a value of a known key that is not implemented; `only` tells which are."""
     known = f", only {only}" if only else ""
-    return UnreadConfig(f"{where}: key '{key}': {shown(value)} is not implemented{known}")
+    return InputError(f"{where}: key '{key}': {shown(value)} is not implemented{known}", unread=True)
 
 
 def shown(value: Any) -> str:

@@ -53,7 +53,7 @@ class TokenLogit(TemplatedFamily):
         for key in ("lower_case", "query_length", "document_length"):
             if getattr(saved, key):
                 raise InputError(f"{root}: {key} {getattr(saved, key)!r} beside a chat template is not supported")
-        tokens = scoring_tokens(saved.modules, self.config(files.config, str(root)).vocab, root)
+        tokens = scoring_tokens(saved.modules, self.config(files.config, str(files.folder / "config.json")).vocab, root)
         template = read_chat_template(files.folder, saved.chat == "structured")
         prompt = saved.prompt(saved.default_prompt) if saved.default_prompt else ""
         return replace(
@@ -81,8 +81,10 @@ class TokenLogit(TemplatedFamily):
     def head(self, adapter: DecoderAdapter, layer: int) -> Head:
         """The vocabulary rows of the tokens. Raises InputError for a text that is not one token."""
         from ..models.decoder import Head
+        from ..models.heads import activation
 
         spec = adapter.spec
+        activation(spec.activation, f"model '{spec.name}'")  # before any score is made
         if not spec.tokens:
             raise InputError(f"model '{spec.name}': key 'tokens' is missing; the family {self.name} needs it")
         rows = []

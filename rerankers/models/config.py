@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import InputError, UnreadConfig
+from ..errors import InputError
 from .rope_config import Rope, read_rope
 
 
@@ -141,10 +141,10 @@ def model_type(raw: Mapping[str, Any]) -> str | None:
 
 
 def read_activation(raw: Mapping[str, Any], key: str, where: str, default: str | None = None) -> str:
-    """An activation as this package calls it. Raises UnreadConfig for one that is not implemented."""
+    """An activation as this package calls it. Raises InputError for one that is not implemented."""
     name = raw[key] if default is None else raw.get(key, default)
     if name not in _ACTIVATIONS:
-        raise UnreadConfig(f"{where}: key '{key}': activation '{name}' is not implemented")
+        raise InputError(f"{where}: key '{key}': activation '{name}' is not implemented", unread=True)
     return _ACTIVATIONS[name]
 
 
@@ -187,7 +187,9 @@ def layer_heads(raw: Mapping[str, Any], has_heads: bool, where: str) -> dict[str
     if not has_heads:
         return {}
     if raw.get("head_type", "simple") != "simple":
-        raise UnreadConfig(f"{where}: key 'head_type': '{raw['head_type']}' is not implemented, only 'simple'")
+        raise InputError(
+            f"{where}: key 'head_type': '{raw['head_type']}' is not implemented, only 'simple'", unread=True
+        )
     return {"start_layer": raw["start_layer"], "layer_sep": raw.get("layer_sep", 1)}
 
 
@@ -199,5 +201,5 @@ def sliding_layers(raw: Mapping[str, Any], where: str, usual: Iterable[int]) -> 
     if not isinstance(kinds, list) or len(kinds) != layers:
         raise InputError(f"{where}: key 'layer_types': expected a list of {layers} types, one for each layer")
     if other := [kind for kind in kinds if kind not in ("full_attention", "sliding_attention")]:
-        raise UnreadConfig(f"{where}: key 'layer_types': {other[0]!r:.60} is not implemented")
+        raise InputError(f"{where}: key 'layer_types': {other[0]!r:.60} is not implemented", unread=True)
     return tuple(layer for layer, kind in enumerate(kinds) if kind == "sliding_attention")

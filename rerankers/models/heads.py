@@ -6,8 +6,10 @@ Formulas are those of its modules (sentence-transformers 6.2); everything is com
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -116,14 +118,34 @@ def read_head(modules: Sequence[Module], hidden: int, device: torch.device, want
 
 
 def activation(name: str | None, where: Any) -> Callable[[Tensor], Tensor]:
-    """The function of a dotted name in torch.nn. Raises InputError for any other: no foreign code runs."""
+    """The function of a dotted name in torch.nn on one number of each row, (n,) to (n,).
+
+    It runs on (n, 1), as sentence-transformers' logits are: what is made over the labels of a pair is never made over
+    its neighbours. Raises InputError for a name that is not in torch.nn, so that no foreign code runs, and for a
+    function whose values are not one for each number, whatever the others are.
+    """
+    act = _activation(name, str(where), 1)
+    return lambda scores: act(scores.unsqueeze(-1)).squeeze(-1)
+
+
+@cache
+def _activation(name: str | None, where: str, width: int) -> Callable[[Tensor], Tensor]:
+    """The same on rows of that width, (n, width) to (n, width)."""
     match = _ACTIVATION.match(name or "torch.nn.Identity")
     kind = getattr(nn, match[1], None) if match else None
     known = {*nn.modules.activation.__all__, "Identity"}
     if match is None or kind is None or match[1] not in known:
         raise InputError(f"{where}: activation '{name}' is not supported; expected one of torch.nn")
-    with refusing(f"{where}: activation '{name}' cannot be used"):
-        return kind()
+    rows = torch.linspace(-2.0, 3.0, 3 * width).reshape(3, width)
+    with refusing(f"{where}: activation '{name}' cannot be used"), torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that Softmax chooses its dimension itself
+        act = kind().eval()
+        together, alone = act(rows), torch.cat([act(row.unsqueeze(0)) for row in rows])
+        if together.shape != rows.shape or not torch.allclose(together, alone, atol=1e-6):
+            raise InputError(
+                f"{where}: activation '{name}' does not give each row a value of its own, so no score can pass it"
+            )
+    return act
 
 
 def _modes(module: Module) -> tuple[str, ...]:
@@ -182,7 +204,7 @@ def _dense(
     if out is None:
         raise InputError(f"{where}: key 'out_features' is missing")
     # Dense's own default is the hyperbolic tangent
-    act = activation(take(config, "activation_function", str, where, "torch.nn.Tanh"), where)
+    act = _activation(take(config, "activation_function", str, where, "torch.nn.Tanh"), str(where), out)
     shapes: dict[str, tuple[int, ...]] = {"linear.weight": (out, width)}
     if take(config, "bias", bool, where, True):
         shapes["linear.bias"] = (out,)

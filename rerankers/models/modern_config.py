@@ -47,7 +47,7 @@ class ModernConfig:
     head: Literal["classifier", "none"]
     pooling: str
     head_activation: str
-    token_types: int = 1  # the model reads none
+    token_types: int = 0  # the model reads none
 
     @property
     def positions(self) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from ..errors import InputError, UnreadConfig, suggest
+from ..errors import InputError, suggest
 
 RopeKind = Literal["default", "linear", "llama3", "yarn"]
 _KEYS = (
@@ -53,7 +53,7 @@ class Rope:
 
 
 def read_rope(raw: Mapping[str, Any], where: str) -> Rope:
-    """The rotary embedding. Raises UnreadConfig for a kind, a key or a value that is not implemented, by name.
+    """The rotary embedding. Raises InputError for a kind, a key or a value that is not implemented, by name.
 
     transformers 5 writes `rope_parameters` instead of `rope_theta` and `rope_scaling`; where a file holds both, the
     older key wins as a whole (modeling_rope_utils.py, convert_rope_params_to_dict).
@@ -85,10 +85,12 @@ def read_nested(
     """
     stated = raw.get("rope_parameters") or {}
     if stray := [key for key in stated if key not in ("full_attention", "sliding_attention")]:
-        raise UnreadConfig(f"{where}: key 'rope_parameters': '{stray[0]}' is not understood")
+        raise InputError(f"{where}: key 'rope_parameters': '{stray[0]}' is not understood", unread=True)
     for key in ("original_max_position_embeddings", "partial_rotary_factor"):
         if raw.get(key) not in (None, 1):
-            raise UnreadConfig(f"{where}: key '{key}': {raw[key]!r:.40} is not implemented beside layers that slide")
+            raise InputError(
+                f"{where}: key '{key}': {raw[key]!r:.40} is not implemented beside layers that slide", unread=True
+            )
     found = []
     for kind, key, default in (("full_attention", whole, bases[0]), ("sliding_attention", local, bases[1])):
         own = stated.get(kind) or {}
@@ -98,7 +100,7 @@ def read_nested(
         name = "rope_scaling" if added else "rope_parameters"
         own = {**own, **(added or {})}
         if own.get("truncate", True) is not True:  # transformers looks for it one object further out
-            raise UnreadConfig(f"{where}: key '{name}': truncate {own['truncate']!r:.40} is not implemented")
+            raise InputError(f"{where}: key '{name}': truncate {own['truncate']!r:.40} is not implemented", unread=True)
         base = _number(own, "rope_theta", where, _number(raw, key, where, default))
         found.append(_read(own, base, raw, where, name))
     return found[0], found[1]
@@ -108,14 +110,18 @@ def _read(stated: Mapping[str, Any], theta: float, raw: Mapping[str, Any], where
     """One rotary embedding, that the key `name` states."""
     for key in stated:
         if key not in _KEYS:
-            raise UnreadConfig(f"{where}: key '{name}': '{key}' is not implemented{suggest(key, _KEYS)}")
+            raise InputError(f"{where}: key '{name}': '{key}' is not implemented{suggest(key, _KEYS)}", unread=True)
     kind = stated.get("rope_type", stated.get("type", "default"))
     if kind not in get_args(RopeKind):
         known = ", ".join(get_args(RopeKind))
-        raise UnreadConfig(f"{where}: key '{name}': rotary scaling '{kind}' is not implemented, only {known}")
+        raise InputError(
+            f"{where}: key '{name}': rotary scaling '{kind}' is not implemented, only {known}", unread=True
+        )
     rotated = stated.get("partial_rotary_factor")
     if rotated not in (None, 1):
-        raise UnreadConfig(f"{where}: key 'partial_rotary_factor': {rotated!r:.40} in '{name}' is not implemented")
+        raise InputError(
+            f"{where}: key 'partial_rotary_factor': {rotated!r:.40} in '{name}' is not implemented", unread=True
+        )
     if kind == "default":
         return Rope(theta)
     positions = raw["max_position_embeddings"]

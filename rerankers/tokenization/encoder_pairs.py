@@ -64,9 +64,12 @@ def build_pairs(tokenizer: Tokenizer, groups: Sequence[Group], text: ResolvedTex
 
 
 def check_types(tokenizer: Tokenizer, template: Template, rows: int) -> None:
-    """Raise InputError when the tokenizer yields a token type beyond the `rows` of the model's table."""
+    """Raise InputError when the tokenizer yields a token type beyond the `rows` of the model's table.
+
+    Without rows the model reads no types, whatever the tokenizer yields.
+    """
     highest = max([*template.text_types, *(kind for part in template.part_types for kind in part)])
-    if tokenizer.has_types and highest >= rows:
+    if tokenizer.has_types and 0 < rows <= highest:
         raise InputError(
             f"{tokenizer.folder}: the tokenizer yields token type {highest}, but type_vocab_size in config.json is "
             f"{rows}; the two do not belong together"

@@ -35,7 +35,7 @@ def with_length(
 
 
 def check_ids(sequences: Iterable[Sequence[int]], positions: int | None, rows: int | None, where: object) -> None:
-    """Raise InputError for a sequence longer than the model's positions, or an id beyond its vocabulary.
+    """Raise InputError for a sequence longer than the model's positions or empty, or an id beyond its vocabulary.
 
     Args:
         sequences: token ids.
@@ -43,7 +43,12 @@ def check_ids(sequences: Iterable[Sequence[int]], positions: int | None, rows: i
         rows: of the table of word embeddings; None: unknown.
         where: the model folder, for the message.
     """
-    for ids in sequences:
+    for number, ids in enumerate(sequences):
+        if not ids:
+            raise InputError(
+                f"{where}: pair {number} has no token: query and passage are empty, and the tokenizer adds none; leave "
+                "the passage out, or give it a text"
+            )
         if positions is not None and len(ids) > positions:
             raise InputError(
                 f"a sequence of {len(ids)} tokens exceeds the model's {positions} positions; use max_length "
