@@ -47,6 +47,7 @@ MORE = {
     "ms-marco-minilm-l4-v2": ("bert", 512),
     "ms-marco-minilm-l6-v2": ("bert", 512),
     "ms-marco-minilm-l12-v2": ("bert", 512),
+    "gte-multilingual-reranker-base": ("xlmr", 8194),
 }
 COPIES = {
     "mxbai-rerank-base-v2": "mxbai-s1",
