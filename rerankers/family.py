@@ -157,7 +157,7 @@ class Family:
         """The model of a specification, its files found and loaded. Families without files say how else."""
         from .checkpoint.hub import resolve
 
-        files = resolve(spec.source, spec.revision)
+        files = resolve(spec.source, spec.revision, code=spec.trust_remote_code)
         return self.load(replace(spec, revision=files.revision), files, options)
 
     def load(self, spec: ModelSpec, files: Resolved, options: LoadOptions) -> Reranker:

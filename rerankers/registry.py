@@ -16,6 +16,7 @@ from .api import Reranker
 from .checkpoint.hub import Resolved, resolve
 from .checkpoint.lora import is_adapter
 from .checkpoint.sentence_transformers import StFolder, transformer_folder
+from .checkpoint.weight_files import kind_of_file
 from .custom import OwnReranker
 from .errors import InputError, suggest
 from .families.custom import Own
@@ -123,6 +124,8 @@ def find_spec(model: str) -> ModelSpec:
     if (spec := OBJECTS.spec(model, list_models())) is not None:
         return spec
     folder = Path(model).expanduser()
+    if folder.is_file() and model not in list_models() and not model.endswith((".yaml", ".yml")):
+        raise InputError(f"{folder}: is {kind_of_file(folder)}")
     if model in list_models() or not folder.is_dir():
         if model.count("/") == 1 and not model.endswith((".yaml", ".yml")):
             return _spec_of_hub_id(model)

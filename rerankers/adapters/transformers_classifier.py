@@ -25,6 +25,13 @@ from .transformers_models import load_theirs, positions, rows, text_config
 _PROBES = ((2, 3), (3, 2), (2, 9), (7, 40))  # tokens of the made-up pairs that tell how batches may look
 
 
+def _arguments(model: Any) -> set[str]:
+    """Names of what the model's forward pass takes; one that only hands its arguments on takes all."""
+    parameters = inspect.signature(model.forward).parameters
+    hands_on = any(p.kind is p.VAR_KEYWORD for p in parameters.values()) and "attention_mask" not in parameters
+    return {*parameters, *(("attention_mask", "token_type_ids") if hands_on else ())}
+
+
 class TransformersClassifier(PairAdapter):
     """Adapter of `AutoModelForSequenceClassification`. Its shape is not known here, so FLOPs are not measured."""
 
@@ -34,7 +41,7 @@ class TransformersClassifier(PairAdapter):
         super().__init__(family, spec, files, options, device=device, dtype=dtype_name(dtype))
         self.model, self.read = load_theirs(spec, files, dtype, device)
         self.hold(positions(self.model), rows(self.model))
-        takes = inspect.signature(self.model.forward).parameters
+        takes = _arguments(self.model)
         self.takes = [
             name
             for name in ("attention_mask", "token_type_ids")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,18 +15,20 @@ from ..storage.cache import cache_folder
 from .config_checks import check_config
 from .fingerprint import as_published, fingerprint
 from .json_files import read_json
-from .lora import base_of, identity_of, merge
+from .lora import WEIGHTS as ADAPTER_WEIGHTS
+from .lora import base_of, identity_of, is_adapter, merge, merged_name
 from .sentence_transformers import MODULES, StFolder, module_folders, read_st_folder, transformer_folder
-from .weight_files import weight_files
+from .weight_files import SINGLE, kind_of_file, shards, weight_files
 
 PACKAGE = "package:"
-_SMALL_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
-_OTHER_FORMATS = ["onnx/*", "openvino/*", "*/*.safetensors", "*/*.bin"]
+_SMALL_FILES = ["*.json", "*.txt", "*.model", "*.jinja"]
+_OTHER_FORMATS = ["onnx/*", "openvino/*"]
 _TOKENIZERS = (
     "tokenizer.json",
     "tokenizer.model",
     "sentencepiece.bpe.model",
     "spiece.model",
+    "spm.model",
     "vocab.txt",
     "vocab.json",
 )
@@ -66,6 +69,10 @@ class Resolved:
         path = self.folder / "config.json"
         raw = read_json(path)
         check_config(raw, str(path))
+        if raw.get("transformers_weights"):  # transformers reads that file, and no other
+            raise InputError(
+                f"{path}: key 'transformers_weights': weights of other names are not read; rename the file"
+            )
         if not raw.get("architectures") and isinstance(raw.get("model_type"), str):
             head = "ForSequenceClassification" if self._holds_head() else "Model"
             raw["architectures"] = [raw["model_type"] + head]
@@ -103,13 +110,14 @@ def is_local(source: str) -> bool:
     return source.startswith(PACKAGE) or Path(source).expanduser().is_dir()
 
 
-def resolve(source: str, revision: str | None = None, cache_dir: str | None = None) -> Resolved:
+def resolve(source: str, revision: str | None = None, cache_dir: str | None = None, *, code: bool = False) -> Resolved:
     """Find a model's files, downloading them if need be (HF_HOME, HF_TOKEN and HF_HUB_OFFLINE are honoured).
 
     Args:
         source: local folder, hub id, or `package:MODULE`.
         revision: branch, tag or commit of a hub repository.
         cache_dir: where downloads go; None is the hub's own cache.
+        code: files with the repository's code are downloaded, too; whoever runs it must have been told to trust it.
 
     Raises InputError, one line, when it is not found, gated, not reachable, or lacks weights or a tokenizer.
     """
@@ -118,13 +126,15 @@ def resolve(source: str, revision: str | None = None, cache_dir: str | None = No
         found = Resolved(source, _package_folder(source[len(PACKAGE) :]))
     elif local.is_dir():
         found = Resolved(source, local)
+    elif local.exists():
+        raise InputError(f"model source '{source}': is {kind_of_file(local)}")
     elif _HUB_ID.match(source) and not source.startswith("."):
-        folder = _download(source, revision, cache_dir)
+        folder = _download(source, revision, cache_dir, code)
         found = Resolved(source, folder, folder.name if _COMMIT.match(folder.name) else revision)
     else:
         raise InputError(f"model source '{source}': no such folder, and not a hub id (owner/name)")
     if (base := base_of(found.root)) is not None:
-        found = _merged(found, resolve(base, cache_dir=cache_dir))
+        found = _merged(found, resolve(base.source, base.revision, cache_dir))
     read_json(found.folder / "config.json")
     weight_files(found.folder)
     if not any((found.folder / name).is_file() for name in _TOKENIZERS):
@@ -135,7 +145,7 @@ def resolve(source: str, revision: str | None = None, cache_dir: str | None = No
 def _merged(adapter: Resolved, base: Resolved) -> Resolved:
     """The folder in which an adapter is merged into its base."""
     parts = ({"weights": fingerprint(adapter.root, [])}, base.identity)
-    kept = cache_folder() / "merged" / identity_of(*parts).removeprefix("sha256:")[:32]
+    kept = cache_folder() / "merged" / merged_name(*parts)
     return Resolved(adapter.source, merge(adapter.root, base.folder, kept), parts=parts)
 
 
@@ -154,7 +164,24 @@ def _package_folder(module: str) -> Path:
     raise InputError(f"source '{PACKAGE}{module}': the package holds no folder with config.json and weights")
 
 
-def _download(repo: str, revision: str | None, cache_dir: str | None) -> Path:
+def _weights_of(root: Path) -> Iterator[list[str]]:
+    """Names of the files that hold the weights, in the order in which they are looked for, once the small ones came.
+
+    An index names its shards; files of other names, weights of other formats and strays are never asked for.
+    """
+    if is_adapter(root):
+        yield from ([name] for name in ADAPTER_WEIGHTS)
+        return
+    folder = transformer_folder(root)
+    inner = "" if folder == root else f"{folder.relative_to(root).as_posix()}/"
+    for single in SINGLE:
+        index = folder / f"{single}.index.json"
+        if index.is_file():
+            yield sorted({f"{inner}{path.name}" for path in shards(index)})
+        yield [f"{inner}{single}"]
+
+
+def _download(repo: str, revision: str | None, cache_dir: str | None, code: bool) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.utils import (
         GatedRepoError,
@@ -165,20 +192,27 @@ def _download(repo: str, revision: str | None, cache_dir: str | None) -> Path:
         RevisionNotFoundError,
     )
 
-    def fetch(patterns: list[str], ignore: list[str]) -> Path:
+    def fetch(patterns: Sequence[str], ignore: Sequence[str] = (), at: str | None = None) -> Path:
         return Path(
             snapshot_download(
-                repo, revision=revision, cache_dir=cache_dir, allow_patterns=patterns, ignore_patterns=ignore
+                repo,
+                revision=at or revision,
+                cache_dir=cache_dir,
+                allow_patterns=list(patterns),
+                ignore_patterns=list(ignore),
             )
         )
 
     at = f"hub repository '{repo}'" + (f" at '{revision}'" if revision else "")
     try:
-        folder = fetch(_SMALL_FILES, _OTHER_FORMATS)  # most subfolders hold other formats
+        folder = fetch([*_SMALL_FILES, *(["*.py"] if code else [])], _OTHER_FORMATS)
+        commit = folder.name if _COMMIT.match(folder.name) else None  # so that all files are of one commit
         if (folder / MODULES).is_file() and (modules := module_folders(folder)):
-            folder = fetch([f"{name}/*" for name in modules], _OTHER_FORMATS[:2])
-        if not any(transformer_folder(folder).glob("*.safetensors")):
-            folder = fetch([*_SMALL_FILES, "pytorch_model*.bin"], _OTHER_FORMATS)
+            fetch([f"{name}/*" for name in modules], _OTHER_FORMATS, commit)
+        for patterns in _weights_of(folder):
+            fetch(patterns, at=commit)
+            if any(path.is_file() for name in patterns for path in folder.glob(name)):
+                break
         return folder
     except GatedRepoError as err:
         raise InputError(f"{at}: gated; accept its terms on the hub and set HF_TOKEN") from err

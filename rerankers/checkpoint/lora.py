@@ -1,14 +1,19 @@
 """Folders that hold a PEFT adapter (LoRA): merged once into the weights of their base, and kept in the cache folder.
 
-Merging happens in float32, so that the merged weights are what the library computes with, up to rounding.
+Merging happens in float32, so that the merged weights are what the library computes with, up to rounding. What peft and
+transformers would fill with random numbers, or leave out with a warning, is refused by name.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import shutil
 import tempfile
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +21,24 @@ from ..errors import InputError, refusing
 from .json_files import read_json
 
 ADAPTER = "adapter_config.json"
-_KINDS = {"SEQ_CLS": "AutoModelForSequenceClassification", "CAUSAL_LM": "AutoModelForCausalLM"}
+WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")  # in the order of peft
+_HOW = 2  # to be raised when the same files merge into other weights
+_KINDS = {
+    "SEQ_CLS": "AutoModelForSequenceClassification",
+    "CAUSAL_LM": "AutoModelForCausalLM",
+    "FEATURE_EXTRACTION": "AutoModel",
+}
 _NOT_COPIED = ("*.safetensors", "*.bin", "*.index.json", "adapter_*", ".*", "onnx", "openvino", "*.h5", "*.msgpack")
+_INNER = "base_model.model."  # before the names of a wrapped model's tensors
+_HEAD = re.compile(r"\b(classifier|score)\.(?:.*\.)?(?:weight)$|\.out_proj\.weight$")
+
+
+@dataclass(frozen=True)
+class Base:
+    """The base model that an adapter names, `revision` as it states it."""
+
+    source: str
+    revision: str | None
 
 
 def is_adapter(root: Path) -> bool:
@@ -25,17 +46,20 @@ def is_adapter(root: Path) -> bool:
     return (root / ADAPTER).is_file()
 
 
-def base_of(root: Path) -> str | None:
+def base_of(root: Path) -> Base | None:
     """The base model that an adapter folder names; None for any other folder. Raises InputError."""
     if not is_adapter(root):
         return None
     where = root / ADAPTER
-    base = read_json(where).get("base_model_name_or_path")
+    config = read_json(where)
+    base, revision = config.get("base_model_name_or_path"), config.get("revision")
     if not isinstance(base, str) or not base:
         raise InputError(f"{where}: key 'base_model_name_or_path': expected the name of the base model")
+    if revision is not None and not isinstance(revision, str):
+        raise InputError(f"{where}: key 'revision': expected a branch, tag or commit, found {revision!r:.40}")
     if importlib.util.find_spec("peft") is None:
         raise InputError(f"{root}: a PEFT adapter; merging it needs peft: pip install 'rerankbench[peft]'")
-    return base
+    return Base(base, revision)
 
 
 def merge(adapter: Path, base: Path, kept: Path) -> Path:
@@ -46,7 +70,7 @@ def merge(adapter: Path, base: Path, kept: Path) -> Path:
         base: the base model's folder.
         kept: where the result is, named after the content of both.
 
-    Raises InputError when transformers or peft cannot load them.
+    Raises InputError when transformers or peft cannot load them, or when a tensor is in nobody's file or has no place.
     """
     if (kept / "config.json").is_file():
         return kept
@@ -73,30 +97,130 @@ def _merged(adapter: Path, base: Path) -> Any:
     import transformers
     from peft import PeftModel
 
-    kind = read_json(adapter / ADAPTER).get("task_type")
-    auto = getattr(transformers, _KINDS.get(str(kind), "AutoModel"))
     config = transformers.AutoConfig.from_pretrained(adapter if (adapter / "config.json").is_file() else base)
-    if kind == "SEQ_CLS" and (outputs := _outputs(adapter)):
+    kind = _kind(adapter / ADAPTER, config)
+    held = _tensors(adapter)
+    if kind == _KINDS["SEQ_CLS"] and (outputs := _outputs(held)):
         config.num_labels = outputs
     wording = "dtype" if int(transformers.__version__.split(".")[0]) >= 5 else "torch_dtype"
-    model = auto.from_pretrained(base, config=config, **{wording: torch.float32})
-    return PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
+    model, report = getattr(transformers, kind).from_pretrained(
+        base, config=config, output_loading_info=True, **{wording: torch.float32}
+    )
+    own = {name.removeprefix(_INNER) for name in held}
+    missing = set(report["missing_keys"]) - own
+    if kind == _KINDS["FEATURE_EXTRACTION"]:  # a pooler's are in no vector that is pooled here
+        missing = {name for name in missing if not name.startswith("pooler.")}
+    if missing:
+        raise InputError(
+            f"{adapter}: {_some(sorted(missing))} is neither in its base {base.name} nor in the adapter, so it would "
+            "be random; train it with the adapter (modules_to_save), or name a base that has it"
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about missing keys, which are refused by name below
+        wrapped = PeftModel.from_pretrained(model, str(adapter)).eval()
+    _check_landed(wrapped.state_dict(), held, adapter)
+    probe = torch.tensor([[1, 2, 3, 4, 5, config.eos_token_id if isinstance(config.eos_token_id, int) else 6]])
+    probe %= model.get_input_embeddings().weight.shape[0]
+    with torch.no_grad():
+        before = wrapped(input_ids=probe)[0]
+        merged = wrapped.merge_and_unload().eval()
+        after = merged(input_ids=probe)[0]
+    if not torch.allclose(before, after, rtol=1e-3, atol=1e-3):
+        raise InputError(f"{adapter}: merged into its base it does not compute what peft computes; it cannot be run")
+    return merged
 
 
-def _outputs(adapter: Path) -> int | None:
+def _kind(where: Path, config: Any) -> str:
+    """The class of transformers that the adapter was trained on."""
+    raw = read_json(where)
+    _refuse_unknown(raw, where)
+    task = raw.get("task_type")
+    if task in _KINDS:
+        return _KINDS[task]
+    if task is not None:
+        raise InputError(f"{where}: key 'task_type': {task!r:.40} scores no pairs; expected one of {', '.join(_KINDS)}")
+    named = raw.get("auto_mapping") or {}
+    library, cls = str(named.get("parent_library", "transformers.")), named.get("base_model_class")
+    if cls is None:  # the class that the base was saved from
+        cls = next(iter(getattr(config, "architectures", None) or ()), "")
+    if not library.startswith("transformers."):
+        raise InputError(f"{where}: key 'auto_mapping': {library:.60} is code of its own, which is not run")
+    ends = {"ForSequenceClassification": "SEQ_CLS", "ForCausalLM": "CAUSAL_LM", "Model": "FEATURE_EXTRACTION"}
+    found = next((kind for end, kind in ends.items() if str(cls).endswith(end)), None)
+    if found is None:
+        raise InputError(
+            f"{where}: key 'task_type' is null, and {cls or 'no class'!s:.60} says not what it was trained for; write "
+            f"one of {', '.join(_KINDS)}"
+        )
+    return _KINDS[found]
+
+
+def _refuse_unknown(raw: Mapping[str, Any], where: Path) -> None:
+    """Raise InputError for a key that the installed peft would leave out, unless it is empty."""
+    from dataclasses import fields
+
+    import peft
+
+    kind = str(raw.get("peft_type"))
+    classes: Any = getattr(peft, "PEFT_TYPE_TO_CONFIG_MAPPING", None) or peft.mapping.PEFT_TYPE_TO_CONFIG_MAPPING
+    if kind not in classes:
+        raise InputError(f"{where}: key 'peft_type': {kind!r:.40} cannot be merged by peft {peft.__version__}")
+    known = {entry.name for entry in fields(classes[kind])}
+    for key, value in raw.items():
+        if key not in known and value not in (None, False, [], {}, ""):
+            raise InputError(
+                f"{where}: key '{key}': {value!r:.40} is not known to peft {peft.__version__}, which would leave it "
+                "out; install a newer one"
+            )
+
+
+def _tensors(adapter: Path) -> dict[str, Any]:
+    """The adapter's tensors by the names of its file."""
+    import torch
+    from safetensors.torch import load_file
+
+    for name in WEIGHTS:
+        if (adapter / name).is_file():
+            path = adapter / name
+            held = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
+            return dict(held)
+    raise InputError(f"{adapter}: no weights of an adapter; expected {' or '.join(WEIGHTS)}")
+
+
+def _outputs(held: Mapping[str, Any]) -> int | None:
     """Outputs of a classifier that the adapter holds itself."""
-    from safetensors import safe_open
+    heads = [tensor for name, tensor in held.items() if _HEAD.search(name) and "lora_" not in name]
+    return int(heads[-1].shape[0]) if heads else None
 
-    path = adapter / "adapter_model.safetensors"
-    if not path.is_file():
-        return None
-    with safe_open(path, framework="numpy") as file:
-        for name in file.keys():  # noqa: SIM118
-            if any(f".{head}." in name for head in ("classifier", "score")) and name.endswith(
-                ("classifier.weight", "score.weight", "out_proj.weight")
-            ):
-                return int(file.get_slice(name).get_shape()[0])
-    return None
+
+def _check_landed(state: Mapping[str, Any], held: Mapping[str, Any], adapter: Path) -> None:
+    """Raise InputError unless every tensor of the adapter's file is in the model, and every one of its kind came."""
+    import torch
+
+    # peft puts the adapter's name into those that are its own
+    places = {re.sub(r"\.default(?=\.|$)|\.modules_to_save", "", name): name for name in state}
+    landed, astray = set(), []
+    for name, tensor in held.items():
+        plain = name.replace(".modules_to_save", "")
+        place = places.get(plain) or places.get(f"{plain}.weight")
+        if place is not None and torch.equal(state[place].float().cpu(), tensor.float()):
+            landed.add(place)
+        else:
+            astray.append(name)
+    if astray:
+        raise InputError(f"{adapter}: {_some(astray)} of its weights has no place in the base; is it another model's?")
+    if lacking := [name for name in state if ".default" in name and name not in landed]:
+        raise InputError(f"{adapter}: its weights lack {_some(lacking)}, which {ADAPTER} says it trained")
+
+
+def _some(names: Iterable[str], most: int = 3) -> str:
+    listed = list(names)
+    return ", ".join(listed[:most]) + (f" and {len(listed) - most} more" if len(listed) > most else "")
+
+
+def merged_name(*parts: dict[str, str]) -> str:
+    """What the folder is called in which they are kept."""
+    return f"{_HOW}-{identity_of(*parts).removeprefix('sha256:')[:32]}"
 
 
 def identity_of(*parts: dict[str, str]) -> str:

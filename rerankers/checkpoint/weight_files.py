@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from ..errors import InputError
 from .json_files import inside, read_json
@@ -28,12 +29,32 @@ def weight_files(folder: Path) -> dict[Path, frozenset[str] | None]:
     raise InputError(f"{folder}: no weights; expected {SINGLE[0]}, its index and shards, or {SINGLE[1]}{found}")
 
 
-def _indexed(folder: Path, index: Path) -> dict[Path, frozenset[str] | None]:
+def shards(index: Path) -> list[Path]:
+    """The files that an index names, sorted, be they there or not. Raises InputError as `weight_files` does."""
+    return sorted({inside(index.parent, name, index) for name in _map_of(index).values()})
+
+
+def kind_of_file(path: Path) -> str:
+    """What a file is by its first bytes, as a part of a message to somebody who gave it for a model folder."""
+    with path.open("rb") as file:
+        first = file.read(16)
+    if first.startswith(b"GGUF"):
+        return "a GGUF file, llama.cpp's format, which is not run here; give the folder or hub id that it was made from"
+    if first.startswith(b"PK\x03\x04") or first[8:9] == b"{":  # what torch.save and safetensors write
+        return "a file of weights; give the folder that holds it with its config.json and tokenizer"
+    return "a file; give a model folder, or a specification that ends in .yaml"
+
+
+def _map_of(index: Path) -> dict[str, Any]:
     weight_map = read_json(index).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
         raise InputError(f"{index}: key 'weight_map' names no file; expected an object, tensor to file")
+    return weight_map
+
+
+def _indexed(folder: Path, index: Path) -> dict[Path, frozenset[str] | None]:
     tensors: dict[Path, list[str]] = {}
-    for tensor, name in weight_map.items():
+    for tensor, name in _map_of(index).items():
         path = inside(folder, name, index)
         if path not in tensors and not path.is_file():
             raise InputError(f"{index}: names {name}, which is not in the folder")

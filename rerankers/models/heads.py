@@ -6,7 +6,6 @@ Formulas are those of its modules (sentence-transformers 6.2); everything is com
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -137,9 +136,10 @@ def _activation(name: str | None, where: str, width: int) -> Callable[[Tensor], 
     if match is None or kind is None or match[1] not in known:
         raise InputError(f"{where}: activation '{name}' is not supported; expected one of torch.nn")
     rows = torch.linspace(-2.0, 3.0, 3 * width).reshape(3, width)
-    with refusing(f"{where}: activation '{name}' cannot be used"), torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that Softmax chooses its dimension itself
+    with refusing(f"{where}: activation '{name}' cannot be used"), torch.no_grad():
         act = kind().eval()
+        if getattr(act, "dim", 0) is None:  # softmax and the like, which would choose this one with a warning
+            act.dim = -1
         together, alone = act(rows), torch.cat([act(row.unsqueeze(0)) for row in rows])
         if together.shape != rows.shape or not torch.allclose(together, alone, atol=1e-6):
             raise InputError(

@@ -11,6 +11,7 @@ import pytest
 import torch
 from rerankbench.rerankers import InputError
 from rerankbench.rerankers.checkpoint.hub import resolve
+from safetensors.torch import load_file, save_file
 from wild import PAIRS, classifier, edit, lively, ours, word_tokenizer
 
 peft = pytest.importorskip("peft")
@@ -91,3 +92,97 @@ def test_a_damaged_adapter_is_one_line(adapter):
         ours(folder)
     assert "\n" not in str(caught.value)
     shutil.rmtree(folder)
+
+
+def wrapped(folder: Path, base: Path, task: str | None = "SEQ_CLS", kind: str = "SequenceClassification", **lora):
+    """A LoRA of random weights over a base, saved; what peft gives for each pair alone."""
+    import transformers
+
+    model = getattr(transformers, f"AutoModelFor{kind}").from_pretrained(base, num_labels=1)
+    lora = {"target_modules": ["query", "value"], "r": 4, "task_type": task, **lora}
+    lively(peft.get_peft_model(model, peft.LoraConfig(**lora)), seed=5).save_pretrained(folder)
+    fresh = getattr(transformers, f"AutoModelFor{kind}").from_pretrained(base, num_labels=1)
+    model = peft.PeftModel.from_pretrained(fresh, folder).eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(base)
+    with torch.no_grad():
+        return [model(**tokenizer([q], [p], return_tensors="pt")).logits.item() for q, p in PAIRS]
+
+
+@pytest.fixture
+def base(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("RERANKBENCH_CACHE", str(tmp_path / "cache"))
+    classifier(tmp_path / "base", "Bert")
+    word_tokenizer(tmp_path / "base")
+    return tmp_path / "base"
+
+
+def refused(folder: Path, told: str) -> None:
+    with pytest.raises(InputError, match=told) as caught:
+        ours(folder)
+    assert "\n" not in str(caught.value)
+    assert not list((folder.parent / "cache").rglob("config.json"))  # nothing is kept
+
+
+def test_what_nobody_saved_is_refused_and_not_kept(base, tmp_path):
+    weights = load_file(base / "model.safetensors")
+    wrapped(tmp_path / "adapter", base)
+    save_file({k: v for k, v in weights.items() if "pooler" not in k}, base / "model.safetensors", {"format": "pt"})
+    refused(tmp_path / "adapter", r"bert.pooler.dense.bias, bert.pooler.dense.weight is neither in its base")
+
+
+def test_names_that_match_nothing_are_refused(base, tmp_path):
+    folder = tmp_path / "adapter"
+    wrapped(folder, base)
+    held = load_file(folder / "adapter_model.safetensors")
+    moved = {name.replace("bert.encoder", "encoder"): tensor for name, tensor in held.items()}
+    save_file(moved, folder / "adapter_model.safetensors", {"format": "pt"})
+    refused(folder, "has no place in the base")
+
+
+def test_an_adapter_that_lacks_a_tensor_is_refused(base, tmp_path):
+    folder = tmp_path / "adapter"
+    wrapped(folder, base)
+    held = load_file(folder / "adapter_model.safetensors")
+    name = next(name for name in held if "lora_B" in name)
+    save_file({k: v for k, v in held.items() if k != name}, folder / "adapter_model.safetensors", {"format": "pt"})
+    refused(folder, "its weights lack .*lora_B")
+
+
+@pytest.mark.parametrize(
+    "lora", [{}, {"bias": "all"}, {"use_dora": True}, {"use_rslora": True}, {"layers_to_transform": 0}]
+)
+@pytest.mark.parametrize("task", ["SEQ_CLS", None])
+def test_every_kind_of_lora_is_merged(base, tmp_path, task, lora):
+    folder = tmp_path / "adapter"
+    more = {} if task else {"modules_to_save": ["classifier"]}
+    right = wrapped(folder, base, task, **more, **lora)
+    np.testing.assert_allclose(ours(folder), right, rtol=0, atol=1e-3)
+
+
+def test_weights_of_older_releases(base, tmp_path):
+    folder = tmp_path / "adapter"
+    right = wrapped(folder, base)
+    torch.save(load_file(folder / "adapter_model.safetensors"), folder / "adapter_model.bin")
+    (folder / "adapter_model.safetensors").unlink()
+    np.testing.assert_allclose(ours(folder), right, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"task_type": "TOKEN_CLS"}, "key 'task_type': 'TOKEN_CLS' scores no pairs"),
+        ({"task_type": None, "auto_mapping": {"base_model_class": "BertForMaskedLM"}}, "says not what it was trained"),
+        (
+            {"task_type": None, "auto_mapping": {"base_model_class": "OwnModel", "parent_library": "modeling_own"}},
+            "key 'auto_mapping': modeling_own is code of its own",
+        ),
+        ({"a_key_of_tomorrow": 3}, "key 'a_key_of_tomorrow': 3 is not known to peft"),
+        ({"revision": 3}, "key 'revision': expected a branch"),
+        ({"r": 8}, "cannot be merged"),
+    ],
+    ids=str,
+)
+def test_what_an_adapter_says_is_obeyed_or_refused(base, tmp_path, change, told):
+    wrapped(tmp_path / "adapter", base)
+    edit(tmp_path / "adapter" / "adapter_config.json", **change)
+    refused(tmp_path / "adapter", told)
