@@ -20,7 +20,7 @@ def price(
     metric: Annotated[str, typer.Option(help="Shown beside it.")] = "nDCG@10",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show dollars per 1,000 queries and per million pairs, from measured throughput, and energy where it was measured.
+    """Show dollars per 1,000 queries and per million pairs, from measured throughput or billed units, and energy.
 
     Device-hours include tokenising and storing; a machine that waits is not counted.
     """

@@ -117,7 +117,7 @@ def _time(variant: Variant, figure: Figure) -> Advice | None:
     usd = usd_per_thousand_queries(figure.cells)
     price = price_of(figure.cells[0], prices()) if figure.cells else None
     if usd is not None and price is not None:
-        parts.append(f"1,000 queries cost {units.usd(usd)} at {units.usd(price.usd_per_hour)} an hour ({price.date})")
+        parts.append(f"1,000 queries cost {units.usd(usd)} at {price.told} ({price.date})")
     return Advice("Time and money", f"{named(variant)}: {'; '.join(parts)}.") if parts else None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..board.pivot import Board
-from ..board.prices import Price, price_of, usd_per_million_pairs, usd_per_thousand_queries
+from ..board.prices import AnyPrice, price_of, usd_per_million_pairs, usd_per_thousand_queries
 from ..results import FIRST_STAGE
 from ..text import units
 from ..text.aligned import listing
@@ -14,7 +14,7 @@ from ..text.aligned import listing
 _NONE = "not measured"
 
 
-def rows(board: Board, known: Sequence[Price]) -> list[dict[str, Any]]:
+def rows(board: Board, known: Sequence[AnyPrice]) -> list[dict[str, Any]]:
     """One line per reranker variant, over all of its datasets; None is not measured, or a device without a price."""
     found = []
     for variant in (v for v in board.variants if v.setting != FIRST_STAGE):
@@ -37,7 +37,7 @@ def rows(board: Board, known: Sequence[Price]) -> list[dict[str, Any]]:
                 "usd_per_thousand_queries": usd_per_thousand_queries(cells, known),
                 "usd_per_million_pairs": usd_per_million_pairs(cells, known),
                 "joules_per_query": sum(joules) / queries if len(joules) == len(energy) and queries else None,
-                "prices": [vars(price) for price in priced],
+                "prices": [{"name": price.name, "price": price.told, **vars(price)} for price in priced],
             }
         )
     return found
@@ -59,9 +59,9 @@ def to_text(found: Sequence[dict[str, Any]], metric: str) -> str:
         for row in found
     ]
     told = {price["name"]: price for row in found for price in row["prices"]}.values()
-    notes = [f"{p['name']}: ${p['usd_per_hour']:g} an hour, {p['date']}, {p['offer']} ({p['source']})" for p in told]
+    notes = [f"{p['name']}: {p['price']}, {p['date']}, {p['offer']} ({p['source']})" for p in told]
     if any(not row["prices"] for row in found):
-        notes.append("no price: the device is not in configs/prices.yaml; give --usd-per-hour")
+        notes.append("no price: the device or the call is not in configs/prices.yaml; give --usd-per-hour")
     if any(row["settings_of_the_pass"] > 1 for row in found):
         notes.append("a pass that served several settings is counted in full for each of them")
     return listing(head, lines, right=range(2, 6)) + "".join(f"{note}\n" for note in notes)

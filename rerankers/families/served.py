@@ -1,4 +1,4 @@
-"""Rerankers behind a server: Cohere, Jina, Voyage, and what one serves oneself with TEI, vLLM or infinity."""
+"""Rerankers behind a server: Cohere, Jina, Voyage, OpenRouter, and one's own TEI, vLLM, infinity or llama.cpp."""
 
 from __future__ import annotations
 

@@ -9,11 +9,19 @@ from pathlib import Path
 import pytest
 from in_process import Command
 from replay_run import replay_run
-from rerankbench.eval.board.prices import Price, price_of, prices, usd_per_million_pairs, usd_per_thousand_queries
+from rerankbench.eval.board.prices import (
+    CallPrice,
+    Price,
+    price_of,
+    prices,
+    usd_per_million_pairs,
+    usd_per_thousand_queries,
+)
 from rerankbench.eval.hardware.energy import meter
-from rerankbench.eval.results import Cell, Cost, load_cells
+from rerankbench.eval.results import Asked, Cell, Cost, load_cells
 from rerankbench.eval.text import units
 from rerankbench.rerankers.errors import InputError
+from rerankbench.rerankers.served.api import apis
 from table_cells import make_cell
 
 KNOWN = [Price("H100", 2.0, "d", "o", "s"), Price("H100 80GB HBM3", 7.2, "d", "o", "s")]
@@ -32,6 +40,33 @@ def test_dollars_are_hours_times_the_price() -> None:
     assert usd_per_million_pairs(two, KNOWN) == pytest.approx((0.02 + 20 / 3600 * 2) / 2000 * 1e6)
 
 
+def asked_of(api: str, model: str, unit: str | None, billed: float | None) -> Cell:
+    found = make_cell("a", 0.5, cost=Cost(pairs_per_second=100.0, asked=Asked(requests=1, billed=billed, unit=unit)))
+    found.manifest.identity_parts["reranker"] = {"api": api, "model": model}
+    return found
+
+
+def test_calls_cost_what_is_billed() -> None:
+    """10 queries: 20,000 tokens at 5 cents a million are a tenth of a cent."""
+    calls = [
+        CallPrice("x", "m", "tokens", 0.05, 1e6, "d", "o", "s"),
+        CallPrice("y", "any", "credits", 1, 1, "d", "o", "s"),
+    ]
+    assert usd_per_thousand_queries([asked_of("x", "m", "tokens", 20_000)], calls) == pytest.approx(0.1)
+    assert usd_per_million_pairs([asked_of("x", "m", "tokens", 20_000)], calls) == pytest.approx(1.0)
+    assert usd_per_thousand_queries([asked_of("y", "whatever", "credits", 0.5)], calls) == pytest.approx(50)
+    for other in (
+        ("x", "n", "tokens", 1),
+        ("z", "m", "tokens", 1),
+        ("x", "m", "search units", 1),
+        ("x", "m", "tokens", None),
+    ):
+        assert usd_per_thousand_queries([asked_of(*other)], calls) is None
+    hour = Price("", 3.6, "now", "o", "s")  # one's own server, 10 seconds at a tenth of a cent
+    assert usd_per_thousand_queries([asked_of("vllm", "m", "tokens", 9)], [hour]) == pytest.approx(1.0)
+    assert price_of(asked_of("x", "m", "tokens", 9), [hour, *calls]) == calls[0]
+
+
 def test_what_is_not_known_is_not_guessed() -> None:
     assert usd_per_million_pairs([cell("NVIDIA H100 PCIe", None)], KNOWN) is None
     assert usd_per_million_pairs([cell("Some CPU", 10.0)], KNOWN) is None
@@ -43,12 +78,22 @@ def test_shipped_prices_are_dated_and_have_a_source() -> None:
     for price in prices():
         date.fromisoformat(price.date)
         assert price.source.startswith("https://")
-        assert 0.1 < price.usd_per_hour < 50
+        if isinstance(price, CallPrice):
+            assert price.api in apis()
+            assert 0.01 < price.usd_per / price.per * 1e6 < 10_000 or price.unit == "credits"
+        else:
+            assert 0.1 < price.usd_per_hour < 50
 
 
 @pytest.mark.parametrize(
     "text",
-    ["devices: 3", "devices: [{name: x}]", "devices: [{name: x, usd_per_hour: -1, date: 'd', offer: o, source: s}]"],
+    [
+        "devices: 3",
+        "devices: [{name: x}]",
+        "{devices: [], calls: [{api: x}]}",
+        "{devices: [], calls: 3}",
+        "devices: [{name: x, usd_per_hour: -1, date: 'd', offer: o, source: s}]",
+    ],
 )
 def test_a_wrong_price_file_is_one_line(tmp_path: Path, text: str) -> None:
     (tmp_path / "prices.yaml").write_text(text)
