@@ -17,7 +17,7 @@ from ..checkpoint.weights import load_weights
 from ..errors import InputError
 from ..flops import Shape
 from ..models.config import DecoderConfig
-from ..models.decoder import Decoder, Head, Read, decoder_shapes
+from ..models.decoder import Decoder, Head, Read, decoder_shapes, with_own_head
 from ..models.layout import Layout, as_index
 from ..models.work import Work
 from ..options import LoadOptions, ResolvedText, TextOptions
@@ -84,6 +84,7 @@ class DecoderAdapter(Faces):
         self.model = self._load(device, precision)
 
     def _load(self, device: torch.device, precision: Precision) -> Decoder:
+        self.config = with_own_head(self.config, self.files.folder)
         tied, pooled = self.config.tied, self.config.bidirectional
 
         def ignore(name: str) -> bool:

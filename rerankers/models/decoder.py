@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..checkpoint.weights import Checkpoint
 from ..options import Formula
 from .compression import compress
 from .config import DecoderConfig
@@ -101,6 +103,26 @@ def decoder_shapes(config: DecoderConfig) -> dict[str, tuple[int, ...]]:
     elif not config.tied:
         shapes["lm_head.weight"] = (config.vocab, hidden)
     return shapes
+
+
+def with_own_head(config: DecoderConfig, folder: Path) -> DecoderConfig:
+    """`config`, not tied where the checkpoint has a vocabulary head beside its embedding that differs from it.
+
+    transformers 5 ties the two only where they are equal, whatever `tie_word_embeddings` says (modeling_utils.py).
+    """
+    if not config.tied or config.bidirectional or config.start_layer is not None:
+        return config
+    named = {stored.name: stored for stored in Checkpoint(folder).stored}
+    head, embedding = named.get("lm_head.weight"), named.get("model.embed_tokens.weight")
+    if head is None or embedding is None:
+        return config
+    if head.shape == embedding.shape and head.dtype == embedding.dtype:
+        both = [torch.empty(stored.shape, dtype=stored.dtype) for stored in (head, embedding)]
+        for stored, target in zip((head, embedding), both):
+            stored.fill(target)
+        if torch.equal(*both):
+            return config
+    return replace(config, tied=False)
 
 
 class Decoder:

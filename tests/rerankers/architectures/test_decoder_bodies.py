@@ -147,6 +147,24 @@ def test_equal_to_transformers(tmp_path, body):
     assert found.executed.shared_tokens > 0
 
 
+@pytest.mark.parametrize("kind", ["Qwen3", "Gemma"])
+@pytest.mark.parametrize("equal", [False, True])
+def test_a_head_beside_tied_embeddings_is_used_where_it_differs(tmp_path, kind, equal):
+    model = write(tmp_path, kind, tie_word_embeddings=False, **({"head_dim": 8} if kind == "Gemma" else {}))
+    if equal:
+        model.lm_head.weight.data.copy_(model.model.embed_tokens.weight)
+        model.save_pretrained(tmp_path)
+    edit(tmp_path / "config.json", tie_word_embeddings=True)
+    reranker = load(spec_of(tmp_path), CPU)
+    assert reranker.config.tied is equal
+    prepared = reranker.prepare(GROUPS, TextOptions())
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path).eval()
+    with torch.no_grad():
+        logits = [theirs(torch.tensor([pair.ids])).logits[0, -1] for pair in prepared.tokens]
+    found = reranker.score(GROUPS, [Setting()], TextOptions(), prepared).scores[0]
+    np.testing.assert_allclose(found, [float(x[12] - x[30]) for x in logits], rtol=0, atol=1e-4)
+
+
 def test_the_old_spelling_of_a_scaling_is_the_same(tmp_path):
     rope = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16}
     write(tmp_path, "Qwen2", rope_parameters={**rope, "rope_theta": 100.0})
