@@ -14,7 +14,7 @@ from .flops import Shape
 from .models.config import model_type
 from .options import LoadOptions, ResolvedText, TextOptions, Truncation
 from .prompting.template import PromptTemplate
-from .spec import DEFAULT_LENGTH, ModelSpec
+from .spec import DEFAULT_LENGTH, ModelSpec, files_of
 
 if TYPE_CHECKING:
     from .api import Reranker
@@ -155,9 +155,7 @@ class Family:
 
     def open(self, spec: ModelSpec, options: LoadOptions) -> Reranker:
         """The model of a specification, its files found and loaded. Families without files say how else."""
-        from .checkpoint.hub import resolve
-
-        files = resolve(spec.source, spec.revision, code=spec.trust_remote_code)
+        files = files_of(spec)
         return self.load(replace(spec, revision=files.revision), files, options)
 
     def load(self, spec: ModelSpec, files: Resolved, options: LoadOptions) -> Reranker:

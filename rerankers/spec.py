@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, get_args
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, get_args
 
 from ..configs import find, names, read
 from .checkpoint.config_checks import check_config
 from .errors import InputError, suggest
 from .options import Formula, Task, Truncation
 from .token_spec import check_tokens
+
+if TYPE_CHECKING:
+    from .checkpoint.hub import Resolved
 
 DEFAULT_LENGTH = 512  # tokens, where neither a specification nor a model says
 
@@ -93,6 +96,19 @@ def load_spec(name: str) -> ModelSpec:
             raise InputError(f"{path}: key '{key}' is missing")
     _check(raw, str(path))
     return ModelSpec(**raw)
+
+
+def files_of(spec: ModelSpec, cache_dir: str | None = None) -> Resolved:
+    """The files of a specification, as `checkpoint.hub.resolve` finds them.
+
+    What a specification of this package names by its commit was compared with the code of its repository.
+    """
+    from .checkpoint.hub import resolve
+
+    files = resolve(spec.source, spec.revision, cache_dir, code=spec.trust_remote_code)
+    known = load_spec(spec.name) if spec.name in list_models() else spec
+    compared = known is not spec and (known.source, known.revision) == (spec.source, files.revision)
+    return replace(files, compared=compared)
 
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")

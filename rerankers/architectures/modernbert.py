@@ -20,10 +20,10 @@ _EVERY, _GLOBAL_THETA, _LOCAL_THETA = 3, 160_000.0, 10_000.0
     "max_position_embeddings local_attention attention_bias mlp_bias norm_bias classifier_bias classifier_activation "
     "classifier_pooling layer_types global_attn_every_n_layers rope_parameters rope_scaling global_rope_theta "
     f"local_rope_theta {MODULES}",
-    # answerdotai's files hold layer_norm_eps and position_embedding_type, which no class of ModernBERT's asks for
+    # published files hold layer_norm_eps, position_embedding_type and hidden_act, which no ModernBERT asks for
     idle=(
         "tie_word_embeddings decoder_bias sparse_prediction sparse_pred_ignore_index reference_compile "
-        "deterministic_flash_attn repad_logits_with_grad layer_norm_eps position_embedding_type"
+        "deterministic_flash_attn repad_logits_with_grad layer_norm_eps position_embedding_type hidden_act"
     ),
     library="modernbert",
     elsewhere=True,

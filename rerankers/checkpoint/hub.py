@@ -46,12 +46,14 @@ class Resolved:
         root: the model folder. Everything that is read lies in it.
         revision: commit of the hub repository; None for folders and packages.
         parts: of an adapter merged into its base, the identities of both.
+        compared: the repository's code at this commit was compared with what runs here, so `auto_map` is no matter.
     """
 
     source: str
     root: Path
     revision: str | None = None
     parts: tuple[dict[str, str], ...] = ()
+    compared: bool = False
 
     @cached_property
     def folder(self) -> Path:
@@ -69,6 +71,8 @@ class Resolved:
         path = self.folder / "config.json"
         raw = read_json(path)
         check_config(raw, str(path))
+        if self.compared:
+            raw.pop("auto_map", None)
         if raw.get("transformers_weights"):  # transformers reads that file, and no other
             raise InputError(
                 f"{path}: key 'transformers_weights': weights of other names are not read; rename the file"

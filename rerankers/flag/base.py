@@ -14,13 +14,12 @@ import torch
 from ..adapters.decoder import DecoderAdapter, Pass
 from ..adapters.predict import sigmoid
 from ..api import Group, Reranker
-from ..checkpoint.hub import resolve
 from ..errors import InputError, suggest
 from ..family import Family
 from ..groups import gather
 from ..options import HeadPolicy, LoadOptions, SoftcapPolicy, TextOptions
 from ..prompting.template import PromptTemplate
-from ..spec import ModelSpec, list_models, load_spec
+from ..spec import ModelSpec, files_of, list_models, load_spec
 
 log = logging.getLogger("rerankbench")
 
@@ -76,7 +75,7 @@ class FlagBase:
         half = "bfloat16" if use_bf16 else "float16" if use_fp16 and device != "cpu" else "float32"
         options = LoadOptions(device, half, head_policy=head_policy, attention_softcap=attention_softcap)
         spec = self._spec(str(model_name_or_path))
-        files = resolve(spec.source, spec.revision, cache_dir=cache_dir)
+        files = files_of(spec, cache_dir)
         self.reranker: Reranker = self.family.load(replace(spec, revision=files.revision), files, options)
         self.max_length, self.query_max_length, self.normalize = max_length, query_max_length, normalize
         self._instructions = (

@@ -118,11 +118,11 @@ def test_no_pairs(lightweight):
 def test_registered_names_are_known(monkeypatch):
     asked = []
 
-    def resolve(source, revision=None, cache_dir=None):
+    def resolve(source, revision=None, cache_dir=None, *, code=False):
         asked.append((source, revision, cache_dir))
         raise InputError("no hub in tests")
 
-    monkeypatch.setattr("rerankbench.rerankers.flag.base.resolve", resolve)
+    monkeypatch.setattr("rerankbench.rerankers.checkpoint.hub.resolve", resolve)
     for name in ("bge-reranker-v2-m3", "BAAI/bge-reranker-v2-m3"):
         with pytest.raises(InputError, match="no hub in tests"):
             FlagReranker(name, cache_dir="here")
