@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,24 @@ from ..errors import InputError, refusing
 from ..models.heads import SCORE, read_head
 from ..models.work import Work
 from ..spec import ModelSpec
+
+# sentence-transformers loads the encoder alone of these (its base/modules/transformer.py), by model type
+_ENCODERS = {
+    "t5": "t5.modeling_t5:T5EncoderModel",
+    "mt5": "mt5.modeling_mt5:MT5EncoderModel",
+    "umt5": "umt5.modeling_umt5:UMT5EncoderModel",
+    "longt5": "longt5.modeling_longt5:LongT5EncoderModel",
+    "switch_transformers": "switch_transformers.modeling_switch_transformers:SwitchTransformersEncoderModel",
+    "prophetnet": "prophetnet.modeling_prophetnet:ProphetNetEncoder",
+    "blenderbot": "blenderbot.modeling_blenderbot:BlenderbotEncoder",
+    "blenderbot-small": "blenderbot_small.modeling_blenderbot_small:BlenderbotSmallEncoder",
+    "m2m_100": "m2m_100.modeling_m2m_100:M2M100Encoder",
+    "pegasus": "pegasus.modeling_pegasus:PegasusEncoder",
+    "pegasus_x": "pegasus_x.modeling_pegasus_x:PegasusXEncoder",
+    "marian": "marian.modeling_marian:MarianEncoder",
+}
+# tables that older releases stored although they are computed
+_COMPUTED = ("position_ids", "token_type_ids", "inv_freq", "masked_bias", "attn.bias")
 
 Read = Callable[[Any, Tensor], Tensor]  # (output, mask (n, length)) to float32 (n,)
 
@@ -80,7 +99,10 @@ def _load(spec: ModelSpec, files: Resolved, dtype: torch.dtype, kind: str) -> An
         )
     if not spec.trust_remote_code:
         refuse_code(files.config, str(files.folder / "config.json"))
-    auto = transformers.AutoModel if kind == "Body" else getattr(transformers, f"AutoModelFor{kind}")
+    auto: Any = getattr(transformers, f"AutoModelFor{kind}", transformers.AutoModel)
+    if kind == "Body" and name in _ENCODERS:
+        module, _, cls = _ENCODERS[name].partition(":")
+        auto = getattr(importlib.import_module(f"transformers.models.{module}"), cls)
     wording = "dtype" if int(transformers.__version__.split(".")[0]) >= 5 else "torch_dtype"
     with refusing(f"model '{spec.name}': transformers cannot load it"):
         model, report = auto.from_pretrained(
@@ -91,7 +113,20 @@ def _load(spec: ModelSpec, files: Resolved, dtype: torch.dtype, kind: str) -> An
     if missing:
         what = "" if kind == "Body" else "; is it a sequence classifier?"
         raise InputError(f"{files.folder}: the checkpoint lacks {', '.join(missing[:4])}{what}")
+    if extra := [key for key in sorted(report["unexpected_keys"]) if _inside(model, key)]:
+        raise InputError(
+            f"{files.folder}: holds {', '.join(extra[:3])}, which transformers {transformers.__version__} "
+            "would leave out; are its weights quantised, or made for another release?"
+        )
     return model
+
+
+def _inside(model: Any, key: str) -> bool:
+    """Whether a tensor that the model has no place for belongs to a part that it has, and is no table or other head."""
+    prefix = f"{model.base_model_prefix}."
+    part = key.removeprefix(prefix).partition(".")[0]
+    parts = {name for name, _ in [*model.named_children(), *model.base_model.named_children()]}
+    return part in parts and not key.endswith(_COMPUTED)
 
 
 def _modular(files: Resolved, model: Any, device: torch.device) -> Read:

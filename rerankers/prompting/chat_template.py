@@ -6,7 +6,7 @@ one of the role `system` (`InputFormatter` in its base/modality.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from .template import PromptTemplate
 
 _QUERY, _PASSAGE, _SYSTEM = ("\ue000query\ue001", "\ue000passage\ue001", "\ue000system\ue001")  # private-use characters
 # texts that a template would have to treat in a way of its own to give anything but what the marks gave
-_PROBES = (("", ""), (" what \n", "\n\n a {query} b "), ("q", "x" * 3000), ("<|im_end|>", "user\n"))
+_PROBES = (("", ""), (" what \n", "\n\n a {query} b "), ("<|im_end|>", "user\n"))
+_CHARACTERS, _LONGEST = 16, 1 << 16  # characters of a token at most, as probed; tokens where the tokenizer states none
 
 
 def read_chat_template(folder: Path, structured: bool) -> PromptTemplate:
@@ -62,7 +63,10 @@ def read_chat_template(folder: Path, structured: bool) -> PromptTemplate:
         limit="sequence",
         special_tokens=False,
     )
-    return _proven(template, render, folder)
+    stated = theirs.model_max_length
+    characters = _CHARACTERS * int(stated if stated < _LONGEST else _LONGEST)
+    long = ("word " * (characters // 5), "x" * characters)  # as long as the model reads, so that no cut goes unseen
+    return _proven(template, render, folder, [*_PROBES, long, (long[1], long[0])])
 
 
 def _split(text: str, folder: Path) -> tuple[str, str, str, str]:
@@ -78,14 +82,16 @@ def _split(text: str, folder: Path) -> tuple[str, str, str, str]:
     return before + "{query}", between, "{passage}", after
 
 
-def _proven(template: PromptTemplate, render: Callable[..., str], folder: Path) -> PromptTemplate:
+def _proven(
+    template: PromptTemplate, render: Callable[..., str], folder: Path, probes: Sequence[tuple[str, str]]
+) -> PromptTemplate:
     """The template, once it gives the same texts; stripped where the folder's strips."""
     instructions = ("", "Find it.") if template.bare_query is not None else ("",)
     for stripped in (False, True):
         found = replace(template, stripped=stripped)
         if all(
             found.whole(query, passage, instruction) == render(query, passage, instruction)
-            for query, passage in _PROBES
+            for query, passage in probes
             for instruction in instructions
         ):
             return found

@@ -11,6 +11,7 @@ import torch
 import transformers
 from rerankbench.rerankers import InputError, LoadOptions, ModelSpec, load
 from rerankbench.rerankers.models.heads import activation
+from safetensors.torch import load_file, save_file
 from wild import PAIRS, WORDS, alone, classifier, edit, lively, ours, word_tokenizer
 
 EXACT = LoadOptions("cpu", "float32")
@@ -154,3 +155,26 @@ def test_a_file_in_a_models_place_is_told_by_its_first_bytes(tmp_path, monkeypat
         with pytest.raises(InputError, match=told) as caught:
             load(model, EXACT)
         assert "hub" not in str(caught.value).replace("hub id that it was made from", "")
+
+
+@pytest.mark.parametrize("kind", ["Electra", "Llama"])
+@pytest.mark.parametrize("name", ["weight_scale", "input_scale", "weight_zero_point"])
+def test_scales_without_a_quantiser_are_refused(tmp_path, kind, name):
+    classifier(tmp_path, kind, **({"num_key_value_heads": 2, "pad_token_id": 0} if kind == "Llama" else {}))
+    word_tokenizer(tmp_path, tokenizer_class="PreTrainedTokenizerFast")
+    weights = load_file(tmp_path / "model.safetensors")
+    matrix = next(key for key in weights if ("layer" in key and "proj" in key) or "query" in key)
+    stored = f"{matrix.rpartition('.')[0]}.{name}"
+    save_file({**weights, stored: torch.ones(1)}, tmp_path / "model.safetensors", {"format": "pt"})
+    with pytest.raises(InputError, match="would leave out; are its weights quantised") as caught:
+        load(str(tmp_path), EXACT)
+    assert stored in str(caught.value)
+
+
+def test_another_head_in_the_file_is_no_matter(tmp_path):
+    classifier(tmp_path, "Electra")
+    word_tokenizer(tmp_path)
+    right = alone(tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    save_file({**weights, "qa_outputs.weight": torch.ones(2, 32)}, tmp_path / "model.safetensors", {"format": "pt"})
+    np.testing.assert_allclose(ours(tmp_path), right, rtol=0, atol=1e-4)

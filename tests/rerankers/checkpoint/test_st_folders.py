@@ -208,6 +208,20 @@ def test_modular_cross_encoders(tmp_path, body, layout, prompt):
     close(ours(tmp_path, truncation="snippet"), predictions(tmp_path))
 
 
+@pytest.mark.parametrize("kind", ["T5", "UMT5", "MT5"])
+def test_of_an_encoder_decoder_the_encoder_is_loaded(tmp_path, kind):
+    import transformers
+
+    whole, saved = tmp_path / "whole", tmp_path / "saved"
+    sizes = {"d_model": WIDTH, "d_kv": 8, "d_ff": 48, "num_layers": 2, "num_heads": 4, "decoder_start_token_id": 0}
+    config = getattr(transformers, f"{kind}Config")(vocab_size=len(SPECIAL) + len(WORDS), **sizes)
+    lively(getattr(transformers, f"{kind}ForConditionalGeneration")(config)).save_pretrained(whole)
+    word_tokenizer(whole, tokenizer_class="PreTrainedTokenizerFast", model_input_names=["input_ids", "attention_mask"])
+    parts = [base.Transformer(str(whole)), *CE["cls, dense"]()]
+    st.CrossEncoder(modules=parts, device="cpu").save_pretrained(str(saved))
+    close(ours(saved), predictions(saved))
+
+
 @pytest.mark.parametrize("false_token", [None, 8])
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_the_logit_of_a_language_model(tmp_path, side, false_token):
