@@ -16,6 +16,7 @@ from ..rerankers.storage.atomic import refuse_irregular
 from ..rerankers.storage.names import check_name
 
 T = TypeVar("T")
+_MOST_BYTES = 1 << 30
 
 Name = Annotated[str, AfterValidator(check_name)]
 
@@ -50,14 +51,21 @@ def _adapter(kind: type) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
-def read_json(path: Path) -> Any:
-    """What a JSON file holds. Raises InputError for a file that is none, a key that comes twice and broken Unicode."""
+def read_json(path: Path, most: int = _MOST_BYTES) -> Any:
+    """What a JSON file of so many bytes at most holds.
+
+    Raises InputError for a file that is none, a key that comes twice and broken Unicode.
+    """
     refuse_irregular(path)
     try:
+        if (size := path.stat().st_size) > most:
+            raise InputError(f"{path}: has {size:,} bytes, which is more than can be meant")
         text = path.read_text(encoding="utf-8")
         raw = json.loads(text, object_pairs_hook=_unique)
         if "\\u" in text:  # may be half of a surrogate pair, which nothing can write
             json.dumps(raw, ensure_ascii=False).encode()
+    except InputError:
+        raise
     except (OSError, ValueError, RecursionError) as err:
         raise InputError(f"{path}: cannot be read: {one_line(err)}") from err
     return raw

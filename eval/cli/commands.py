@@ -19,6 +19,7 @@ from .flops import flops
 from .import_data import import_data
 from .latency import latency
 from .leaderboard import leaderboard
+from .logs import log_to_stderr
 from .ls import ls
 from .pareto import pareto
 from .parity import parity
@@ -59,6 +60,7 @@ def _rerankbench(
     ] = False,
 ) -> None:
     """Which reranker, at which depth, at which cost: nDCG@10 and exact FLOPs for rerankers."""
+    log_to_stderr()
 
 
 # by what they are for; the first line of a docstring is often too long for the overview

@@ -20,8 +20,6 @@ def export(
     """
     from ..exchange.formats import export as write
     from ..results import load_cells
-    from .logs import log_to_stderr
 
-    log_to_stderr()
     for path in write(load_cells(dirs), format, output, plain=plain):
         print(path)

@@ -29,9 +29,7 @@ def import_data(
     Example: `rerankbench import-data shop --corpus goods.csv --queries asked.csv --qrels judged.csv`
     """
     from ..data.importing import import_data as write
-    from .logs import log_to_stderr
 
-    log_to_stderr()
     tables = {"corpus": corpus, "queries": queries, "qrels": qrels}
     told = {"corpus": corpus_columns, "queries": queries_columns, "qrels": qrels_columns}
     columns = {kind: _columns(kind, text) for kind, text in told.items()}

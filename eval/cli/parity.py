@@ -95,9 +95,7 @@ def _scored(
     from ..experiment.parity_experiment import SIDES, two_sided, with_families
     from ..results import digest
     from ..runner.run import run_experiment
-    from .logs import log_to_stderr
 
-    log_to_stderr()
     experiment, families = two_sided(models, options, datasets, changes)
     name = digest({"experiment": experiment.model_dump(mode="json"), "families": families, "limit": limit})
     folder = out or Path("results/runs") / f"parity-{name.removeprefix('sha256:')[:8]}"

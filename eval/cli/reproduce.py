@@ -57,9 +57,7 @@ def reproduce(
     from ..experiment.file import load_experiment
     from ..plan.plan import make_plan
     from ..reproduce.order import units_of, within
-    from .logs import log_to_stderr
 
-    log_to_stderr()
     wanted = load_experiment(experiment, set_ or ())
     table = _table(wanted, published)
     folder = out or Path("results/runs") / wanted.name

@@ -86,9 +86,7 @@ def run(
     import sys
 
     from .. import api
-    from .logs import log_to_stderr
 
-    log_to_stderr()
     shown = _checked(out, "json" if as_json else format)
     source = _source(experiment, model, dataset, retriever, k)
     wanted = api.read_experiment(source, [*(set_ or ()), *_on(device)])

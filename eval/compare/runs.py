@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from ...rerankers.errors import InputError, suggest
 from ..gate.snapshot import changed_parts, flatten
 from ..metrics import statistics
 from ..metrics.trec import rank
-from ..results import Cell, load_cells, with_metric
+from ..results import FIRST_STAGE, Cell, find_cells, load_cells, with_metric
 
 DEPTH = 10
 _SNIPPET = 80
@@ -38,14 +39,20 @@ class Selector:
 
     def cells(self, metric: str) -> list[Cell]:
         """Those chosen, with `metric`. Raises InputError when the folder has no such cell, naming those it has."""
-        found = with_metric(load_cells([self.folder]), metric)
-        chosen = [c for c in found if self.model in (None, c.manifest.model)]
-        chosen = [c for c in chosen if self.setting in (None, c.manifest.setting)]
+        chosen = load_cells([self.folder], self._has)
         if not chosen:
-            names = {variant(c) for c in found}
+            names = {f"{model}@{setting}" for _, model, setting in (c.place for c in find_cells(self.folder))}
             wanted = f"{self.model or ''}@{self.setting}" if self.setting else self.model or ""
             raise InputError(f"{self.folder}: has no cell of '{wanted}'; it has {', '.join(sorted(names))}")
-        return chosen
+        if all(metric in cell.manifest.metrics for cell in chosen):
+            return chosen
+        stages = load_cells([self.folder], lambda _, setting: setting == FIRST_STAGE)  # they have the judgements
+        own = {cell.path for cell in chosen}
+        judged = with_metric([*chosen, *(cell for cell in stages if cell.path not in own)], metric)
+        return [cell for cell in judged if cell.path in own]
+
+    def _has(self, model: str, setting: str) -> bool:
+        return self.model in (None, model) and self.setting in (None, setting)
 
 
 @dataclass(frozen=True)
@@ -159,12 +166,15 @@ def _name(cell: Cell) -> str:
 
 def values_by_query(cell: Cell, metric: str) -> dict[str, float]:
     """A metric of every judged query. Raises InputError for a metric that the cell lacks, or NaN."""
-    frame = cell.per_query()
-    if metric not in frame.columns:
-        raise InputError(f"{cell.path}: has no metric '{metric}'{suggest(metric, map(str, frame.columns))}")
-    if frame[metric].isna().any():
+    if metric in cell.computed:
+        return dict(sorted(cell.computed[metric].items()))
+    table = cell.table()  # read without pandas, whose import takes longer than all else
+    if metric not in table.column_names:
+        raise InputError(f"{cell.path}: has no metric '{metric}'{suggest(metric, table.column_names)}")
+    values = dict(zip(map(str, table["query_id"].to_pylist()), map(float, table[metric].to_pylist())))
+    if any(map(math.isnan, values.values())):
         raise InputError(f"{cell.path}: {metric} holds NaN; `rerankbench check` names the queries")
-    return dict(zip(frame["query_id"].astype(str), frame[metric].astype(float)))
+    return values
 
 
 def _difference(a: Cell, b: Cell, metric: str, worst: int, load: Callable[[str], Any] | None, seed: int) -> Difference:

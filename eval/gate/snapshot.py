@@ -89,7 +89,7 @@ def snapshot(cell: Cell, metrics: Sequence[str]) -> Snapshot:
         per_query=_per_query(cell, metrics),
         counts=m.counts,
         flops=Work(reference=m.flops.reference, full=m.flops.full) if m.flops else None,
-        speed=_speed(m),
+        speed=_speed(m, cell.provenance),
     )
 
 
@@ -133,10 +133,10 @@ def _per_query(cell: Cell, metrics: Sequence[str]) -> dict[str, dict[str, float]
     return {name: dict(sorted(zip(queries, frame[name].round(DECIMALS).tolist()))) for name in metrics}
 
 
-def _speed(m: Manifest) -> Speed:
-    versions = m.provenance.get("versions") or {}
-    device, threads = m.provenance.get("device_name"), m.provenance.get("threads")
-    if device and threads and m.provenance.get("device") == "cpu":
+def _speed(m: Manifest, provenance: Mapping[str, Any]) -> Speed:
+    versions = provenance.get("versions") or {}
+    device, threads = provenance.get("device_name"), provenance.get("threads")
+    if device and threads and provenance.get("device") == "cpu":
         device = f"{device}, {threads} threads"
     return Speed(
         pairs_per_second=m.cost.pairs_per_second,

@@ -27,7 +27,7 @@ def generated(queries: int, candidates: int, words: tuple[int, int]) -> tuple[li
 def entry_of(root: Path, label: str) -> RerankerEntry | None:
     """What the run's experiment says of a model by the name that its tables call it; None where it has none of it."""
     for cell in load_cells([root]):
-        experiment = cell.manifest.provenance.get("experiment")
+        experiment = cell.provenance.get("experiment")
         if cell.manifest.model == label and cell.manifest.setting != FIRST_STAGE and isinstance(experiment, dict):
             where = str(cell.path / "manifest.json")
             entries = [validated(RerankerEntry, raw, where, as_json=True) for raw in experiment.get("rerankers", ())]

@@ -17,7 +17,7 @@ from ...rerankers.settings import Setting
 from ..board.limits import candidates_of
 from ..first_stage import trec_order
 from ..results import FIRST_STAGE, Cell, digest
-from ..results.store import PassScores, plan_blocks
+from ..results.store import Block, PassScores, plan_blocks
 
 Array = NDArray[Any]
 _AGAIN = "run the experiment again, which makes it anew"
@@ -183,7 +183,8 @@ def _scores(
     group = _group(cell, base)
     key = str(group.folder)
     if key not in known:
-        known[key] = _Stored.of(_stored(group, run), queries, present.shape)
+        known[key] = _Stored.of(_stored(group, run, cell), queries, present.shape)
+    _check_origin(cell, group, plan_blocks(run, group.block_queries), known[key].pairs)
     stored = known[key]
     values = np.full(present.shape, -np.inf, dtype=np.float32)
     values[stored.rows, stored.columns] = stored.pairs[m.setting]
@@ -201,10 +202,23 @@ def _group(cell: Cell, base: dict[str, Any]) -> PassScores:
     raise InputError(f"{place}: the scores of {cell.manifest.setting} are gone; {_AGAIN}")
 
 
-def _stored(group: PassScores, run: Mapping[str, Sequence[tuple[str, float]]]) -> pd.DataFrame:
+def _check_origin(cell: Cell, group: PassScores, blocks: Sequence[Block], pairs: pd.DataFrame) -> None:
+    """Raises InputError where a cell was not made from the scores that are stored: tables would show other figures."""
+    m = cell.manifest
+    if m.blocks is not None:
+        made = m.blocks == group.fingerprint(blocks)
+    else:
+        run = cell.run()
+        rows = zip(pairs["query_id"], pairs["doc_id"], pairs[m.setting])
+        made = all(np.float32(run.get(query, {}).get(doc, np.nan)) == score for query, doc, score in rows)
+    if not made:
+        raise InputError(f"{cell.path}: its ranking is not that of the scores in {group.folder}; {_AGAIN}")
+
+
+def _stored(group: PassScores, run: Mapping[str, Sequence[tuple[str, float]]], cell: Cell) -> pd.DataFrame:
     found = []
     for block in plan_blocks(run, group.block_queries):
-        table = group.stored(block)
+        table = group.stored(block, unbound=cell.manifest.blocks is None)
         if table is None:
             raise InputError(f"{group.path(block)}: is gone or damaged; {_AGAIN}")
         found.append(table.to_pandas())

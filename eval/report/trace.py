@@ -30,10 +30,10 @@ def records(cells: Sequence[Cell], metric: str) -> dict[str, Any]:
 
     found = [_record(cell, metric) for cell in cells]
     for record, cell in zip(found, cells):
-        m = cell.manifest
+        m, known = cell.manifest, cell.provenance
         record["identity_parts"] = facts(m.identity_parts)
         record["counts"] = facts(m.counts.model_dump())
-        record["provenance"] = facts({key: m.provenance[key] for key in _PROVENANCE if key in m.provenance})
+        record["provenance"] = facts({key: known[key] for key in _PROVENANCE if key in known})
     return {"facts": [list(pair) for pair in pool], "cells": found}
 
 
@@ -87,5 +87,5 @@ def not_run(board: Board, cells: Sequence[Cell], published: PublishedTable | Non
 
 
 def _planned(cell: Cell) -> list[str]:
-    experiment = cell.manifest.provenance.get("experiment")
+    experiment = cell.provenance.get("experiment")
     return list(experiment.get("datasets", [])) if isinstance(experiment, dict) else []

@@ -1,7 +1,11 @@
 """Cells: what they hold, what makes them believable, and how they are read."""
 
+from .contexts import CONTEXTS, context_path, write_context
 from .identity import canonical, digest
-from .proof import check_place, load_cells, prove, recomputed, seal
+from .load import MANIFEST, find_cell, find_cells, load_cells
+from .memo import memo_of
+from .missing import EXPECTED, write_expected
+from .proof import check_place, prove, recomputed, seal
 from .records import (
     FIRST_STAGE,
     MANIFEST_VERSION,
@@ -23,7 +27,10 @@ from .records import (
 from .rejudge import with_metric
 
 __all__ = [
+    "CONTEXTS",
+    "EXPECTED",
     "FIRST_STAGE",
+    "MANIFEST",
     "MANIFEST_VERSION",
     "PER_QUERY_COLUMNS",
     "QRELS",
@@ -39,12 +46,18 @@ __all__ = [
     "canonical",
     "cell_path",
     "check_place",
+    "context_path",
     "digest",
+    "find_cell",
+    "find_cells",
     "load_cells",
     "load_manifest",
+    "memo_of",
     "prove",
     "recomputed",
     "seal",
     "with_metric",
+    "write_context",
+    "write_expected",
     "write_qrels",
 ]

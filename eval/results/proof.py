@@ -7,7 +7,7 @@ was damaged or edited by itself. `rerankbench run`, which has the judgements, al
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +16,9 @@ import pyarrow as pa
 from ...rerankers.errors import InputError, one_line
 from ...rerankers.storage.atomic import file_sha256
 from ..metrics import trec
+from .contexts import read_context
 from .identity import digest
-from .records import PER_QUERY_COLUMNS, QRELS, Cell, Manifest, cell_path, load_manifest
+from .records import PER_QUERY_COLUMNS, QRELS, Cell, Manifest, cell_path
 
 FILES = ("per_query.parquet", "run.trec.gz")  # of every cell; a first stage has its judgements, too
 _ROUNDING = 1e-9  # of a mean that is computed in another order
@@ -43,40 +44,21 @@ def prove(cell: Cell, root: Path) -> None:
     m = cell.manifest
     place = cell.path / "manifest.json"
     if cell.path != cell_path(root, m.dataset, m.model, m.setting):
-        raise _unproven(place, f"says that it is {m.dataset}/{m.model}/{m.setting}, which is another folder")
+        raise unproven(place, f"says that it is {m.dataset}/{m.model}/{m.setting}, which is another folder")
     if m.identity != digest(m.identity_parts):
-        raise _unproven(place, "its identity is not the hash of its parts")
+        raise unproven(place, "its identity is not the hash of its parts")
     if m.proof != _proof(m):
-        raise _unproven(place, "was damaged or edited")
+        raise unproven(place, "was damaged or edited")
+    if m.context is not None:
+        read_context(root, m.context)
     for name in (*FILES, *({QRELS} & m.files.keys())):
         try:
             same = m.files.get(name) == file_sha256(cell.path / name)
         except OSError as err:
-            raise _unproven(cell.path / name, f"cannot be read ({err.strerror})") from err
+            raise unproven(cell.path / name, f"cannot be read ({err.strerror})") from err
         if not same:
-            raise _unproven(cell.path / name, "was damaged or edited")
+            raise unproven(cell.path / name, "was damaged or edited")
     _prove_means(cell)
-
-
-def load_cells(roots: Iterable[Path]) -> list[Cell]:
-    """All cells below some run folders, proven, in the order of the folders, then by path.
-
-    Raises InputError when a folder is missing, has no cell, or holds one that cannot be read or believed.
-    """
-    cells: list[Cell] = []
-    for root in roots:
-        if not root.is_dir():
-            raise InputError(f"{root}: no such folder; give the output folder of `rerankbench run`")
-        found = sorted(root.glob("cells/**/manifest.json"))
-        if not found:
-            raise InputError(f"{root}: holds no finished cell (no cells/**/manifest.json); did the run finish?")
-        for place in {path.parent for name in FILES for path in root.glob(f"cells/**/{name}")}:
-            if place / "manifest.json" not in found:
-                raise _unproven(place / "manifest.json", "is gone, and the cell's other files are there")
-        for path in found:
-            cells.append(Cell(path.parent, load_manifest(path)))
-            prove(cells[-1], root)
-    return cells
 
 
 def _prove_means(cell: Cell) -> None:
@@ -85,14 +67,14 @@ def _prove_means(cell: Cell) -> None:
         table = cell.table()
         missing = {*PER_QUERY_COLUMNS, *m.metrics} - {*table.column_names}
         if missing or len(table) != m.counts.queries or len(set(table["query_id"].to_pylist())) != len(table):
-            raise _unproven(place, "has not one row for every judged query, or lacks a column")
+            raise unproven(place, "has not one row for every judged query, or lacks a column")
         for name, value in m.metrics.items():
             if not math.isclose(trec.mean(_values(table, name)), value, abs_tol=_ROUNDING):
-                raise _unproven(place, f"{name} in the manifest is not the mean of its values by query")
+                raise unproven(place, f"{name} in the manifest is not the mean of its values by query")
     except InputError:
         raise
     except (OSError, ValueError, KeyError, TypeError) as err:
-        raise _unproven(place, f"cannot be read ({one_line(err)})") from err
+        raise unproven(place, f"cannot be read ({one_line(err)})") from err
 
 
 def recomputed(cell: Cell, qrels: Mapping[str, Mapping[str, int]]) -> bool:
@@ -119,5 +101,6 @@ def _proof(manifest: Manifest) -> str:
     return digest(manifest.model_dump(mode="json", exclude={"proof"}))
 
 
-def _unproven(path: Path, problem: str) -> InputError:
+def unproven(path: Path, problem: str) -> InputError:
+    """The refusal of a file of a cell."""
     return InputError(f"{path}: {problem}; run the experiment again, which makes the cell anew from the stored scores")

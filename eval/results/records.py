@@ -2,7 +2,7 @@
 
 On disk a cell is a folder `DIR/cells/<dataset>/<model>/<setting>/` with
 
-- `manifest.json`: a `Manifest`;
+- `manifest.json`: a `Manifest`; what the cells of a run have in common lies in `contexts/` (see `contexts.py`);
 - `per_query.parquet`: one row per judged query, see `PER_QUERY_COLUMNS`, then one column per metric;
 - `run.trec.gz`: the run in TREC order.
 
@@ -14,24 +14,28 @@ The first stage is a cell too, with the setting `first-stage`; it also has
 from __future__ import annotations
 
 import gzip
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import pyarrow as pa
-from pyarrow import parquet
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from ...rerankers.errors import InputError
 from ...rerankers.storage.atomic import replacing
 from ..data import read_qrels
 from ..validate import read_json, validated
+from .contexts import read_context
+from .parquet import read_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MANIFEST_VERSION = 2
+MANIFEST_VERSION = 3
+_READABLE = (2, 3)  # a manifest of version 2 holds its context itself
+_MOST_BYTES = 1 << 26  # of a manifest
+_LINE = 1 << 16  # bytes of a line of a run
 SCHEMA_VERSION = 1  # of what an identity says
 FIRST_STAGE = "first-stage"
 QRELS = "qrels.trec.gz"
@@ -132,7 +136,8 @@ class Manifest(_Record):
 
     `partial` says why a cell does not stand for its dataset: `{"limit": 10}` or `{"sample": 50, "seed": 0}`;
     None when it is whole. `metrics` are means over judged queries, as fractions; `intervals` are the 95 % bootstrap
-    intervals of those means over queries, where the queries are a sample.
+    intervals of those means over queries, where the queries are a sample. `context` names what the cell has in common
+    with others, `blocks` is the hash of the stored scores that it was made from.
     """
 
     schema_version: int = MANIFEST_VERSION
@@ -152,8 +157,16 @@ class Manifest(_Record):
     cost: Cost = Field(default_factory=Cost)
     warnings: tuple[str, ...] = ()
     provenance: dict[str, Any] = Field(default_factory=dict)
+    context: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+    blocks: str | None = None
     files: dict[str, str] = Field(default_factory=dict)
     proof: str = ""
+
+    @model_serializer(mode="wrap")
+    def _plain(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without what older manifests lack, so that their proof holds."""
+        content = handler(self)
+        return {k: v for k, v in content.items() if v is not None or k not in ("context", "blocks")}
 
 
 @dataclass(frozen=True)
@@ -176,10 +189,16 @@ class Cell:
     @property
     def source(self) -> str:
         """What the experiment called the dataset: its name, or the path of a folder."""
-        experiment = self.manifest.provenance.get("experiment")
+        experiment = self.provenance.get("experiment")
         listed = experiment.get("datasets", ()) if isinstance(experiment, dict) else ()
         name = self.manifest.dataset
         return next((str(given) for given in listed if given == name or Path(str(given)).name == name), name)
+
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        """All that is known of how it came about: what it has in common with others, and what is its own."""
+        m = self.manifest
+        return m.provenance if m.context is None else {**read_context(self.root, m.context), **m.provenance}
 
     def per_query(self) -> pd.DataFrame:
         """One row per judged query, sorted by query id."""
@@ -190,16 +209,17 @@ class Cell:
 
     def table(self) -> pa.Table:
         """The same as it is stored, read without pandas, whose import takes long (`read_table` imports it)."""
-        with parquet.ParquetFile(self.path / "per_query.parquet") as file:
-            return file.read()
+        path = self.path / "per_query.parquet"
+        return read_table(path, self.manifest.counts.queries, path)
 
     def run(self) -> dict[str, dict[str, float]]:
         """The run: query id -> document id -> score."""
         run: dict[str, dict[str, float]] = {}
-        with gzip.open(self.path / "run.trec.gz", "rt", encoding="utf-8") as lines:
-            for line in lines:
-                query, _, doc, _, score, _ = line.split(maxsplit=5)  # the tag may hold blanks
-                run.setdefault(query, {})[doc] = float(score)
+        for number, line in enumerate(read_packed(self.path / "run.trec.gz")):
+            if number == self.manifest.counts.pairs:
+                raise InputError(f"{self.path / 'run.trec.gz'}: has more lines than the manifest counts pairs")
+            query, _, doc, _, score, _ = line.split(maxsplit=5)  # the tag may hold blanks
+            run.setdefault(query, {})[doc] = float(score)
         return run
 
     def qrels(self) -> dict[str, dict[str, int]] | None:
@@ -220,10 +240,26 @@ def cell_path(root: Path, dataset: str, model: str, setting: str) -> Path:
     return root / "cells" / dataset / model / setting
 
 
-def load_manifest(path: Path) -> Manifest:
-    """One manifest. Raises InputError naming the file and the key."""
-    raw = read_json(path)
+def read_packed(path: Path) -> Iterator[str]:
+    """The lines of a gz file. Raises InputError for one that is longer than any of a run."""
+    with gzip.open(path, "rb") as lines:
+        while line := lines.readline(_LINE):
+            if len(line) == _LINE:
+                raise InputError(f"{path}: a line has more bytes than can be meant; is it a bomb?")
+            yield line.decode()
+
+
+def load_manifest(path: Path, proven: bool = False) -> Manifest:
+    """One manifest; one that was proven as it is needs fewer checks. Raises InputError naming the file and the key."""
+    if proven:
+        try:
+            return Manifest.model_validate_json(path.read_bytes())
+        except (OSError, ValueError):  # it was touched since; the checks say how
+            pass
+    raw = read_json(path, _MOST_BYTES)
     version = raw.get("schema_version") if isinstance(raw, dict) else None
-    if version != MANIFEST_VERSION:
-        raise InputError(f"{path}: schema_version {version}, this release reads {MANIFEST_VERSION}; run it again")
+    if version not in _READABLE:
+        raise InputError(
+            f"{path}: schema_version {version}, this release reads {_READABLE[0]} to {MANIFEST_VERSION}; run it again"
+        )
     return validated(Manifest, raw, str(path))

@@ -4,31 +4,35 @@
                                      block-00000.parquet  the scores: the same bytes however often a run was killed
                                      block-00000.json     what it cost: differs from run to run
 
-A block counts as stored when its parquet file is there. Nothing that varies between runs goes into it.
+A block counts as stored when its parquet file is there, and its note says of which group and which bytes it is. Nothing
+that varies between runs goes into it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ...rerankers.api import Scored
-from ...rerankers.errors import ScoreError
+from ...rerankers.errors import InputError, ScoreError
 from ...rerankers.settings import Setting
 from ...rerankers.storage.atomic import replacing, write_whole
-from . import digest
+from .identity import digest
+from .parquet import read_table, write_table
 
 Candidates = Mapping[str, Sequence[tuple[str, float]]]
 
+_LONGEST_NOTE = 1 << 26  # bytes
 _TOKENS = ("query_tokens", "passage_tokens", "prompt_tokens")
 
 
@@ -81,11 +85,15 @@ class PassScores:
     settings: tuple[Setting, ...]
     block_queries: int
 
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of everything that names the group."""
+        return digest(_content(self.base, [setting.name for setting in self.settings], self.block_queries))
+
     @classmethod
     def make(cls, root: Path, base: dict[str, Any], settings: Sequence[Setting], block_queries: int) -> PassScores:
         """A new group below `root`; its folder is named by its content and appears with the first block."""
-        names = [setting.name for setting in settings]
-        content = {"base": base, "settings": names, "block_queries": block_queries}
+        content = _content(base, [setting.name for setting in settings], block_queries)
         return cls(root / digest(content)[:16], base, tuple(settings), block_queries)
 
     @classmethod
@@ -94,7 +102,9 @@ class PassScores:
         if not (folder / "group.json").is_file():
             return None
         try:
-            raw = json.loads((folder / "group.json").read_text(encoding="utf-8"))
+            if (folder / "group.json").stat().st_size > _LONGEST_NOTE:
+                return None
+            raw = json.loads((folder / "group.json").read_bytes())
             settings = tuple(Setting.parse(name) for name in raw["settings"])
             group = cls.make(folder.parent, raw["base"], settings, int(raw["block_queries"]))
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
@@ -110,8 +120,10 @@ class PassScores:
         self.folder.mkdir(parents=True, exist_ok=True)
         for leftover in self.folder.glob("*.tmp"):
             leftover.unlink()
-        content = {"base": self.base, "settings": [s.name for s in self.settings], "block_queries": self.block_queries}
-        write_whole(self.folder / "group.json", json.dumps(content, indent=1, sort_keys=True))
+        content = _content(self.base, [setting.name for setting in self.settings], self.block_queries)
+        text, path = json.dumps(content, indent=1, sort_keys=True), self.folder / "group.json"
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            write_whole(path, text)
 
     def write(self, block: Block, scored: Scored, cost: dict[str, Any]) -> None:
         """Stores a block. `cost` gets the time that storing took. Raises ScoreError for NaN or infinity."""
@@ -122,14 +134,18 @@ class PassScores:
         scores = {s.name: row for s, row in zip(self.settings, scored.scores, strict=True)}
         lengths = {name: getattr(scored, name) for name in (*_TOKENS, "truncated")}
         sink = pa.BufferOutputStream()
-        pq.write_table(self._table(query_ids, doc_ids, {**scores, **lengths}), sink, compression="zstd")
+        write_table(self._table(query_ids, doc_ids, {**scores, **lengths}), sink)
         path = self.path(block)
         with replacing(path) as file:
             file.write(sink.getvalue())
             # the cost goes first: once the scores are there, the block is complete
             cost["seconds"]["store"] = perf_counter() - start
-            note = {"cost": cost, "scores": hashlib.sha256(sink.getvalue()).hexdigest()}
-            write_whole(path.with_suffix(".json"), json.dumps({**note, "proof": digest(note)}, sort_keys=True))
+            self._write_note(block, {"cost": cost, "scores": hashlib.sha256(sink.getvalue()).hexdigest()})
+
+    def _write_note(self, block: Block, content: dict[str, Any]) -> None:
+        note = {**content, "group": self.digest}
+        text = json.dumps({**note, "proof": digest(note)}, sort_keys=True)
+        write_whole(self.path(block).with_suffix(".json"), text)
 
     @property
     def _schema(self) -> pa.Schema:
@@ -142,24 +158,25 @@ class PassScores:
             [pa.array(found[name], kind) for name, kind in zip(self._schema.names, self._schema.types)], self._schema
         )
 
-    def stored(self, block: Block) -> pa.Table | None:
+    def stored(self, block: Block, unbound: bool = False) -> pa.Table | None:
         """A stored block; None when it is not there, or cannot be proven: then it is scored again.
 
-        Proven: the bytes are those that were written, of these pairs, with the columns and types of these settings,
-        finite scores and token counts from 0.
+        Proven: the bytes are those that were written, in this group, of these pairs, with the columns and types of
+        these settings, finite scores and token counts from 0. `unbound` takes notes of older releases, which name no
+        group: whoever asks for them has other proof.
         """
-        path, note = self.path(block), self._note(block)
+        path, note = self.path(block), self._note(block, unbound)
         if note is None or not path.is_file():
             return None
         try:
             content = path.read_bytes()
             if hashlib.sha256(content).hexdigest() != note["scores"]:
                 return None
-            table = pq.ParquetFile(pa.BufferReader(content)).read()
+            table = read_table(pa.BufferReader(content), block.pairs, path)
             query_ids, doc_ids = _ids(block)
             if table["query_id"].to_pylist() != query_ids or table["doc_id"].to_pylist() != doc_ids:
                 return None
-        except (OSError, pa.ArrowException, KeyError):
+        except (OSError, pa.ArrowException, KeyError, InputError):
             return None
         return table if table.schema.equals(self._schema) and _usable(table, self.settings) else None
 
@@ -168,14 +185,39 @@ class PassScores:
         note = self._note(block)
         return note and note["cost"]
 
-    def _note(self, block: Block) -> dict[str, Any] | None:
+    def bind(self, blocks: Sequence[Block]) -> None:
+        """Writes the group into the notes of some blocks of an older release, once they are proven otherwise."""
+        for block in filter(self.is_unbound, blocks):
+            if (note := self._note(block, unbound=True)) is not None:
+                self._write_note(block, note)
+
+    def is_unbound(self, block: Block) -> bool:
+        """Its note is one of an older release and names no group."""
+        note = self._note(block, unbound=True)
+        return note is not None and "group" not in note
+
+    def fingerprint(self, blocks: Sequence[Block]) -> str | None:
+        """The hash of all scores of a group, which cells that are made from it hold; None where blocks are missing."""
+        notes = [self._note(block) for block in blocks]
+        return digest({"blocks": [note["scores"] for note in notes if note]}) if all(notes) else None
+
+    def files(self) -> list[os.stat_result]:
+        """The state of everything that is stored, by name."""
+        try:
+            with os.scandir(self.folder) as entries:
+                return [entry.stat(follow_symlinks=False) for entry in sorted(entries, key=lambda entry: entry.name)]
+        except OSError:
+            return []
+
+    def _note(self, block: Block, unbound: bool = False) -> dict[str, Any] | None:
         place = self.path(block).with_suffix(".json")
         if not place.is_file():
             return None
         try:
-            note = json.loads(place.read_text(encoding="utf-8"))
+            note = json.loads(place.read_bytes()) if place.stat().st_size <= _LONGEST_NOTE else {}
             proof = note.pop("proof")
-            return note if proof == digest(note) else None
+            bound = note.get("group") == self.digest or (unbound and "group" not in note)
+            return note if proof == digest(note) and bound else None
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return None
 
@@ -188,6 +230,10 @@ def _usable(table: pa.Table, settings: Sequence[Setting]) -> bool:
     numbers = {name: [np.from_dlpack(chunk) for chunk in table[name].chunks if len(chunk)] for name in columns}
     finite = all(np.isfinite(chunk).all() for setting in settings for chunk in numbers[setting.name])
     return finite and all((chunk >= 0).all() for name in _TOKENS for chunk in numbers[name])
+
+
+def _content(base: Mapping[str, Any], settings: Sequence[str], block_queries: int) -> dict[str, Any]:
+    return {"base": dict(base), "settings": list(settings), "block_queries": block_queries}
 
 
 def _ids(block: Block) -> tuple[list[str], list[str]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from ...rerankers.storage.atomic import write_whole
 from ..first_stage import run_writer
@@ -27,8 +28,10 @@ from ..results import (
     check_place,
     digest,
     seal,
+    write_context,
     write_qrels,
 )
+from ..results.parquet import write_table
 from .cells import UNFINISHED, Inputs, Target
 
 _RESAMPLES = 1999  # enough for an interval that is printed with two digits
@@ -83,8 +86,13 @@ class CellWriter:
         for query, scores in run.items():
             self._write(query, scores)
 
-    def finish(self, measured: Measured, provenance: dict[str, Any]) -> Cell:
-        """The cell, written; a judged query without pairs counts 0."""
+    def finish(
+        self, measured: Measured, provenance: dict[str, Any], shared: Mapping[str, Any], blocks: str | None = None
+    ) -> Cell:
+        """The cell, written; a judged query without pairs counts 0.
+
+        `shared` is what it has in common with others, `blocks` the fingerprint of the scores that it was made from.
+        """
         target, dataset = self.target, self.inputs.dataset
         self._open.close()
         seen = {query for table in self._tables for query in table["query_id"]}
@@ -117,9 +125,11 @@ class CellWriter:
             cost=measured.cost,
             warnings=(*dataset.warnings, *self.inputs.candidates.warnings, *measured.warnings),
             provenance=provenance,
+            context=write_context(target.root, shared),
+            blocks=blocks,
         )
         path = check_place(target.root, dataset.name, target.model, target.setting)
-        table.to_parquet(self._folder / "per_query.parquet", index=False)
+        write_table(pa.Table.from_pandas(table, preserve_index=False), self._folder / "per_query.parquet")
         if target.setting == FIRST_STAGE:
             write_qrels(self._folder, dataset.qrels)
         manifest = seal(self._folder, manifest)

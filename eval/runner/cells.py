@@ -14,7 +14,22 @@ from ...rerankers.settings import Setting
 from ..data import Dataset
 from ..experiment.schema import Experiment, RerankerEntry
 from ..first_stage import Candidates
-from ..results import FIRST_STAGE, QRELS, SCHEMA_VERSION, Cell, check_place, digest, load_manifest, prove, recomputed
+from ..results import (
+    CONTEXTS,
+    FIRST_STAGE,
+    MANIFEST,
+    QRELS,
+    Cell,
+    check_place,
+    digest,
+    find_cell,
+    find_cells,
+    load_manifest,
+    memo_of,
+    prove,
+    recomputed,
+)
+from .origin import Origin, model_identity
 
 log = logging.getLogger("rerankbench")
 
@@ -55,14 +70,23 @@ class Target:
     identity: dict[str, Any]
     metrics: tuple[str, ...]
 
-    def existing(self, inputs: Inputs) -> Cell | None:
-        """The finished cell, if it is of the same identity, has the same metrics, and holds what it claims."""
+    def existing(self, inputs: Inputs, origin: Origin | None = None) -> Cell | None:
+        """The finished cell, if it is of the same identity, has the same metrics, and holds what it claims.
+
+        `origin` has the stored scores that it must have been made from. What was found so before, and has not been
+        touched since, is not computed again.
+        """
         path = check_place(self.root, inputs.dataset.name, self.model, self.setting)
         if not path.exists():
             return None
+        folder, memo = find_cell(self.root, path), memo_of(self.root)
+        name = f"{folder.name} of {inputs.dataset.checksum} by {origin.group.digest if origin else None}"
+        files = [*folder.states, *(origin.group.files() if origin else ())]
+        known = memo.knows(name, files)
         try:
-            cell = Cell(path, load_manifest(path / "manifest.json"))
-            prove(cell, self.root)
+            cell = Cell(path, load_manifest(path / MANIFEST, known))
+            if not known:
+                prove(cell, self.root)
         except InputError as err:
             log.warning("%s", str(err).replace("; run the experiment again, which makes", "; made"))
             return None
@@ -70,15 +94,17 @@ class Target:
         same = m.identity == digest(self.identity) and tuple(m.metrics) == self.metrics
         if not same or m.experiment != self.experiment or (self.setting == FIRST_STAGE and QRELS not in m.files):
             return None
+        if known:
+            return cell
         if not recomputed(cell, inputs.dataset.qrels):
             log.warning("%s: its metrics are not those of its run; made anew", path)
             return None
+        if origin and not origin.made(cell):
+            log.warning("%s: its ranking is not that of the stored scores; made anew", path)
+            return None
+        memo.add(name, files)
+        memo.add(folder.name, folder.states)
         return cell
-
-
-def model_identity(reranker: Mapping[str, Any], inputs: Inputs) -> dict[str, Any]:
-    """The identity of a model's results on a dataset, without the setting."""
-    return {"schema": SCHEMA_VERSION, "reranker": reranker, **inputs.identity()}
 
 
 def targets(
@@ -94,21 +120,34 @@ def targets(
     return {s: Target(out, name, entry.label, s.name, {**base, "setting": s.name}, metrics) for s in settings}
 
 
+def existing_cells(targets: Mapping[Setting, Target], inputs: Inputs, origin: Origin) -> dict[Setting, Cell | None]:
+    """The finished cells of a pass; see `Target.existing`."""
+    return {setting: target.existing(inputs, origin) for setting, target in targets.items()}
+
+
 def remove_stale(root: Path, experiment: str, cells: Sequence[Cell]) -> None:
     """Removes cells that an earlier form of the experiment left, so that no table mixes the two. Scores stay.
 
-    So go those that a killed run left unfinished.
+    So go those that a killed run left unfinished, and contexts that no cell names.
     """
-    for folder in root.glob(UNFINISHED):
-        shutil.rmtree(folder)
+    for unfinished in root.glob(UNFINISHED):
+        shutil.rmtree(unfinished)
     kept = {cell.path for cell in cells}
-    for place in list(root.glob("cells/**/manifest.json")):
+    named = {cell.manifest.context for cell in cells}
+    for folder in find_cells(root):
+        if folder.path in kept or MANIFEST not in folder.files:
+            continue
         try:
-            stale = place.parent not in kept and load_manifest(place).experiment == experiment
+            manifest = load_manifest(folder.path / MANIFEST)
         except InputError:
             continue  # nobody's: tables name it
-        if stale:
-            shutil.rmtree(place.parent)
+        if manifest.experiment == experiment:
+            shutil.rmtree(folder.path)
+        else:
+            named.add(manifest.context)
+    for path in (root / CONTEXTS).glob("*.json"):
+        if path.stem not in named:
+            path.unlink()
 
 
 def data_provenance(out: Path, inputs: Inputs) -> dict[str, Any]:

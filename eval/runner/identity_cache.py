@@ -11,7 +11,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -27,13 +27,13 @@ from ...rerankers.storage.cache import cache_folder
 from ..experiment.schema import Experiment, RerankerEntry
 from ..hardware.accelerators import accelerators
 from ..results import Cell, digest
-from ..results.store import plan_blocks, plan_groups
-from .cells import Inputs, model_identity, targets
+from .cells import Inputs, existing_cells, targets
+from .origin import plan_origins
 
 log = logging.getLogger("rerankbench")
 
 _LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "sentence-transformers", "peft", "numpy")
-_OURS = __name__.removesuffix("eval.runner.known") + "rerankers."
+_OURS = __name__.removesuffix("eval.runner.identity_cache") + "rerankers."
 
 
 def finished(
@@ -53,28 +53,18 @@ def finished(
     found: dict[str, list[Cell]] = {}
     for one in inputs:
         identity = identities[entry.text_options(one.dataset.policy.task)]
-        wanted = targets(out, experiment, entry, settings, one, identity).values()
-        cells = [cell for target in wanted if (cell := target.existing(one)) is not None]
-        if len(cells) < len(settings) or not _scores_stored(experiment, entry, settings, one, out, identity):
+        wanted = targets(out, experiment, entry, settings, one, identity)
+        cells: dict[Setting, Cell | None] = {}
+        for origin in plan_origins(experiment, entry, settings, one, out, identity):
+            mine = {setting: wanted[setting] for setting in origin.group.settings if setting in wanted}
+            if origin.missing(partial(existing_cells, mine, one, origin)):
+                return None
+            cells |= existing_cells(mine, one, origin)
+        if None in cells.values():
             return None
-        found[one.dataset.name] = cells
+        found[one.dataset.name] = [cell for setting in settings if (cell := cells[setting]) is not None]
     log.info("%s: every cell is there; nothing is loaded", entry.label)
     return found
-
-
-def _scores_stored(
-    experiment: Experiment,
-    entry: RerankerEntry,
-    settings: Sequence[Setting],
-    inputs: Inputs,
-    out: Path,
-    identity: Mapping[str, Any],
-) -> bool:
-    """Every block of scores is there and proven, too: cascades and depths are computed from them."""
-    base, root = model_identity(identity, inputs), out / "scores" / inputs.dataset.name / entry.label
-    groups = plan_groups(root, base, settings, experiment.engine.block_queries)
-    blocks = [(group, plan_blocks(inputs.candidates.run, group.block_queries)) for group in groups]
-    return all(group.stored(block) is not None for group, some in blocks for block in some)
 
 
 def remember(

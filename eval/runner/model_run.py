@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,13 @@ from ...rerankers.settings import Setting
 from ..experiment.schema import Experiment, RerankerEntry
 from ..hardware.energy import meter
 from ..results import Cell
-from ..results.store import Block, PassScores, plan_blocks, plan_groups
+from ..results.store import Block, PassScores
 from .cell_writer import CellWriter, Measured
-from .cells import Inputs, Target, data_provenance, model_identity, targets
+from .cells import Inputs, Target, data_provenance, existing_cells, targets
 from .cost import PassCost, Tally, block_cost
 from .engine import Engine, Job, Task
 from .engines import MakeEngine
+from .origin import Origin, plan_origins
 from .progress import Progress
 from .provenance import now, threads
 
@@ -31,15 +33,24 @@ log = logging.getLogger("rerankbench")
 
 @dataclass
 class _Pass:
-    """One forward pass over a dataset: the blocks of a group, how many are still to come, and the cells they make."""
+    """One forward pass over a dataset: its scores, how many blocks are still to come, and the cells they make."""
 
     inputs: Inputs
     task: Task
-    group: PassScores
-    blocks: list[Block]
+    origin: Origin
     missing: list[Block]
     targets: dict[Setting, Target]
     left: int
+
+    @property
+    def group(self) -> PassScores:
+        """Where the scores are stored."""
+        return self.origin.group
+
+    @property
+    def blocks(self) -> Sequence[Block]:
+        """All of them."""
+        return self.origin.blocks
 
 
 class ModelRun:
@@ -88,20 +99,18 @@ class ModelRun:
     def _passes(self, inputs: Inputs) -> list[_Pass]:
         dataset = inputs.dataset
         text = self.entry.text_options(dataset.policy.task)
-        base = model_identity(self.loaded.identities[text], inputs)
         identity = self.loaded.identities[text]
         wanted = targets(self.out, self.experiment, self.entry, self.settings, inputs, identity)
         passes: list[_Pass] = []
-        root = self.out / "scores" / dataset.name / self.entry.label
-        for group in plan_groups(root, base, self.settings, self.experiment.engine.block_queries):
+        for origin in plan_origins(self.experiment, self.entry, self.settings, inputs, self.out, identity):
+            group = origin.group
             group.open()
-            blocks = plan_blocks(inputs.candidates.run, group.block_queries)
-            missing = [block for block in blocks if group.stored(block) is None]
+            mine = {setting: wanted.pop(setting) for setting in group.settings if setting in wanted}
+            missing = origin.missing(partial(existing_cells, mine, inputs, origin))
             if damaged := sum(group.path(block).exists() for block in missing):
                 log.warning("%s: %d blocks are damaged or edited and are scored again", group.folder, damaged)
-            mine = {setting: wanted.pop(setting) for setting in group.settings if setting in wanted}
             task = Task(inputs.source, dataset, group.settings, text)
-            passes.append(_Pass(inputs, task, group, blocks, missing, mine, len(missing)))
+            passes.append(_Pass(inputs, task, origin, missing, mine, len(missing)))
         return passes
 
     def _score(self, passes: Sequence[_Pass]) -> Iterator[_Pass]:
@@ -130,7 +139,8 @@ class ModelRun:
     def _cells(self, one: _Pass) -> dict[tuple[str, Setting], Cell]:
         """The cells of a pass; those that are not written yet are, from the stored blocks, one after the other."""
         name = one.inputs.dataset.name
-        cells = {(name, s): cell for s, target in one.targets.items() if (cell := target.existing(one.inputs))}
+        existing = existing_cells(one.targets, one.inputs, one.origin)
+        cells = {(name, setting): cell for setting, cell in existing.items() if cell is not None}
         targets = {setting: target for setting, target in one.targets.items() if (name, setting) not in cells}
         if not targets:
             return cells
@@ -144,11 +154,11 @@ class ModelRun:
                 pairs = table.to_pandas()
                 for setting, writer in writers.items():
                     writer.add(_rows(pairs, setting, tallies[setting].add(pairs)))
+            fingerprint = one.group.fingerprint(one.blocks)
             cost = PassCost([one.group.cost(block) for block in one.blocks], one.group.settings)
             for setting, writer in writers.items():
-                cells[name, setting] = writer.finish(
-                    self._measured(setting, tallies[setting], cost), self._provenance(one.inputs)
-                )
+                measured = self._measured(setting, tallies[setting], cost)
+                cells[name, setting] = writer.finish(measured, self._provenance(one.inputs), self.shared, fingerprint)
         return cells
 
     def _measured(self, setting: Setting, tally: Tally, cost: PassCost) -> Measured:
@@ -162,7 +172,6 @@ class ModelRun:
     def _provenance(self, inputs: Inputs) -> dict[str, Any]:
         loaded, spec, usage = self.loaded, self.loaded.spec, self.engine.usage()
         return {
-            **self.shared,
             **data_provenance(self.out, inputs),
             "model": {
                 key: getattr(spec, key)

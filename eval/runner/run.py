@@ -18,7 +18,7 @@ from ..experiment.schema import Experiment
 from ..first_stage import imported_candidates, imported_name, retrieve
 from ..first_stage.dense import MakeEncoder
 from ..locks import folder_lock
-from ..results import FIRST_STAGE, SCHEMA_VERSION, Cell
+from ..results import FIRST_STAGE, SCHEMA_VERSION, Cell, memo_of, write_expected
 from .cells import Inputs, Target, data_provenance, remove_stale
 from .engine import BlocksFailed
 from .engines import Loader, encoders, engines
@@ -67,11 +67,13 @@ def run_experiment(
         del make_encoder
         _free_memory()
         names = [one.dataset.name for one in inputs]
+        write_expected(out, experiment.name, names, _variants(experiment, first_stages))
         cells = {name: [cell] for name, cell in zip(names, first_stages)}
         for name, some in _reranked(experiment, inputs, out, load, shared):
             cells[name] += some
         found = [cell for name in names for cell in cells[name]]
         remove_stale(out, experiment.name, found)
+        memo_of(out).save()
         return found
 
 
@@ -81,6 +83,13 @@ def _cut(limit: int | None, sample: int | None, seed: int) -> dict[str, int]:
     if limit is not None:
         return {"limit": limit}
     return {} if sample is None else {"sample": sample, "seed": seed}
+
+
+def _variants(experiment: Experiment, first_stages: Sequence[Cell]) -> list[tuple[str, str]]:
+    """(model, setting) of every cell of a dataset."""
+    stages = dict.fromkeys((cell.manifest.model, FIRST_STAGE) for cell in first_stages)
+    variants = experiment.variants()
+    return [*stages, *((entry.label, setting.name) for entry, settings in variants.items() for setting in settings)]
 
 
 def _prepare(experiment: Experiment, name: str, out: Path, cut: dict[str, int], make_encoder: MakeEncoder) -> Inputs:
@@ -118,14 +127,14 @@ def _first_stage_cell(experiment: Experiment, out: Path, inputs: Inputs, shared:
     from .cell_writer import CellWriter, Measured
 
     run = inputs.candidates.run
-    provenance = {**shared, **data_provenance(out, inputs), "finished": now()}
+    provenance = {**data_provenance(out, inputs), "finished": now()}
     with CellWriter(target, inputs) as writer:
         queries = list(run)
         for start in range(0, len(queries), _QUERIES_JUDGED):
             some = queries[start : start + _QUERIES_JUDGED]
             rows = [(query, doc, score) for query in some for doc, score in run[query]]
             writer.add(pd.DataFrame(rows, columns=["query_id", "doc_id", "score"]))
-        return writer.finish(Measured(), provenance)
+        return writer.finish(Measured(), provenance, shared)
 
 
 def _reranked(

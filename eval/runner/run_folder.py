@@ -8,9 +8,10 @@ from pathlib import Path
 
 from ...rerankers.errors import InputError
 from ...rerankers.storage.atomic import clear_left_behind, refuse_odd, write_whole
+from ..results import CONTEXTS
 
 MARK = ".rerankbench"  # the file that a run puts into its folder
-PARTS = ("cells", "scores", "candidates")
+PARTS = ("cells", "scores", "candidates", CONTEXTS)
 
 
 def take_over(out: Path, overwrite: bool) -> None:

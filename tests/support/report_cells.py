@@ -87,7 +87,7 @@ def write(
     target = Target(root, "synthetic", model, setting, identity, METRICS)
     with CellWriter(target, inputs) as writer:
         writer.add(pairs)
-        return writer.finish(measured, {"experiment": {"datasets": [data.name]}, "device": "cpu"})
+        return writer.finish(measured, {"device": "cpu"}, {"experiment": {"datasets": [data.name]}})
 
 
 def write_first_stage(root: Path, data: MemoryDataset, **more: object) -> Cell:

@@ -41,7 +41,7 @@ def test_first_stage_alone(call: Any, tmp_path: Path):
     assert cell.manifest.model == "bm25"
     assert cell.manifest.metrics["nDCG@10"] == 1.0
     assert cell.manifest.partial is None
-    assert cell.manifest.provenance["command"] == "rerankbench run trial.yaml"
+    assert cell.provenance["command"] == "rerankbench run trial.yaml"
 
 
 def test_limit_is_marked_and_kept_apart(call: Any, tmp_path: Path):

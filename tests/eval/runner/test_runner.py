@@ -241,7 +241,9 @@ def test_impossible_setting_stops_before_scoring(tmp_path: Path):
 def test_manifest_is_plain_json_with_provenance(tmp_path: Path):
     cell = by_name(run(tmp_path))["two", "full"]
     raw = json.loads((cell.path / "manifest.json").read_text(encoding="utf-8"))
-    provenance = raw["provenance"]
+    common = json.loads((cell.root / "contexts" / f"{raw['context']}.json").read_text(encoding="utf-8"))
+    provenance = {**raw["provenance"], **common}
+    assert provenance == cell.provenance
     assert provenance["experiment"]["first_stage"]["k"] == 8
     assert provenance["versions"]["python"]
     assert provenance["candidates"]["source"] == {"retriever": "bm25"}

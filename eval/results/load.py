@@ -1,0 +1,107 @@
+"""The cells of run folders, proven, and what is missing there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...rerankers.errors import InputError
+from .memo import Memo, memo_of
+from .missing import Place, warn_of_missing
+from .proof import FILES, prove, unproven
+from .records import QRELS, Cell, load_manifest
+
+MANIFEST = "manifest.json"
+_OF_A_CELL = frozenset({MANIFEST, *FILES, QRELS})
+Choice = Callable[[str, str], bool]
+
+
+@dataclass(frozen=True)
+class CellFolder:
+    """A cell's folder below that of a run, and its files as they were found there."""
+
+    root: Path
+    path: Path
+    files: Mapping[str, os.stat_result]
+
+    @property
+    def place(self) -> Place:
+        """Dataset, model and setting, as its path has them."""
+        *dataset, model, setting = ("", "", *self.path.relative_to(self.root / "cells").parts)
+        return "/".join(filter(None, dataset)), model, setting
+
+    @property
+    def name(self) -> str:
+        """For the memo."""
+        return "/".join(self.place)
+
+    @property
+    def states(self) -> list[os.stat_result]:
+        """Of its files, by name."""
+        return [self.files[name] for name in sorted(self.files)]
+
+
+def find_cells(root: Path) -> list[CellFolder]:
+    """All folders below `root` that hold files of a cell, by path. Nothing of them is read."""
+    return sorted(_walk(root, root / "cells"), key=lambda folder: folder.path)
+
+
+def find_cell(root: Path, path: Path) -> CellFolder:
+    """One of them, whether it is there or not."""
+    return next(_walk(root, path, deep=False), CellFolder(root, path, {}))
+
+
+def load_cells(roots: Iterable[Path], choose: Choice | None = None, *, afresh: bool = False) -> list[Cell]:
+    """Cells below some run folders, proven, in the order of the folders, then by path.
+
+    Args:
+        roots: output folders of runs. One line is logged for each that lacks cells of its experiment.
+        choose: of (model, setting), which are read; None: all.
+        afresh: proves also what was proven before and has not been touched since.
+
+    Raises InputError when a folder is missing, has no cell, or holds one that cannot be read or believed.
+    """
+    cells: list[Cell] = []
+    for root in roots:
+        if not root.is_dir():
+            raise InputError(f"{root}: no such folder; give the output folder of `rerankbench run`")
+        folders = find_cells(root)
+        if not any(MANIFEST in folder.files for folder in folders):
+            raise InputError(f"{root}: holds no finished cell (no cells/**/manifest.json); did the run finish?")
+        for folder in folders:
+            if MANIFEST not in folder.files:
+                raise unproven(folder.path / MANIFEST, "is gone, and the cell's other files are there")
+        chosen = [folder for folder in folders if choose is None or choose(*folder.place[1:])]
+        found = _proven(chosen, root, memo_of(root), afresh)
+        warn_of_missing(root, found, {folder.place for folder in folders})
+        cells += found
+    return cells
+
+
+def _proven(folders: Sequence[CellFolder], root: Path, memo: Memo, afresh: bool) -> list[Cell]:
+    cells = []
+    for folder in folders:
+        known = not afresh and memo.knows(folder.name, folder.states)
+        cell = Cell(folder.path, load_manifest(folder.path / MANIFEST, known))
+        if not known:
+            prove(cell, root)
+            memo.add(folder.name, folder.states)
+        cells.append(cell)
+    memo.save()
+    return cells
+
+
+def _walk(root: Path, top: Path, deep: bool = True) -> Iterator[CellFolder]:
+    try:
+        with os.scandir(top) as entries:
+            found = list(entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    files = {entry.name: entry for entry in found if entry.name in _OF_A_CELL}
+    if files:
+        yield CellFolder(root, top, {name: entry.stat(follow_symlinks=False) for name, entry in files.items()})
+    for entry in found if deep else ():
+        if entry.name not in files and entry.is_dir(follow_symlinks=False):
+            yield from _walk(root, top / entry.name)

@@ -1,0 +1,82 @@
+"""Which files of a folder were proven, and in what state they were: what has not been touched is not proven again.
+
+The state is what the file system counts of a change: size, times of content and of inode, and the inode. A copied or
+edited file has another. A memo lies in the cache folder, so that no folder that was received brings one along; commands
+whose result leaves this machine do without it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+
+from ...rerankers.storage.atomic import write_whole
+from ...rerankers.storage.cache import cache_folder
+from .identity import digest
+
+_LAYOUT = 1  # of the file, and of what "proven" means
+_SETTLED = 2_000_000_000  # nanoseconds after which a change must show in the times of any file system
+
+
+class Memo:
+    """Names that were proven with the states of their files then."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._known = _read(file)
+        self._fresh: dict[str, tuple[str, int]] = {}
+
+    def knows(self, name: str, files: Iterable[os.stat_result]) -> bool:
+        """It was proven with its files in this state."""
+        return self._known.get(name) == _state(files)[0]
+
+    def add(self, name: str, files: Iterable[os.stat_result]) -> None:
+        """It is proven now; the states were taken before that began."""
+        self._fresh[name] = _state(files)
+
+    def save(self) -> None:
+        """Keeps what was added, unless a file changed so lately that another change might not show."""
+        latest = time.time_ns() - _SETTLED
+        settled = {name: state for name, (state, newest) in self._fresh.items() if newest < latest}
+        if not settled:
+            return
+        self._fresh = {name: state for name, state in self._fresh.items() if name not in settled}
+        self._known |= settled
+        with suppress(OSError):  # it saves time, nothing more
+            body = {"layout": _LAYOUT, "known": self._known}
+            write_whole(self._file, json.dumps({**body, "proof": digest(body)}))
+
+
+def memo_of(root: Path) -> Memo:
+    """The memo of a run's folder."""
+    name = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:20]
+    return _memo(cache_folder() / "proven" / f"{name}.json")
+
+
+@lru_cache(maxsize=32)
+def _memo(file: Path) -> Memo:
+    return Memo(file)
+
+
+def _read(file: Path) -> dict[str, str]:
+    try:
+        raw = json.loads(file.read_bytes())
+        proof = raw.pop("proof")
+        return dict(raw["known"]) if raw["layout"] == _LAYOUT and proof == digest(raw) else {}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return {}
+
+
+def _state(files: Iterable[os.stat_result]) -> tuple[str, int]:
+    """What is another text after any change, and the time of the latest one."""
+    stats = list(files)
+    text = " ".join(f"{s.st_size}.{s.st_mtime_ns}.{s.st_ctime_ns}.{s.st_ino}.{s.st_dev}" for s in stats)
+    return hashlib.sha256(text.encode()).hexdigest()[:24], max(
+        (max(s.st_mtime_ns, s.st_ctime_ns) for s in stats), default=0
+    )

@@ -1,0 +1,92 @@
+"""The stored scores that cells are made from, and whether a cell is what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...rerankers.errors import InputError
+from ...rerankers.settings import Setting
+from ..experiment.schema import Experiment, RerankerEntry
+from ..results import SCHEMA_VERSION, Cell, memo_of
+from ..results.store import Block, PassScores, plan_blocks, plan_groups
+
+if TYPE_CHECKING:
+    from .cells import Inputs
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A group of scores and all its blocks, below a run's folder."""
+
+    root: Path
+    group: PassScores
+    blocks: Sequence[Block]
+
+    def missing(self, bind: Callable[[], object]) -> list[Block]:
+        """Blocks that are not stored, or cannot be proven.
+
+        `bind` looks at the cells, which proves the blocks of an older release; it is called where there are such.
+        """
+        memo, name, files = memo_of(self.root), f"{len(self.blocks)} blocks of {self.group.digest}", self.group.files()
+        if memo.knows(name, files):
+            return []
+        missing = [block for block in self.blocks if self.group.stored(block) is None]
+        if any(self.group.is_unbound(block) for block in missing):
+            bind()
+            missing, files = [block for block in missing if self.group.stored(block) is None], self.group.files()
+        if not missing:
+            memo.add(name, files)
+        return missing
+
+    def made(self, cell: Cell) -> bool:
+        """The cell was made from these blocks as they are now.
+
+        One of an older release does not say from which; then its ranking is compared, and where it agrees the blocks
+        are bound to their group, as those of this release are.
+        """
+        if cell.manifest.blocks is not None:
+            return cell.manifest.blocks == self.group.fingerprint(self.blocks)
+        if not self._agrees(cell):
+            return False
+        self.group.bind(self.blocks)
+        return True
+
+    def _agrees(self, cell: Cell) -> bool:
+        try:
+            run = cell.run()
+        except (InputError, OSError, ValueError, EOFError):
+            return False
+        pairs = 0
+        for block in self.blocks:
+            table = self.group.stored(block, unbound=True)
+            if table is None:
+                return False
+            found = zip(*(table[name].to_pylist() for name in ("query_id", "doc_id", cell.manifest.setting)))
+            if any(np.float32(run.get(query, {}).get(doc, np.nan)) != np.float32(score) for query, doc, score in found):
+                return False
+            pairs += len(table)
+        return pairs == sum(map(len, run.values()))
+
+
+def model_identity(reranker: Mapping[str, Any], inputs: Inputs) -> dict[str, Any]:
+    """The identity of a model's results on a dataset, without the setting."""
+    return {"schema": SCHEMA_VERSION, "reranker": reranker, **inputs.identity()}
+
+
+def plan_origins(
+    experiment: Experiment,
+    entry: RerankerEntry,
+    settings: Sequence[Setting],
+    inputs: Inputs,
+    out: Path,
+    identity: Mapping[str, Any],
+) -> list[Origin]:
+    """The scores of a model on a dataset, stored or still to come, one for each forward pass."""
+    base, root = model_identity(identity, inputs), out / "scores" / inputs.dataset.name / entry.label
+    groups = plan_groups(root, base, settings, experiment.engine.block_queries)
+    return [Origin(out, group, plan_blocks(inputs.candidates.run, group.block_queries)) for group in groups]
