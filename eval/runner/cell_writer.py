@@ -32,7 +32,8 @@ from ..results import (
     write_qrels,
 )
 from ..results.parquet import write_table
-from .cells import UNFINISHED, Inputs, Target
+from .cells import UNFINISHED, Target
+from .inputs import Inputs
 
 _RESAMPLES = 1999  # enough for an interval that is printed with two digits
 

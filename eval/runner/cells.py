@@ -11,9 +11,7 @@ from typing import Any
 
 from ...rerankers.errors import InputError
 from ...rerankers.settings import Setting
-from ..data import Dataset
 from ..experiment.schema import Experiment, RerankerEntry
-from ..first_stage import Candidates
 from ..results import (
     CONTEXTS,
     FIRST_STAGE,
@@ -29,34 +27,12 @@ from ..results import (
     prove,
     recomputed,
 )
-from .origin import Origin, model_identity
+from .inputs import Inputs, model_identity
+from .origin import Origin
 
 log = logging.getLogger("rerankbench")
 
 UNFINISHED = ".cell-*.tmp"  # folders of cells that are being written
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """One dataset of a run with its candidates.
-
-    `partial` is `{"limit": N}` or `{"sample": N, "seed": S}` when it was cut down.
-    """
-
-    dataset: Dataset
-    candidates: Candidates
-    partial: dict[str, int] | None
-    source: str = ""
-
-    def identity(self) -> dict[str, Any]:
-        """What the data contribute to a result's identity: hashes of content, never paths."""
-        return {
-            "dataset": self.dataset.name,
-            "checksum": self.dataset.checksum,
-            "join": self.dataset.policy.join,
-            "candidates": self.candidates.hash,
-            "partial": self.partial,
-        }
 
 
 @dataclass(frozen=True)

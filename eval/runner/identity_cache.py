@@ -27,7 +27,8 @@ from ...rerankers.storage.cache import cache_folder
 from ..experiment.schema import Experiment, RerankerEntry
 from ..hardware.accelerators import accelerators
 from ..results import Cell, digest
-from .cells import Inputs, existing_cells, targets
+from .cells import existing_cells, targets
+from .inputs import Inputs
 from .origin import plan_origins
 
 log = logging.getLogger("rerankbench")

@@ -20,10 +20,11 @@ from ..hardware.energy import meter
 from ..results import Cell
 from ..results.store import Block, PassScores
 from .cell_writer import CellWriter, Measured
-from .cells import Inputs, Target, data_provenance, existing_cells, targets
+from .cells import Target, data_provenance, existing_cells, targets
 from .cost import PassCost, Tally, block_cost
 from .engine import Engine, Job, Task
 from .engines import MakeEngine
+from .inputs import Inputs
 from .origin import Origin, plan_origins
 from .progress import Progress
 from .provenance import now, threads

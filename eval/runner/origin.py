@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ...rerankers.errors import InputError
 from ...rerankers.settings import Setting
 from ..experiment.schema import Experiment, RerankerEntry
-from ..results import SCHEMA_VERSION, Cell, memo_of
+from ..results import Cell, memo_of
 from ..results.store import Block, PassScores, plan_blocks, plan_groups
-
-if TYPE_CHECKING:
-    from .cells import Inputs
+from .inputs import Inputs, model_identity
 
 
 @dataclass(frozen=True)
@@ -71,11 +69,6 @@ class Origin:
                 return False
             pairs += len(table)
         return pairs == sum(map(len, run.values()))
-
-
-def model_identity(reranker: Mapping[str, Any], inputs: Inputs) -> dict[str, Any]:
-    """The identity of a model's results on a dataset, without the setting."""
-    return {"schema": SCHEMA_VERSION, "reranker": reranker, **inputs.identity()}
 
 
 def plan_origins(

@@ -19,11 +19,12 @@ from ..first_stage import imported_candidates, imported_name, retrieve
 from ..first_stage.dense import MakeEncoder
 from ..locks import folder_lock
 from ..results import FIRST_STAGE, SCHEMA_VERSION, Cell, memo_of, write_expected
-from .cells import Inputs, Target, data_provenance, remove_stale
+from .cells import Target, data_provenance, remove_stale
 from .engine import BlocksFailed
 from .engines import Loader, encoders, engines
 from .first_stage_check import check_first_stage
 from .identity_cache import finished, remember
+from .inputs import Inputs
 from .provenance import environment, now
 from .run_folder import take_over
 from .subset import first_queries, sampled_queries

@@ -12,7 +12,8 @@ from rerankbench.eval.data import Policy
 from rerankbench.eval.first_stage import Candidates
 from rerankbench.eval.results import FIRST_STAGE, Cell, Cost, Flops, Tokens, digest
 from rerankbench.eval.runner.cell_writer import CellWriter, Measured
-from rerankbench.eval.runner.cells import Inputs, Target
+from rerankbench.eval.runner.cells import Target
+from rerankbench.eval.runner.inputs import Inputs
 
 METRICS = ("nDCG@10", "R@100")
 

@@ -14,7 +14,8 @@ from report_cells import METRICS, dataset
 from rerankbench.eval.first_stage import Candidates
 from rerankbench.eval.results import Cell
 from rerankbench.eval.runner.cell_writer import CellWriter, Measured
-from rerankbench.eval.runner.cells import Inputs, Target, remove_stale
+from rerankbench.eval.runner.cells import Target, remove_stale
+from rerankbench.eval.runner.inputs import Inputs
 
 DATA = dataset(queries=7, documents=6)
 
