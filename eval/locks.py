@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,8 +12,10 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ..rerankers.errors import InputError
+from ..rerankers.storage.atomic import write_whole
 from ..rerankers.storage.cache import cache_folder
 
+_OWNER = ".lock-owner"  # beside the lock of a folder: the process that holds it
 _PATIENCE = 600.0  # seconds that somebody else may take over one file
 
 
@@ -21,26 +24,40 @@ def folder_lock(folder: Path) -> Iterator[None]:
     """Keeps a second run out of a folder. Raises InputError at once when there is one."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / ".lock"
+    _refuse_link(path)
     lock = FileLock(path)
     try:
         lock.acquire(blocking=False)
     except Timeout as err:
         raise InputError(
-            f"{folder}: another run writes here (process {_owner(path)}); "
+            f"{folder}: another run writes here (process {_owner(folder)}); "
             "wait for it, or choose another folder with --out"
         ) from err
     try:
-        path.write_text(str(os.getpid()), encoding="utf-8")
+        write_whole(folder / _OWNER, str(os.getpid()))
         yield
     finally:
+        (folder / _OWNER).unlink(missing_ok=True)
         lock.release()
 
 
-def _owner(path: Path) -> str:
+def _owner(folder: Path) -> str:
+    """For people. The lock itself is filelock's, which keeps a record of its own there where a system has no flock."""
     try:
-        return path.read_text(encoding="utf-8").strip() or "unknown"
+        with (folder / _OWNER).open("rb") as file:
+            return file.read(20).decode("ascii").strip() or "unknown"
     except (OSError, ValueError):
         return "unknown"
+
+
+def _refuse_link(path: Path) -> None:
+    """Raises InputError for what is no file of its own in a lock's place: making the lock would empty it."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+        raise InputError(f"{path}: is a link or no regular file, and a lock is to stand there; remove it")
 
 
 @contextmanager
@@ -67,6 +84,7 @@ def name_lock(name: str) -> Iterator[None]:
 
 @contextmanager
 def _waiting(path: Path, what: str) -> Iterator[None]:
+    _refuse_link(path)
     lock = FileLock(path, timeout=_PATIENCE)
     try:
         lock.acquire()

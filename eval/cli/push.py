@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from ..results import Cell
 
 
 def push(
@@ -22,12 +26,21 @@ def push(
     from ..exchange import hub as share
     from ..text.units import size
 
-    what = share.parcel(folder, repository, name)
-    print(f"{what.cells} cells in {len(what.files)} files, {size(what.size)}, to {repository}, folder {what.name}")
+    what = share.parcel(folder, repository, name, _page)
+    print(f"{what.cells} cells in {len(what.listed)} files, {size(what.size)}, to {repository}, folder {what.name}")
     if not yes:
+        print(*what.listed, sep="\n")
         print("nothing was sent: a dry run; --yes sends it")
         return
     print(share.push(what, public=public))
+
+
+def _page(cells: Sequence[Cell]) -> str:
+    """The README of a folder with these cells."""
+    from ..tables.run_page import run_page
+
+    names = list(cells[0].manifest.metrics)
+    return run_page(cells, "nDCG@10" if "nDCG@10" in names else names[0])
 
 
 def pull(
@@ -40,5 +53,5 @@ def pull(
     from ..exchange import hub as share
 
     to = out or Path("results/pulled") / name
-    cells = share.pull(repository, name, to, revision)
+    cells = share.pull(repository, name, to, _page, revision)
     print(f"{len(cells)} cells in {to}")

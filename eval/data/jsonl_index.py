@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 from tqdm import tqdm
 
-from ...rerankers.errors import InputError
+from ...rerankers.errors import InputError, one_line
 from ...rerankers.storage.atomic import (
     clear_left_behind,
     file_sha256,
@@ -23,15 +23,15 @@ from ...rerankers.storage.atomic import (
 )
 from .lines import BOM, decode, parse_record
 
-_LAYOUT = 2  # of the index file; another number makes old ones be rebuilt
+_LAYOUT = 3  # of the index file; another number makes old ones be rebuilt
 _SCHEMA = """
-CREATE TABLE docs (line INTEGER PRIMARY KEY, id TEXT UNIQUE, start INTEGER, size INTEGER);
+CREATE TABLE docs (line INTEGER PRIMARY KEY, id TEXT UNIQUE, start INTEGER, size INTEGER, hash BLOB);
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT);
 """
 
 
 class JsonlIndex:
-    """Records of a jsonl file by id. Holds no text: every read goes to the file.
+    """Records of a jsonl file by id. Holds no text: every read goes to the file, and is proven by a hash.
 
     Attributes:
         sha256: of the file's bytes.
@@ -60,29 +60,53 @@ class JsonlIndex:
         return self._count
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        """All records in the order of the file."""
+        """All records in the order of the file. Raises InputError, at the end, when it was not what was indexed."""
+        digest = hashlib.sha256()
         with self.path.open("rb") as file:
             for line in file:
+                digest.update(line)
                 if line.strip():
-                    yield json.loads(line)
+                    yield self._record(line.removeprefix(BOM))
+        if digest.hexdigest() != self.sha256:
+            raise _changed(self.path)
 
     def missing(self, ids: Sequence[str]) -> list[str]:
         """Those of `ids` that are not in the file."""
         return [doc for doc in ids if self._find(doc) is None]
 
     def get(self, ids: Sequence[str]) -> list[dict[str, Any]]:
-        """The records of `ids`, in that order. Raises KeyError for an unknown id."""
+        """The records of `ids`, in that order.
+
+        Raises KeyError for an unknown id, InputError where the file no longer holds what was indexed.
+        """
         records = []
         for doc in ids:
             found = self._find(doc)
             if found is None:
                 raise KeyError(doc)
-            start, size = found
-            records.append(json.loads(read_at(self._file, size, start)))
+            start, size, known = found
+            raw = read_at(self._file, size, start)
+            if _hash(raw) != known:
+                raise _changed(self.path)
+            records.append(self._record(raw))
         return records
 
-    def _find(self, doc: str) -> tuple[int, int] | None:
-        return self._db.execute("SELECT start, size FROM docs WHERE id = ?", (doc,)).fetchone()
+    def _record(self, raw: bytes) -> dict[str, Any]:
+        try:
+            return json.loads(raw)
+        except (ValueError, RecursionError):
+            raise _changed(self.path) from None
+
+    def _find(self, doc: str) -> tuple[int, int, bytes] | None:
+        return self._db.execute("SELECT start, size, hash FROM docs WHERE id = ?", (doc,)).fetchone()
+
+
+def _hash(raw: bytes) -> bytes:
+    return hashlib.blake2b(raw, digest_size=16).digest()
+
+
+def _changed(path: Path) -> InputError:
+    return InputError(f"{path}: was changed while it was read; leave it as it is and run again")
 
 
 def _close(db: sqlite3.Connection, file: BinaryIO) -> None:
@@ -135,8 +159,9 @@ def _build(path: Path, file: Path, state: str) -> None:
                 db.close()
             digest = file_sha256(temporary)
         write_whole(file.with_suffix(".sha256"), digest)
-    except OSError as err:
-        raise InputError(f"{file.parent}: cannot be written ({err.strerror}); set RERANKBENCH_CACHE") from err
+    except (OSError, sqlite3.OperationalError) as err:
+        said = one_line(err.strerror or err) if isinstance(err, OSError) else one_line(err)
+        raise InputError(f"{file.parent}: cannot be written ({said}); set RERANKBENCH_CACHE") from err
 
 
 def _insert(path: Path, db: sqlite3.Connection) -> dict[str, str]:
@@ -154,7 +179,8 @@ def _insert(path: Path, db: sqlite3.Connection) -> dict[str, str]:
             if raw.strip():
                 record = parse_record(decode(raw, path, number), path, number, last=not raw.endswith(b"\n"))
                 try:
-                    db.execute("INSERT INTO docs VALUES (?, ?, ?, ?)", (number, record["_id"], start, len(raw)))
+                    row = (number, record["_id"], start, len(raw), _hash(raw))
+                    db.execute("INSERT INTO docs VALUES (?, ?, ?, ?, ?)", row)
                 except sqlite3.IntegrityError as err:
                     (first,) = db.execute("SELECT line FROM docs WHERE id = ?", (record["_id"],)).fetchone()
                     raise InputError(

@@ -1,6 +1,6 @@
 """Cells: what they hold, what makes them believable, and how they are read."""
 
-from .contexts import CONTEXTS, context_path, write_context
+from .contexts import CONTEXTS, context_path, read_context, write_context
 from .identity import canonical, digest
 from .load import MANIFEST, find_cell, find_cells, load_cells
 from .memo import memo_of
@@ -54,6 +54,7 @@ __all__ = [
     "load_manifest",
     "memo_of",
     "prove",
+    "read_context",
     "recomputed",
     "seal",
     "with_metric",

@@ -13,7 +13,9 @@ from typing import Any
 
 from ..errors import InputError, refusing
 from .template import PromptTemplate
+from .time_limit import TookTooLong, run_limited
 
+_SECONDS = 10  # for one text
 _QUERY, _PASSAGE, _SYSTEM = ("\ue000query\ue001", "\ue000passage\ue001", "\ue000system\ue001")  # private-use characters
 # texts that a template would have to treat in a way of its own to give anything but what the marks gave
 _PROBES = (("", ""), (" what \n", "\n\n a {query} b "), ("<|im_end|>", "user\n"))
@@ -40,8 +42,11 @@ def read_chat_template(folder: Path, structured: bool) -> PromptTemplate:
             {"role": role, "content": [{"type": "text", "text": text}] if structured else text}
             for role, text in [*texts, ("query", query), ("document", passage)]
         ]
-        with refusing(f"{folder}: its chat template cannot be rendered"):
-            return theirs.apply_chat_template(messages, tokenize=False)
+        try:
+            with refusing(f"{folder}: its chat template cannot be rendered"):
+                return run_limited(lambda: theirs.apply_chat_template(messages, tokenize=False), _SECONDS)
+        except TookTooLong:
+            raise InputError(f"{folder}: its chat template takes more than {_SECONDS} s; is it meant to end?") from None
 
     plain = render(_QUERY, _PASSAGE)
     query, between, passage, after = _split(plain, folder)

@@ -22,9 +22,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cell = FakeCell(some_scores(5, 12))
     cell.write(root)
     cell.but(dataset="beir/other").write(root)
-    (root / "README.md").write_text("# mine\n")
+    (root / "README.md").write_text("# <script>\n")
     (root / "scores").mkdir()
     (root / "scores" / "large.parquet").write_bytes(b"x" * 1000)
+    (root / "cells" / "toy" / "notes.txt").write_text("my password")
+    (root / "cells" / ".env").write_text("my password")
+    (root / ".rerankbench").write_text("my password")
     return root
 
 
@@ -45,7 +48,7 @@ def rerankbench(hub: Hub, folder: Path, *words: str) -> subprocess.CompletedProc
 def test_push_and_pull(run: Path, hub: Hub, tmp_path: Path) -> None:
     dry = rerankbench(hub, tmp_path, "push", str(run), "me/results")
     assert dry.returncode == 0, dry.stderr
-    assert dry.stdout.startswith("2 cells in 7 files, ")
+    assert dry.stdout.startswith("2 cells in 8 files, ")
     assert dry.stdout.splitlines()[-1] == "nothing was sent: a dry run; --yes sends it"
     assert (hub.asked, hub.files) == ([], {})
     sent = rerankbench(hub, tmp_path, "push", str(run), "me/results", "--yes")
@@ -53,11 +56,20 @@ def test_push_and_pull(run: Path, hub: Hub, tmp_path: Path) -> None:
     assert "/commit/" in sent.stdout
     made = hub.created[0]  # the word depends on the release of huggingface_hub
     assert made.get("visibility") == "private" or made.get("private") is True
-    below = {path for path in run.rglob("*") if path.is_file() and "scores" not in path.parts}
-    assert hub.files == {f"mine/{path.relative_to(run).as_posix()}": path.read_bytes() for path in below}
+    below = {path for path in (run / "cells").rglob("*") if path.suffix in (".json", ".parquet", ".gz")}
+    proven = {f"mine/{path.relative_to(run).as_posix()}": path.read_bytes() for path in below}
+    assert {name: content for name, content in hub.files.items() if name in proven} == proven
+    assert hub.files.keys() - proven.keys() == {"mine/README.md", "mine/.rerankbench"}
+    assert set(dry.stdout.splitlines()[1:-1]) == hub.files.keys()
+    assert hub.files["mine/README.md"].startswith(b"# fake")
+    assert not any(b"my password" in content for content in hub.files.values())
+    hub.files["mine/README.md"] = b"<script>"
+    hub.files["mine/cells/.env"] = b"<script>"
     got = rerankbench(hub, tmp_path, "pull", "me/results", "mine", "--out", "got")
     assert got.returncode == 0, got.stderr
     assert got.stdout == "2 cells in got\n"
+    assert (tmp_path / "got/README.md").read_bytes().startswith(b"# fake")
+    assert not list((tmp_path / "got").rglob(".env"))
     assert [c.manifest for c in load_cells([tmp_path / "got"])] == [c.manifest for c in load_cells([run])]
 
 
@@ -83,8 +95,8 @@ def test_one_line_for_what_is_not_there(run: Path, hub: Hub, tmp_path: Path) -> 
         assert told in done.stderr
         assert len(done.stderr.splitlines()) == 1
     with pytest.raises(InputError, match="write it as OWNER/NAME"):
-        share.parcel(run, "results")
+        share.parcel(run, "results", None, str)
     with pytest.raises(InputError, match="is there already"):
-        share.pull("me/results", "mine", run)
+        share.pull("me/results", "mine", run, str)
     with pytest.raises(InputError):
-        share.parcel(tmp_path, "me/results")
+        share.parcel(tmp_path, "me/results", None, str)
