@@ -41,7 +41,7 @@ def main() -> None:
     lap("prepare")
     torch.zeros(1, device="cuda")
     lap("start CUDA")
-    told = ModelSpec("bench", spec.family, str(folder / shape), max_length=512, wording=spec.wording)
+    told = ModelSpec("bench", spec.family, str(folder / shape), max_length=512, options=spec.options)
     model = load(told, LoadOptions(device="cuda", dtype="bfloat16"))
     lap("load")
     for name, group in (("first", groups[0]), ("second", groups[1]), ("first again", groups[0])):

@@ -21,10 +21,11 @@ from rerankbench.eval.bench.pairs import Workload, make_groups
 from rerankbench.eval.bench.shapes import spec_of
 from rerankbench.eval.hardware.peak import device_name, measure_peak
 from rerankbench.rerankers.models.config import DecoderConfig
-from rerankbench.rerankers.models.decoder import Decoder, Head, Read, decoder_shapes
+from rerankbench.rerankers.models.decoder import Decoder, Readout, decoder_shapes
 from rerankbench.rerankers.models.decoder_attention import AttentionKind
 from rerankbench.rerankers.models.fp8 import fp8_matrix
 from rerankbench.rerankers.models.layout import Layout, as_index
+from rerankbench.rerankers.models.output_rows import OutputRows
 from rerankbench.rerankers.models.work import Work
 from rerankbench.rerankers.registry import family_of
 
@@ -56,7 +57,7 @@ def main() -> None:
     for kind, fused, dtype in ROWS:
         model.attention = kind
         if dtype == "fp8":
-            model.block(fp8_matrix)
+            model.convert_matrices(fp8_matrix)
         with patch("rerankbench.rerankers.models.compiled._triton", lambda fused=fused: fused):
             scores, work, times, warm = timed(model, ids, layout)
         expected = scores if expected is None else expected
@@ -92,7 +93,7 @@ def timed(model: Decoder, ids: torch.Tensor, layout: Layout) -> tuple[torch.Tens
             torch.cuda.synchronize()
             warm = perf_counter() - warm
         start, work = perf_counter(), Work()
-        scores = model.forward(ids, layout, [Read(model.config.layers, Head((0,)))], work).cpu()
+        scores = model.forward(ids, layout, [Readout(model.config.layers, OutputRows((0,)))], work).cpu()
         times.append(perf_counter() - start)
     return scores, work, times[3:], warm
 

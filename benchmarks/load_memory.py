@@ -64,7 +64,7 @@ def measure(folder: Path, dtype: str) -> dict[str, float]:
     Path("/proc/self/clear_refs").write_text("5")  # sets the peak back to the present
     before = resident("VmRSS")
     encoder = Encoder.load(folder, config, getattr(torch, dtype), torch.device("cpu"))
-    encoder.block(blocked)
+    encoder.convert_matrices(blocked)
     return {"before": before, "peak": resident("VmHWM"), "after": resident("VmRSS"), "layers": len(encoder.layers)}
 
 

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rerankbench.eval.data import load_dataset
-from rerankbench.eval.experiment.schema import EngineOptions
+from rerankbench.eval.experiment.engines import RayOptions
 from rerankbench.eval.first_stage import retrieve
 from rerankbench.eval.results.store import PassScores, plan_blocks
 from rerankbench.eval.runner.cost import block_cost
@@ -123,7 +123,7 @@ def ray_round(arguments: list[str], round_: Path) -> tuple[float, float, float]:
 def with_ray(dataset: str, queries: int, folder: Path, round_: Path) -> None:
     from rerankbench.eval.runner.on_ray.engine import RayEngine, cluster
 
-    options = EngineOptions(name="ray", workers=WORKERS, gpus_per_worker=0, threads_per_worker=1)
+    options = RayOptions(name="ray", workers=WORKERS, gpus_per_worker=0, threads_per_worker=1)
     todo = jobs(dataset, queries, folder)
     with cluster(options) as shape:
         engine = RayEngine(options, shape, PinnedLoad(round_), MODEL, LoadOptions(), [TEXT], SETTINGS)

@@ -37,9 +37,9 @@ K = 100
 def seconds_per_query(model: str, tflops: float) -> dict[str, tuple[int, float]]:
     """Dataset -> (queries, seconds to rerank one query's candidates at full depth)."""
     spec = load_spec(model)
-    family, shape = family_of(spec), shape_of(spec)
+    rules, shape = family_of(spec).text_rules(spec), shape_of(spec)
     assert shape is not None
-    prompt, limit = family.prompt_tokens(spec, TextOptions()), family.resolve(spec, TextOptions()).max_length
+    prompt, limit = rules.count_own_tokens(TextOptions()), rules.resolve(TextOptions()).max_length
     words = pd.read_csv(CONFIGS / "datasets/beir-lengths.csv", comment="#").set_index("dataset")
     found: dict[str, tuple[int, float]] = {}
     for name, entry in entries().items():

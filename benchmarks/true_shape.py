@@ -140,7 +140,7 @@ def ours(told: dict[str, Any], target: str) -> None:
     import resource
 
     from rerankbench.rerankers import Group, LoadOptions, Setting, TextOptions, load
-    from rerankbench.rerankers.spec import load_spec
+    from rerankbench.rerankers.registry import load_spec
 
     spec = replace(load_spec(told["model"]), source=told["folder"], revision=None)
     model = load(spec, LoadOptions(device="cpu", dtype=told["dtype"]))
@@ -193,7 +193,7 @@ def main() -> None:
     parser.add_argument("--vendor", default=None)
     parser.add_argument("--vendor-path", default="", help="PYTHONPATH of the vendor's process")
     chosen = parser.parse_args()
-    from rerankbench.rerankers.spec import load_spec
+    from rerankbench.rerankers.registry import load_spec
 
     spec = load_spec(chosen.model)
     pairs = json.loads((PARITY / "pairs.json").read_text())["main"][: chosen.pairs]

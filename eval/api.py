@@ -51,15 +51,22 @@ def run(
     Raises InputError for what cannot be run, before anything is computed where that can be told; ScoreError for a
     score that cannot be used.
     """
+    from .experiment.models import find_models
     from .runner.run import run_experiment
+    from .runner.subset import Part
     from .tables.run_page import run_page
 
     wanted = read_experiment(experiment, changes)
-    check_names(wanted)
-    _check_ready(wanted)
+    check_retriever(wanted)
+    specs = find_models(wanted)
     folder = Path(out) if out is not None else results_folder(wanted.name, limit, sample, sample_seed)
     cells = run_experiment(
-        wanted, folder, limit=limit, sample=sample, sample_seed=sample_seed, overwrite=overwrite, command=command
+        wanted,
+        folder,
+        specs=specs,
+        part=Part(limit, sample, sample_seed),
+        overwrite=overwrite,
+        command=command,
     )
     write_whole(folder / "README.md", run_page(cells, main_metric(wanted)))
     return cells
@@ -82,23 +89,13 @@ def read_experiment(experiment: str | Path | Mapping[str, Any] | Experiment, cha
     return load_experiment(str(experiment), changes)
 
 
-def check_names(experiment: Experiment) -> None:
-    """Raises InputError for a model or a retriever that is unknown, before any work."""
-    from ..rerankers.registry import find_spec
-    from .first_stage.retriever import BM25, load_retriever
+def check_retriever(experiment: Experiment) -> None:
+    """Raises InputError for a retriever that is unknown, before any work."""
+    from .experiment.stages import DenseStage
+    from .first_stage.retriever import load_retriever
 
-    for entry in experiment.rerankers:
-        find_spec(entry.model)
-    if experiment.first_stage.retriever not in (None, BM25):
-        load_retriever(str(experiment.first_stage.retriever))
-
-
-def _check_ready(experiment: Experiment) -> None:
-    """Raises InputError for what would stop a model after the others have run: a server without a key or an address."""
-    from ..rerankers.registry import family_of, find_spec
-
-    for spec in (find_spec(entry.model) for entry in experiment.rerankers):
-        family_of(spec).ready(spec)
+    if isinstance(experiment.first_stage, DenseStage):
+        load_retriever(experiment.first_stage.retriever)
 
 
 def results_folder(name: str, limit: int | None = None, sample: int | None = None, sample_seed: int = 0) -> Path:

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .eval.api import compare, evaluate, published, run, table
     from .rerankers import (
+        CustomReranker,
         Group,
         InputError,
         LoadOptions,
         ModelSpec,
-        OwnReranker,
         Reranker,
         Scored,
         ScoreError,
@@ -37,11 +37,11 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "CustomReranker",
     "Group",
     "InputError",
     "LoadOptions",
     "ModelSpec",
-    "OwnReranker",
     "Reranker",
     "ScoreError",
     "Scored",

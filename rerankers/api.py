@@ -1,20 +1,15 @@
-"""The face of a reranker: groups of (query, passages) in, float32 logits and token counts out."""
+"""What goes into a reranker and what comes out: groups of (query, passages), float32 scores and token counts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from .flops import Shape
-from .groups import Group, Pair
-from .options import TextOptions
-from .settings import Setting
-from .spec import ModelSpec
+from .groups import Group
 
-__all__ = ["Executed", "Group", "Prepared", "Requests", "Reranker", "Scored"]
+__all__ = ["Executed", "Group", "Prepared", "Requests", "Scored"]
 
 
 REMOTE = "remote"  # the device of models that a server runs
@@ -104,64 +99,12 @@ class Scored:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Token ids of some groups, in a form that only the reranker that made them knows, and how long that took."""
+    """Token ids of the distinct pairs of some groups.
+
+    Attributes:
+        tokens: in a form that only the reranker that made them reads.
+        seconds: how long that took.
+    """
 
     tokens: Any
     seconds: float
-
-
-class Reranker(Protocol):
-    """A loaded model."""
-
-    spec: ModelSpec
-    device: str
-    dtype: str
-
-    @property
-    def shape(self) -> Shape | None:
-        """What a pair costs; None where that is not known, so FLOPs are not measured."""
-        ...
-
-    def identity(self, text: TextOptions) -> dict[str, Any]:
-        """Everything on the model's side that can change a score, except the setting: JSON values only."""
-        ...
-
-    def check(self, setting: Setting) -> list[str]:
-        """Warnings about a setting (unreachable compress layers). Raises InputError when it cannot be run."""
-        ...
-
-    def prepare(self, groups: Sequence[Group], text: TextOptions) -> Prepared:
-        """Turn texts into token ids; may run in another thread while `score` is busy with other groups."""
-        ...
-
-    def score(
-        self, groups: Sequence[Group], settings: Sequence[Setting], text: TextOptions, prepared: Prepared | None = None
-    ) -> Scored:
-        """Score every pair under every setting, settings with the same compression in one forward pass.
-
-        A score depends on its pair, its setting and `text` only; one of a listwise model on its whole group.
-        `prepared` saves tokenising the same groups again.
-        Raises ScoreError on NaN or infinity.
-        """
-        ...
-
-    def predict(self, pairs: Sequence[Pair] | Pair | None = None, **options: Any) -> np.ndarray:
-        """See `faces.Faces.predict`."""
-        ...
-
-    def rank(
-        self,
-        query: str,
-        documents: Sequence[str],
-        top_k: int | None = None,
-        return_documents: bool = False,
-        **options: Any,
-    ) -> list[dict[str, Any]]:
-        """See `faces.Faces.rank`."""
-        ...
-
-    def compute_score(
-        self, sentence_pairs: Sequence[Pair] | Pair, normalize: bool = False, **options: Any
-    ) -> list[float]:
-        """See `faces.Faces.compute_score`."""
-        ...

@@ -1,6 +1,6 @@
 """Your own reranker: a class that scores pairs, named `my_module:MyReranker`, or an object at hand.
 
-    class MyReranker(OwnReranker):
+    class MyReranker(CustomReranker):
         version = "2026-11-26"
 
         def predict(self, pairs):
@@ -36,7 +36,7 @@ PLUGINS = "rerankbench.rerankers"  # the entry-point group in which other packag
 _REFERENCE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
-class OwnReranker:
+class CustomReranker:
     """What a reranker of yours states beside `predict(pairs)` or `score(query, passages)`.
 
     `predict` is given a list of (query, passage), `score` one query and a list of passages; both return one number per
@@ -69,7 +69,7 @@ class OwnReranker:
         return None
 
 
-class _Versioned(OwnReranker):
+class _Versioned(CustomReranker):
     """An object with `predict` and a version that somebody else states."""
 
     def __init__(self, model: Any, version: str, name: str | None) -> None:
@@ -81,12 +81,12 @@ class _Versioned(OwnReranker):
         return self.model.predict(pairs)
 
 
-def with_version(model: Any, version: str, *, name: str | None = None) -> OwnReranker:
+def with_version(model: Any, version: str, *, name: str | None = None) -> CustomReranker:
     """An object that has `predict(pairs)` and no version, a CrossEncoder of sentence-transformers for example.
 
     Args:
         model: the object. Its scores are taken as they are; CrossEncoder squashes them unless told not to.
-        version: as in `OwnReranker`; the folder's name is no version, a commit or a date is.
+        version: as in `CustomReranker`; the folder's name is no version, a commit or a date is.
         name: what tables call it; None: the name of the object's class.
     """
     if not callable(getattr(model, "predict", None)):
@@ -164,7 +164,7 @@ def check(model: Any, where: str) -> None:
     shape = getattr(model, "shape", None)
     if shape is not None and not isinstance(shape, Shape):
         raise InputError(f"{where}: its `shape` is {type(shape).__name__}, expected rerankbench.rerankers.flops.Shape")
-    if shape is not None and getattr(type(model), "lengths", OwnReranker.lengths) is OwnReranker.lengths:
+    if shape is not None and getattr(type(model), "lengths", CustomReranker.lengths) is CustomReranker.lengths:
         raise InputError(f"{where}: has a `shape` but no `lengths(pairs)`; FLOPs need the tokens of a pair")
     if (name := getattr(model, "name", None)) is not None:
         check_name(str(name))

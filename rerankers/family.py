@@ -1,10 +1,18 @@
-"""What a family says of its models without their weights. Importing it or a family imports no torch."""
+"""What one kind of reranker is, without the weights of any model. Importing it or a family imports no torch.
+
+A family turns a specification, the files of a model and the options into a loaded reranker. On the way it builds a
+frozen plan (`DecoderPlan`, `PairPlan`, …), which an adapter runs without asking back.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from itertools import product
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
+
+from pydantic import BaseModel, ConfigDict
 
 from .architectures.defaults import check_native, completed
 from .checkpoint.config_checks import check_config
@@ -12,13 +20,38 @@ from .checkpoint.sentence_transformers import StFolder
 from .errors import InputError
 from .flops import Shape
 from .models.config import model_type
-from .options import LoadOptions, ResolvedText, TextOptions, Truncation
-from .prompting.template import PromptTemplate
+from .options import LoadOptions, Truncation
+from .prompting.text_rules import TextRules
 from .spec import DEFAULT_LENGTH, ModelSpec, files_of
+from .validate import validated
 
 if TYPE_CHECKING:
-    from .api import Reranker
+    from .adapters.base import Reranker
     from .checkpoint.hub import Resolved
+
+
+class FamilyOptions(BaseModel):
+    """What can be chosen for the models of one family alone: in a specification, an experiment's entry, or `load`.
+
+    A subclass declares fields with a default, a type and a `description`. What of them can change a score, the family
+    puts into the recipe of its plan.
+
+    Attributes:
+        policies: fields with a few choices by which the released code of a family differs from its configuration;
+            `rerankbench verify` tries each of them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    policies: ClassVar[tuple[str, ...]] = ()
+
+    def combinations(self) -> Iterator[dict[str, Any]]:
+        """Every combination of the policies' choices, the present one first."""
+        present = {name: getattr(self, name) for name in self.policies}
+        yield present
+        choices = [get_args(type(self).model_fields[name].annotation) for name in self.policies]
+        for values in product(*choices):
+            if (chosen := dict(zip(self.policies, values))) != present:
+                yield chosen
 
 
 @dataclass(frozen=True)
@@ -29,37 +62,56 @@ class Tensors:
     unit_norm: float = 1.0
 
 
-class Family:
+class Family(ABC):
     """One kind of reranker. A subclass in `families/` and a line in `registry.py` are all that a new one needs.
 
     Attributes:
         name: what specifications call it.
         adapter: name and version; part of every result's identity, to be raised when a score changes.
-        architectures: reader of `config.json` by the model types that it runs.
         score: what its score is, in a few words.
-        template: what surrounds a pair; None where the tokenizer joins the two texts.
+        options: what can be chosen for its models alone.
+        architectures: reader of `config.json` by the model types that it runs.
+        truncation: how a pair is cut that is too long, where nobody chose.
         has_files: its models are folders, packages or repositories of the hub.
-        truncation: how a pair is cut that is too long, where neither the text options nor a specification says.
-        wording: instruction by task, names of configs/prompts.yaml or texts; a specification's wording comes first.
-        spec_keys: keys of a specification that this family reads and others do not.
+        prompted: its models read a template around the pair, in which an instruction may have a place.
     """
 
     name: ClassVar[str]
     adapter: ClassVar[str]
     score: ClassVar[str]
+    options: ClassVar[type[FamilyOptions]] = FamilyOptions
     architectures: ClassVar[Mapping[str, Callable[[Mapping[str, Any], str], Any]]] = {}
-    template: ClassVar[PromptTemplate | None] = None
     truncation: ClassVar[Truncation] = "class"
-    wording: ClassVar[Mapping[str, str]] = {}
-    spec_keys: ClassVar[tuple[str, ...]] = ()
     has_files: ClassVar[bool] = True
+    prompted: ClassVar[bool] = False
 
+    @abstractmethod
     def claims(self, raw: Mapping[str, Any], saved: StFolder) -> bool:
         """Whether this family runs the model of a `config.json` that nobody wrote a specification for.
 
         `saved` is what sentence-transformers saved beside it.
         """
-        raise NotImplementedError
+
+    @abstractmethod
+    def shape(
+        self, raw: Mapping[str, Any], where: str = "config.json", options: FamilyOptions | None = None
+    ) -> Shape | None:
+        """What a pair costs and which settings there are; None where that is not known, so FLOPs are not measured.
+
+        `options` None are the family's defaults.
+        """
+
+    @abstractmethod
+    def load(self, spec: ModelSpec, files: Resolved, options: LoadOptions) -> Reranker:
+        """The model on its device. Raises InputError when the checkpoint does not fit."""
+
+    def choose(self, spec: ModelSpec) -> Any:
+        """The options of a specification, checked. Raises InputError for an unknown one or a value out of range."""
+        return self.options_in(spec.options, f"model '{spec.name}'")
+
+    def options_in(self, chosen: Mapping[str, Any], where: str) -> Any:
+        """Options by name, checked, with defaults for the others."""
+        return validated(self.options, dict(chosen), where)
 
     def config(self, raw: Mapping[str, Any], where: str = "config.json") -> Any:
         """The architecture that a `config.json` describes.
@@ -90,77 +142,35 @@ class Family:
             return not err.unread
         return True
 
-    def shape(self, raw: Mapping[str, Any], where: str = "config.json") -> Shape | None:
-        """What a pair costs and which settings there are; None where that is not known, so FLOPs are not measured."""
-        raise NotImplementedError
+    def text_rules(self, spec: ModelSpec) -> TextRules:
+        """How the model's texts are worded and cut."""
+        truncation = getattr(self.choose(spec), "truncation", None)
+        return TextRules(
+            spec.name, max_length=spec.max_length or DEFAULT_LENGTH, truncation=truncation or self.truncation
+        )
 
     def stated_shape(self, spec: ModelSpec) -> Shape | None:
         """The shape of a model that has no `config.json`."""
         return None
 
-    def shape_of(
-        self, spec: ModelSpec, raw: Mapping[str, Any], where: str = "config.json", options: LoadOptions | None = None
-    ) -> Shape | None:
-        """`shape`, where the specification and the options have a say in it."""
-        return self.shape(raw, where)
-
     def tensors(self, raw: Mapping[str, Any], where: str = "config.json") -> Tensors:
         """What a checkpoint holds, for random ones."""
         raise InputError(f"{where}: no random checkpoint can be written for the family {self.name}")
 
-    def resolve(self, spec: ModelSpec, text: TextOptions) -> ResolvedText:
-        """`text` with the model's defaults and wording where nothing was chosen.
-
-        Raises InputError when the model has no wording for the task, or no place for a prompt.
-        """
-        self.refuse_prompt(spec, text)
-        length = text.max_length or spec.max_length or DEFAULT_LENGTH
-        truncation = text.truncation or spec.truncation or self.truncation
-        return ResolvedText("", length, text.query_max_length or length * 3 // 4, truncation)
-
-    def refuse_prompt(self, spec: ModelSpec, text: TextOptions) -> None:
-        """Raise InputError for a prompt that the family has no place for."""
-        if self.template is None and text.prompt is not None:
-            raise InputError(
-                f"model '{spec.name}': the family {self.name} has no prompt; leave out {text.prompt!r:.60}"
-            )
-
-    def template_of(self, spec: ModelSpec) -> PromptTemplate | None:
-        """`template`, or what the specification says instead."""
-        return self.template
-
     def complete(self, spec: ModelSpec, files: Resolved) -> ModelSpec:
-        """The specification with what the files tell where it says nothing. Raises InputError for what has no place."""
+        """The specification, with what the files state where it states nothing.
+
+        Raises InputError for what has no place in it.
+        """
         return spec
 
-    def recipe(self, spec: ModelSpec) -> dict[str, Any]:
-        """What of a specification can change a score, text options aside: for the identity, JSON values only."""
-        return {}
-
-    def policies(self, options: LoadOptions) -> dict[str, str]:
-        """Choices of this family that can change a score."""
-        return {}
-
-    def under(self, reranker: Reranker, options: LoadOptions) -> Reranker:
-        """The reranker with the policies of `options` over the same weights; itself where there are none."""
-        return reranker
-
-    def prompt_tokens(self, spec: ModelSpec, text: TextOptions) -> int:
-        """Tokens that the template puts around a pair, as `PromptTemplate.own_tokens` estimates them."""
-        template = self.template_of(spec)
-        return template.own_tokens(self.resolve(spec, text).instruction) if template else 0
-
-    def ready(self, spec: ModelSpec) -> None:
+    def check_ready(self, spec: ModelSpec) -> None:  # noqa: B027  # most families need nothing
         """Raise InputError for what a model lacks as far as that can be told at once, before any other work."""
 
     def open(self, spec: ModelSpec, options: LoadOptions) -> Reranker:
-        """The model of a specification, its files found and loaded. Families without files say how else."""
+        """The model of a specification, its files found and loaded. Families without files override it."""
         files = files_of(spec)
         return self.load(replace(spec, revision=files.revision), files, options)
-
-    def load(self, spec: ModelSpec, files: Resolved, options: LoadOptions) -> Reranker:
-        """The model on its device. Raises InputError when the checkpoint does not fit."""
-        raise NotImplementedError
 
 
 def is_classifier(raw: Mapping[str, Any]) -> bool:

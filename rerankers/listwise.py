@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 from .api import Requests
-from .custom import OwnReranker
+from .custom import CustomReranker
 from .errors import InputError, ScoreError
 from .prompting.listwise import Messages, PermutationPrompt, permutation_prompt
 from .served.client import Client
@@ -27,7 +27,7 @@ Generate = Callable[[Messages], str]
 _NUMBER = re.compile(r"[0-9]+")
 
 
-class ListReranker(OwnReranker):
+class ListReranker(CustomReranker):
     """Orders a list by a window that slides from its end to its top; subclasses order one window.
 
     Attributes:
@@ -97,7 +97,7 @@ class SlidingWindow(ListReranker):
 
     Args:
         generate: from chat messages to the text of the answer: any callable, or a `ChatModel`.
-        version: see `OwnReranker`: what stands for the generator's weights and settings.
+        version: see `CustomReranker`: what stands for the generator's weights and settings.
         window, stride, order, depth: see `ListReranker`; None takes RankGPT's 20 and 10.
         prompt: texts of the chat; None takes RankGPT's.
 
@@ -147,7 +147,7 @@ class SlidingWindow(ListReranker):
         return order + [place for place in range(len(passages)) if place not in order]
 
     def requests(self) -> Requests | None:
-        """See `OwnReranker.requests`."""
+        """See `CustomReranker.requests`."""
         return getattr(self.generate, "requests", lambda: None)()
 
 

@@ -1,22 +1,15 @@
-"""What can be chosen when a model is loaded, and when text is turned into token ids."""
+"""What can be chosen when a model is loaded, and when text is turned into token ids.
+
+What one family alone offers (an output head, a template) stands in that family's file; see `family.FamilyOptions`.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 Truncation = Literal["class", "snippet"]
-HeadPolicy = Literal["released", "by_layer"]
-SoftcapPolicy = Literal["released", "config"]
-CutoffPolicy = Literal["trained", "logit_lens"]
-Formula = Literal["row", "difference", "log_softmax"]
 Task = Literal["answer", "contradiction", "same_question", "same_meaning"]
-# the finite choices of LoadOptions, each with its default first
-POLICIES = {
-    "head_policy": get_args(HeadPolicy),
-    "attention_softcap": get_args(SoftcapPolicy),
-    "cutoffs": get_args(CutoffPolicy),
-}
 
 
 @dataclass(frozen=True)
@@ -27,20 +20,11 @@ class LoadOptions:
         device: `auto` (CUDA if there is one, else CPU), or a torch device string. Provenance, not identity.
         dtype: `auto` (bfloat16 on CUDA, float32 on CPU), `float32`, `bfloat16`, `float16`, or, for native
             families, `int8` (CPUs) and `fp8` (GPUs): matrices of the layers in eight bits, the rest in bfloat16.
-        head_policy: which output head scores a cutoff layer; see docs/footguns.md.
-        attention_softcap: `released` leaves the configured attention soft-capping of the lightweight model out,
-            as its published code does by default; `config` applies it.
-        cutoffs: `trained`: only layers that have an output head of their own can be cutoffs; `logit_lens`: every layer
-            can, scored by the last layer's norm and head, which nobody trained for it (the logit lens of
-            nostalgebraist, 2020). For decoders with one head.
         token_budget: most tokens in one forward pass; None lets the engine choose. Provenance, not identity.
     """
 
     device: str = "auto"
     dtype: str = "auto"
-    head_policy: HeadPolicy = "released"
-    attention_softcap: SoftcapPolicy = "released"
-    cutoffs: CutoffPolicy = "trained"
     token_budget: int | None = None
 
 
@@ -67,7 +51,7 @@ class TextOptions:
 
 @dataclass(frozen=True)
 class ResolvedText:
-    """`TextOptions` with the model's defaults and wording filled in (`Family.resolve`); nothing is open any more.
+    """`TextOptions` with the model's defaults and wording filled in (`TextRules.resolve`); nothing is open any more.
 
     Attributes:
         instruction: the text of the prompt; empty where a model has none.

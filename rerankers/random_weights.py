@@ -22,7 +22,8 @@ def write_random_weights(
     from safetensors.torch import save_file
 
     raw = read_json(folder / "config.json")
-    tensors = family_named(family or guess_family(raw, folder)).tensors(raw, str(folder / "config.json"))
+    of_family = family_named(family) if family else guess_family(raw, folder)
+    tensors = of_family.tensors(raw, str(folder / "config.json"))
     shapes, norm = tensors.shapes, tensors.unit_norm
 
     def values(number: int, name: str, shape: tuple[int, ...]) -> torch.Tensor:

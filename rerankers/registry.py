@@ -6,25 +6,32 @@ A family is a subclass of `family.Family`; its module is imported when it is nee
 from __future__ import annotations
 
 import importlib
+import logging
 from collections.abc import Mapping
+from dataclasses import fields, replace
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .api import Reranker
+from ..configs import find as find_file
 from .checkpoint.hub import Resolved, resolve
 from .checkpoint.lora import is_adapter
 from .checkpoint.sentence_transformers import StFolder, transformer_folder
 from .checkpoint.weight_files import kind_of_file
-from .custom import OwnReranker
-from .errors import InputError, suggest
-from .families.custom import Own
+from .custom import CustomReranker
+from .errors import InputError, one_line, suggest
+from .families.custom import Custom
 from .family import Family
 from .flops import Shape
 from .models.config import model_type
-from .options import POLICIES, LoadOptions
-from .spec import ModelSpec, list_models, load_spec
+from .options import LoadOptions
+from .spec import KEYS, ModelSpec, list_models, read_spec
+
+if TYPE_CHECKING:
+    from .adapters.base import Reranker
+
+log = logging.getLogger("rerankbench")
 
 # asked in this order which of them runs a model that has no specification
 FAMILIES = {
@@ -38,90 +45,174 @@ FAMILIES = {
     "modern-encoder": ".families.modern_encoder:ModernEncoderFamily",
     "bi-encoder": ".families.bi_encoder:BiEncoder",
     "sequence-classification": ".families.sequence_classification:SequenceClassification",
-    "own": ".families.custom:Own",
+    "own": ".families.custom:Custom",
     "served": ".families.served:Served",
 }
-OBJECTS = Own()
-_PLAIN = ModelSpec("", "", "")  # with nothing said
+CUSTOM = Custom()
 PLUGINS = "rerankbench.families"  # the entry-point group in which other packages register families
+_LOAD_OPTIONS = tuple(field.name for field in fields(LoadOptions))
 
 
 @cache
-def families() -> dict[str, str]:
-    """Where the class of each family is, those of other packages first."""
-    return {**{point.name: point.value for point in entry_points(group=PLUGINS)}, **FAMILIES}
+def families() -> dict[str, Family]:
+    """Every family by its name, those of other packages first.
 
-
-def load(model: str | Path | ModelSpec | OwnReranker, options: LoadOptions | None = None) -> Reranker:
-    """Load a reranker onto its device.
-
-    Args:
-        model: a name of `rerankbench ls models`, the path of a YAML specification, a local model folder, a hub id,
-            `my_module:MyReranker`, a specification, or an object of your own (see `own.py`).
-        options: device, dtype and the policies that are part of a result's identity.
-
-    Raises InputError for an unknown name or family, missing files, or a checkpoint that does not fit.
+    A family of another package that cannot be imported is left out with a warning. Raises InputError for one that is
+    registered under the name of a family of this package.
     """
-    options = options or LoadOptions()
-    if not isinstance(model, str | Path | ModelSpec):
-        return OBJECTS.take(model, options)
-    spec = model if isinstance(model, ModelSpec) else find_spec(str(model))
-    family = family_of(spec)
-    _refuse_unused(family, spec, options)
-    return family.open(spec, options)
+    plugins: dict[str, Family] = {}
+    for point in entry_points(group=PLUGINS):
+        if point.name in FAMILIES:
+            raise InputError(
+                f"family '{point.name}': comes with this package, and another one registers {point.value} under that "
+                "name; rename it there, or remove that package"
+            )
+        try:
+            plugins[point.name] = point.load()()
+        except Exception as err:
+            log.warning("family '%s' of another package (%s) is left out: %s", point.name, point.value, one_line(err))
+    return {**plugins, **{name: _shipped(name) for name in FAMILIES}}
 
 
-def _refuse_unused(family: Family, spec: ModelSpec, options: LoadOptions) -> None:
-    if spec.wording and family.template is None:
-        raise InputError(f"model '{spec.name}': the family {family.name} has no prompt; leave out `wording`")
-    for key in ("template", "tokens", "formula", "scale", "server"):
-        if key not in family.spec_keys and getattr(spec, key) != getattr(_PLAIN, key):
-            raise InputError(f"model '{spec.name}': the family {family.name} does not read `{key}`; leave it out")
-    for name, choices in POLICIES.items():
-        value = getattr(options, name)
-        if value not in choices:
-            raise InputError(f"{name} '{value}' is unknown; known: {', '.join(choices)}")
-        if value != choices[0] and name not in family.policies(options):
-            raise InputError(f"model '{spec.name}': the family {family.name} has no {name}; leave out '{value}'")
+@cache
+def _shipped(name: str) -> Family:
+    module, _, attribute = FAMILIES[name].partition(":")
+    return getattr(importlib.import_module(module, __package__), attribute)()
+
+
+def family_named(name: str) -> Family:
+    """A family by its name. Raises InputError for an unknown one."""
+    if name in FAMILIES:  # without importing the others
+        return _shipped(name)
+    if name not in families():
+        raise InputError(f"family '{name}' is unknown{suggest(name, families())}")
+    return families()[name]
 
 
 def family_of(spec: ModelSpec) -> Family:
     """The family of a specification. Raises InputError for an unknown one."""
-    if spec.family not in families():
-        raise InputError(f"model '{spec.name}': family '{spec.family}' is unknown{suggest(spec.family, families())}")
-    return family_named(spec.family)
+    try:
+        return family_named(spec.family)
+    except InputError as err:
+        raise InputError(f"model '{spec.name}': {err}") from err
+
+
+def load(
+    model: str | Path | ModelSpec | CustomReranker, options: LoadOptions | None = None, /, **chosen: Any
+) -> Reranker:
+    """Load a reranker onto its device.
+
+    Args:
+        model: a name of `rerankbench ls models`, the path of a YAML specification, a local model folder, a hub id,
+            `my_module:MyReranker`, a specification, or an object of your own (see `custom.py`).
+        options: device, dtype and token budget.
+        chosen: the same by name (`device="cuda"`), and options of the model's family (`rerankbench ls families`).
+
+    Raises InputError for an unknown name, family or option, missing files, or a checkpoint that does not fit.
+    """
+    placed = {name: value for name, value in chosen.items() if name in _LOAD_OPTIONS}
+    own = {name: value for name, value in chosen.items() if name not in _LOAD_OPTIONS}
+    options = replace(options or LoadOptions(), **placed)
+    if not isinstance(model, str | Path | ModelSpec):
+        if own:
+            raise InputError(f"{type(model).__name__}: an object at hand takes no {next(iter(own))}")
+        return CUSTOM.take(model, options)
+    spec = choose(model if isinstance(model, ModelSpec) else find_spec(str(model)), own)
+    family = family_of(spec)
+    family.choose(spec)
+    return family.open(spec, options)
+
+
+def choose(spec: ModelSpec, chosen: Mapping[str, Any]) -> ModelSpec:
+    """The specification with some options of its family.
+
+    An option of another family is refused, unless it has the default that it has there, which changes nothing. Raises
+    InputError for that, for an unknown option, and for a value out of range.
+    """
+    family, own = family_of(spec), {}
+    for name, value in chosen.items():
+        if name in family.options.model_fields:
+            own[name] = value
+        elif name not in option_defaults():
+            known = [*_LOAD_OPTIONS, *family.options.model_fields]
+            raise InputError(f"model '{spec.name}': unknown option '{name}'{suggest(name, known)}")
+        elif value != option_defaults()[name]:
+            raise InputError(f"model '{spec.name}': the family {family.name} has no {name}; leave out {value!r:.60}")
+    spec = spec.with_options(**own) if own else spec
+    family.choose(spec)
+    return spec
 
 
 @cache
-def family_named(name: str) -> Family:
-    """A family by its name in `families()`."""
-    module, _, attribute = families()[name].partition(":")
-    return getattr(importlib.import_module(module, __package__), attribute)()
+def option_defaults() -> dict[str, Any]:
+    """Every option that some family has, and its default."""
+    return {
+        name: field.get_default(call_default_factory=True)
+        for family in families().values()
+        for name, field in family.options.model_fields.items()
+    }
 
 
-def shape_of(spec: ModelSpec, options: LoadOptions | None = None) -> Shape | None:
-    """What a pair costs and which settings there are under the options, without loading or fetching anything.
+def check_option(name: str, value: Any) -> None:
+    """Raise InputError unless some family that has this option takes this value."""
+    fault: InputError | None = None
+    for family in families().values():
+        if name in family.options.model_fields:
+            try:
+                family.options_in({name: value}, f"family {family.name}")
+                return
+            except InputError as err:
+                fault = fault or err
+    if fault is not None:
+        raise fault
+
+
+def shape_of(spec: ModelSpec) -> Shape | None:
+    """What a pair costs and which settings there are, without loading or fetching anything.
 
     From the `config` of the specification, else from what the family finds stated elsewhere, else from the config.json
     of a local folder; None where none of these is there or the family does not know the shape.
     """
+    family = family_of(spec)
     if spec.config:
-        return family_of(spec).shape_of(spec, spec.config, spec.name, options)
-    if (stated := family_of(spec).stated_shape(spec)) is not None:
-        return stated
+        return family.shape(spec.config, spec.name, family.choose(spec))
+    if not family.has_files:
+        return family.stated_shape(spec)
     folder = Path(spec.source).expanduser()
     if not (transformer_folder(folder) / "config.json").is_file():
         return None
     files = Resolved(spec.source, folder)
-    return family_of(spec).shape_of(spec, files.config, str(files.folder / "config.json"), options)
+    return family.shape(files.config, str(files.folder / "config.json"), family.choose(spec))
+
+
+def load_spec(name: str) -> ModelSpec:
+    """The specification of a model by its name, or from the path of a YAML file.
+
+    Raises InputError for an unknown name (with the nearest known one), an unknown key or a missing one, and a value of
+    a wrong type.
+    """
+    path = find_file("models", name, "model")
+    spec = read_spec(path)
+    try:
+        family = family_named(spec.family)
+    except InputError as err:
+        raise InputError(f"{path}: key 'family': {err}") from err
+    for key in spec.options:
+        if key in family.options.model_fields:
+            continue
+        if key in option_defaults():
+            raise InputError(f"{path}: the family {family.name} does not read `{key}`; leave it out")
+        raise InputError(f"{path}: unknown key '{key}'{suggest(str(key), [*KEYS, *family.options.model_fields])}")
+    family.options_in(spec.options, str(path))
+    return spec
 
 
 def find_spec(model: str) -> ModelSpec:
     """The specification of a name, a YAML file, a hub id, a local folder or a class of the user.
 
-    config.json tells a family not written.
+    Where no file names the family, config.json decides it.
     """
-    if (spec := OBJECTS.spec(model, list_models())) is not None:
+    if (spec := CUSTOM.spec(model, list_models())) is not None:
         return spec
     folder = Path(model).expanduser()
     if folder.is_file() and model not in list_models() and not model.endswith((".yaml", ".yml")):
@@ -139,19 +230,18 @@ def spec_of_folder(folder: Path) -> ModelSpec:
     """A specification for a local model folder, its family guessed from what the folder holds."""
     files = resolve(str(folder)) if is_adapter(folder) else Resolved(str(folder), folder)
     family = guess_family(files.config, folder, files.saved)
-    spec = ModelSpec(name=folder.resolve().name, family=family, source=str(folder))
-    return family_named(family).complete(spec, files)
+    return family.complete(ModelSpec(name=folder.resolve().name, family=family.name, source=str(folder)), files)
 
 
-def guess_family(raw: Mapping[str, Any], where: Path, saved: StFolder | None = None) -> str:
-    """The name of the first family that runs a `config.json` and what sentence-transformers saved beside it.
+def guess_family(raw: Mapping[str, Any], where: Path, saved: StFolder | None = None) -> Family:
+    """The first family that runs a `config.json` and what sentence-transformers saved beside it.
 
     Raises InputError when none does.
     """
     saved = saved or StFolder()
-    for name in families():
-        if family_named(name).claims(raw, saved):
-            return name
+    for family in families().values():
+        if family.claims(raw, saved):
+            return family
     architectures = " ".join(raw.get("architectures") or ())
     if saved.kind == "SentenceTransformer":
         raise InputError(f"{where}: a text encoder of model_type '{model_type(raw)}', which no family runs")
@@ -160,11 +250,16 @@ def guess_family(raw: Mapping[str, Any], where: Path, saved: StFolder | None = N
     )
 
 
+@cache
+def _models_by_source() -> dict[str, str]:
+    """The names of the shipped models by their hub ids."""
+    return {read_spec(find_file("models", name, "model")).source: name for name in reversed(list_models())}
+
+
 def _spec_of_hub_id(model: str) -> ModelSpec:
     """The shipped specification whose source is this hub id, or one guessed from the repository's config.json."""
-    for name in list_models():
-        if (spec := load_spec(name)).source == model:
-            return spec
+    if model in _models_by_source():
+        return load_spec(_models_by_source()[model])
     files = resolve(model)
     family = guess_family(files.config, files.root, files.saved)
-    return family_named(family).complete(ModelSpec(name=model.split("/")[1], family=family, source=model), files)
+    return family.complete(ModelSpec(name=model.split("/")[1], family=family.name, source=model), files)

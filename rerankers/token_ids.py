@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import chain
 
-from .api import Group, Reranker
+from .adapters.base import Reranker
+from .api import Group
 from .checkpoint.hub import resolve
 from .options import TextOptions
 from .prompting.template import PromptTemplate
@@ -18,7 +19,7 @@ from .tokenization.tokenizer import of_transformers
 
 def token_ids(reranker: Reranker, groups: Sequence[Group], text: TextOptions) -> list[list[int]] | None:
     """Ids of every pair, special tokens included; None for rerankers that feed no pair as one sequence."""
-    tokens = reranker.prepare(groups, text).tokens
+    tokens = reranker.prepare_distinct(groups, text)
     if isinstance(tokens, Pairs):
         return tokens.ids
     if isinstance(tokens, list) and all(isinstance(pair, PairTokens) for pair in tokens):
@@ -33,11 +34,11 @@ def card_ids(spec: ModelSpec, pairs: Sequence[tuple[str, str]]) -> list[list[int
     template joins it. Encoders: the tokenizer's own pair. `spec` is that of a loaded reranker.
     """
     tokenizer = of_transformers(resolve(spec.source, spec.revision).folder)
-    family = family_of(spec)
-    template = family.template_of(spec)
+    rules = family_of(spec).text_rules(spec)
+    template = rules.template
     if template is None:
         return [list(row) for row in tokenizer([query for query, _ in pairs], [text for _, text in pairs])["input_ids"]]
-    instruction = family.resolve(spec, TextOptions()).instruction
+    instruction = rules.resolve(TextOptions()).instruction
     bos = tokenizer.bos_token_id if template.special_tokens else None
 
     def ids(pieces: Sequence[str]) -> list[int]:

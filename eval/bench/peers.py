@@ -67,15 +67,15 @@ def grid_of(axes: dict[str, list[Any]]) -> list[dict[str, Any]]:
 
 def tokens_of(spec: ModelSpec) -> list[int]:
     """Ids that stand for the tokens of the specification in the bench's tokenizer."""
-    return list(range(FIRST_ANSWER, FIRST_ANSWER + len(spec.tokens)))
+    return list(range(FIRST_ANSWER, FIRST_ANSWER + len(spec.options.get("tokens", ()))))
 
 
 def _prompt(spec: ModelSpec) -> dict[str, Any]:
     """How a peer asks a causal language model, and what it reads; nothing of a model without a template."""
-    family = family_of(spec)
-    if (template := family.template_of(spec)) is None:
+    rules = family_of(spec).text_rules(spec)
+    if rules.template is None:
         return {}
-    whole = template.whole("{query}", "{passage}", family.resolve(spec, TextOptions()).instruction)
-    # a template of the family's own begins with the token that begins a text
-    prompt = whole if spec.template is not None else BEGIN + whole
+    whole = rules.template.whole("{query}", "{passage}", rules.resolve(TextOptions()).instruction)
+    # FlagEmbedding's template begins with the token that begins a text
+    prompt = BEGIN + whole if rules.template.limit == "released" else whole
     return {"prompt": prompt, "tokens": tokens_of(spec) or [FIRST_ANSWER]}

@@ -31,6 +31,6 @@ def write_checkpoint(folder: Path, spec: ModelSpec, dtype: str, seed: int = 0) -
     """A new folder with the specification's config.json, the bench's tokenizer and random weights in a dtype."""
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps(spec.config), encoding="utf-8")
-    write_tokenizer(folder, encoder=family_of(spec).template is None, vocab=spec.config["vocab_size"])
+    write_tokenizer(folder, encoder=not family_of(spec).prompted, vocab=spec.config["vocab_size"])
     stored = {"int8": "float32", "fp8": "bfloat16"}.get(dtype, dtype)
     write_random_weights(folder, family=spec.family, dtype=stored, seed=seed)

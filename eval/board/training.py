@@ -9,7 +9,8 @@ from functools import cache
 from typing import Literal
 
 from ...configs import CONFIGS, read
-from ...rerankers.spec import NOT_DISCLOSED, list_models, load_spec
+from ...rerankers.registry import load_spec
+from ...rerankers.spec import NOT_DISCLOSED, list_models
 from ..results import FIRST_STAGE, Cell
 from .figures import NOT_RUN, Figure, macro
 from .pivot import Board, Variant

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .bounds import MOST_TOKENS
+from .family_options import Options, parse_options
 
 if TYPE_CHECKING:
-    from ...rerankers.options import LoadOptions
+    from collections.abc import Mapping
+
     from ...rerankers.settings import Setting
 
 
@@ -36,20 +38,16 @@ def flops(
     causal: Annotated[
         bool, typer.Option("--causal", help="Count only the query-key products that a causal mask keeps.")
     ] = False,
-    logit_lens: Annotated[
-        bool, typer.Option("--logit-lens", help="Let every layer of a decoder with one head be a cutoff.")
-    ] = False,
+    option: Options = [],  # noqa: B006  # typer's way to write a list
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """FLOPs of one pair: 2 per multiply-add of matrix products, embeddings excluded, head included.
 
     Needs no weights. See docs/flops.md for the conventions.
     """
-    from ...rerankers.options import LoadOptions
-
     setting = parse_setting(cutoff_layer, compress_ratio, compress_layers)
-    tflops, options = speed(device, tflops), LoadOptions(cutoffs="logit_lens" if logit_lens else "trained")
-    report = count(model, setting, (query_tokens, passage_tokens, prompt_tokens), causal, tflops, options)
+    tokens, options = (query_tokens, passage_tokens, prompt_tokens), parse_options(option)
+    report = count(model, setting, tokens, causal, speed(device, tflops), options)
     print(json.dumps(report, indent=2) if as_json else _text(report))
 
 
@@ -75,28 +73,30 @@ def count(
     tokens: tuple[int, int, int | None],
     causal: bool = False,
     tflops: float | None = None,
-    options: LoadOptions | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The report of one pair, as `--json` prints it, for tokens of query, passage and prompt (None: estimated).
+
+    `options` are those of the model's family.
 
     Raises InputError for an unknown model or a wrong setting.
     """
     from ...rerankers import flops as ledger
     from ...rerankers.errors import InputError
     from ...rerankers.options import TextOptions
-    from ...rerankers.registry import family_of, find_spec, shape_of
+    from ...rerankers.registry import choose, family_of, find_spec, shape_of
     from ...rerankers.settings import Setting
 
-    spec = find_spec(model)
-    family, shape = family_of(spec), shape_of(spec, options)
+    spec = choose(find_spec(model), options or {})
+    rules, shape = family_of(spec).text_rules(spec), shape_of(spec)
     query, passage, prompt = tokens
     if shape is None:
         raise InputError(
             f"model '{model}': its shape is not known; a specification states it as `config`, a class as `shape`"
         )
-    if prompt and family.template is None:
+    if prompt and rules.template is None:
         raise InputError(f"--prompt-tokens {prompt}: family '{spec.family}' has no prompt")
-    prompt = family.prompt_tokens(spec, TextOptions()) if prompt is None else prompt
+    prompt = rules.count_own_tokens(TextOptions()) if prompt is None else prompt
     pair = (query, passage, prompt)
     reference = int(ledger.reference(shape, setting, *pair, causal=causal))
     full = int(ledger.reference(shape, Setting(), *pair, causal=causal))

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from .depth import whole_numbers
+from .family_options import Options, parse_options
 from .output import emit
 
 
@@ -30,6 +31,7 @@ def latency(
     passage_words: Annotated[int, typer.Option(min=5, help="Without --run: words of a passage, on average.")] = 110,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:0.")] = "auto",
     dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16, int8 or fp8.")] = "auto",
+    option: Options = [],  # noqa: B006  # typer's way to write a list
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 takes torch's default.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -41,13 +43,14 @@ def latency(
     """
     from ...rerankers.errors import InputError
     from ...rerankers.options import LoadOptions, TextOptions
-    from ...rerankers.registry import load
+    from ...rerankers.registry import choose, find_spec, load
     from ...rerankers.settings import Setting
     from ..latency.requests import as_in, generated, known_to, of_run
     from ..latency.run import Trial, label_of, measure
     from ..results.latency import write_latency
     from ..tables.latency import to_text
 
+    spec = choose(find_spec(model), parse_options(option))
     wanted, clients = Setting.parse(setting), whole_numbers(concurrency, "--concurrency")
     text, needed = TextOptions(), 1 + warmup + queries * len(clients)
     options, label = LoadOptions(device=device, dtype=dtype), name or label_of(model)
@@ -57,13 +60,14 @@ def latency(
         groups, source = generated(needed, candidates, (query_words, passage_words))
     else:
         groups, source, data = of_run(run, dataset, needed, candidates)
-        text, options = as_in(run, label, data.policy.task, options)
+        text, options, own = as_in(run, label, data.policy.task, options)
+        spec = choose(spec, own)
     if threads:
         import torch
 
         torch.set_num_threads(threads)
     command = shlex.join(["rerankbench", *sys.argv[1:]])
-    asked = Trial(model, label, wanted, text, options, clients, groups, source, queries, warmup, command)
+    asked = Trial(spec, label, wanted, text, options, clients, groups, source, queries, warmup, command)
     found = measure(asked, load)
     if run is not None:
         told = "" if known_to(run, found) else "; no cell of the run is of this model and text, so no table shows it"

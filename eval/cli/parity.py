@@ -95,12 +95,13 @@ def _scored(
     from ..experiment.parity_experiment import SIDES, two_sided, with_families
     from ..results import digest
     from ..runner.run import run_experiment
+    from ..runner.subset import Part
 
     experiment, families = two_sided(models, options, datasets, changes)
     name = digest({"experiment": experiment.model_dump(mode="json"), "families": families, "limit": limit})
     folder = out or Path("results/runs") / f"parity-{name.removeprefix('sha256:')[:8]}"
     command = shlex.join(["rerankbench", *sys.argv[1:]])
-    run_experiment(with_families(experiment, families, folder / "models"), folder, limit=limit, command=command)
+    run_experiment(experiment, folder, specs=with_families(experiment, families), part=Part(limit), command=command)
     print(f"results: {folder}", file=sys.stderr)
     return Selector(folder, SIDES[0]), Selector(folder, SIDES[1])
 

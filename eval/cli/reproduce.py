@@ -140,10 +140,11 @@ def _show(units: Sequence[Unit], chosen: Sequence[Unit], speed: float, budget: f
 
 
 def _verify(experiment: Experiment, folder: Path, goldens: Path | None) -> list[str]:
+    from ..experiment.models import find_models
     from ..reproduce.verified import verify_models
     from ..verify.text import to_text
 
     def tell(model: str, told: Report | str) -> None:
         print(f"{model}: {told}\n" if isinstance(told, str) else to_text(told))
 
-    return verify_models(experiment, folder, goldens, tell)
+    return verify_models(experiment, find_models(experiment), folder, goldens, tell)

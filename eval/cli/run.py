@@ -120,7 +120,7 @@ def _tell_plan(wanted: Experiment, limit: int | None, folder: Path) -> None:
     from ..plan.plan import make_plan
     from .plan import plan_text
 
-    api.check_names(wanted)
+    api.check_retriever(wanted)
     print(f"\n{plan_text(make_plan(wanted, limit=limit))}\nresults would be in {folder}")
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, cast
+from typing import Annotated
 
 import typer
 
+from .family_options import Options, parse_options
 from .output import emit
 
 
@@ -20,10 +21,7 @@ def verify(
     dtype: Annotated[
         str, typer.Option(help="auto (as published on CUDA, float32 on a CPU), float32, bfloat16, float16.")
     ] = "auto",
-    head_policy: Annotated[str, typer.Option(help="released or by_layer, where the model has a choice.")] = "released",
-    attention_softcap: Annotated[
-        str, typer.Option(help="released or config, where the model has a choice.")
-    ] = "released",
+    option: Options = [],  # noqa: B006  # typer's way to write a list
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Score the few pairs whose scores are published, and compare. Exit status 0: as published, 1: not, 2: unusable.
@@ -32,14 +30,14 @@ def verify(
     config.json and token ids are checked on the way, memory and speed measured.
     """
     from ...rerankers.options import LoadOptions
-    from ...rerankers.registry import find_spec
+    from ...rerankers.registry import choose, find_spec
     from ..verify.golden import golden_of, load_golden
     from ..verify.text import to_text
     from ..verify.verify import verify as run
 
-    known = load_golden(golden) if golden else golden_of(find_spec(model))
-    policies: Any = {"head_policy": head_policy, "attention_softcap": attention_softcap}
-    report = run(model, known, LoadOptions(device=device, dtype=cast(Any, dtype), **policies))
+    spec = choose(find_spec(model), parse_options(option))
+    published = load_golden(golden) if golden else golden_of(spec)
+    report = run(spec, published, LoadOptions(device=device, dtype=dtype))
     emit(json.dumps(report.to_json(), indent=2, ensure_ascii=False) + "\n" if as_json else to_text(report))
     if not report.passed:
         raise typer.Exit(1)

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...configs import CONFIGS, read
 from ...rerankers.errors import InputError
-from ..validate import validated
+from ...rerankers.validate import validated
 from .dataset import Policy
 from .hub import HubSource
 from .lines import encodable

@@ -9,8 +9,7 @@ from typing import Any
 
 from ...configs import find, names, parse, read
 from ...rerankers.errors import InputError
-from ..first_stage.retriever import BM25
-from ..validate import validated
+from ...rerankers.validate import validated
 from .schema import Experiment
 
 
@@ -39,10 +38,8 @@ def parse_experiment(raw: Mapping[str, Any], where: str, overrides: Sequence[str
 
 
 def _written_out(raw: dict[str, Any]) -> dict[str, Any]:
-    """Short forms in full: the name of a model for an entry, a first stage that names no source for BM25."""
-    stage, entries = raw.get("first_stage"), raw.get("rerankers")
-    if isinstance(stage, dict) and not {"retriever", "run"} & stage.keys():
-        raw["first_stage"] = {"retriever": BM25, **stage}
+    """Short forms in full: the name of a model stands for an entry."""
+    entries = raw.get("rerankers")
     if isinstance(entries, list):
         raw["rerankers"] = [{"model": entry} if isinstance(entry, str) else entry for entry in entries]
     return raw

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
-import yaml
-
 from ...rerankers.errors import InputError
-from ...rerankers.registry import families, find_spec
-from ...rerankers.storage.atomic import write_whole
+from ...rerankers.registry import choose, families, family_named, find_spec
+from ...rerankers.spec import ModelSpec
 from .file import override, parse_experiment
 from .schema import Experiment
 
@@ -47,15 +44,14 @@ def two_sided(
     return experiment, wanted
 
 
-def with_families(experiment: Experiment, wanted: dict[str, str], folder: Path) -> Experiment:
-    """The experiment with each side's model run by the family asked for: a specification below `folder` says so."""
-    entries = []
+def with_families(experiment: Experiment, wanted: dict[str, str]) -> dict[str, ModelSpec]:
+    """The models of both sides, each run by the family asked for; of its options those that this family has, too."""
+    specs = {}
     for entry in experiment.rerankers:
+        spec = find_spec(entry.model)
         if entry.label in wanted:
-            spec = replace(find_spec(entry.model), name=entry.label, family=wanted[entry.label])
-            path = folder / f"{entry.label}.yaml"
-            folder.mkdir(parents=True, exist_ok=True)
-            write_whole(path, yaml.safe_dump({k: v for k, v in asdict(spec).items() if v not in (None, {}, [], "")}))
-            entry = entry.model_copy(update={"model": str(path)})
-        entries.append(entry)
-    return experiment.model_copy(update={"rerankers": tuple(entries)})
+            fields = family_named(wanted[entry.label]).options.model_fields
+            options = {name: value for name, value in spec.options.items() if name in fields}
+            spec = replace(spec, name=entry.label, family=wanted[entry.label], options=options)
+        specs[entry.label] = choose(spec, entry.options)
+    return specs

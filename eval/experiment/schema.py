@@ -4,83 +4,29 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import product
-from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from ...rerankers.errors import InputError, suggest
-from ...rerankers.options import CutoffPolicy, HeadPolicy, LoadOptions, SoftcapPolicy, Task, TextOptions, Truncation
+from ...rerankers.options import LoadOptions, Task, TextOptions, Truncation
+from ...rerankers.registry import check_option, families, option_defaults
 from ...rerankers.settings import Setting
 from ...rerankers.storage.names import check_name
-from ..first_stage.bm25 import Bm25Options
-from ..first_stage.retriever import BM25
-from ..first_stage.tokens import NONE, STEMMERS, Stopwords
+from ...rerankers.validate import Name
 from ..metrics.measures import DEFAULT_METRICS, parse_metric
 from ..published import load_published
-from ..validate import Name
+from .engines import EngineOptions, LocalOptions
+from .part import Part, stem
+from .stages import Bm25Stage, FirstStage
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-_BM25_ONLY = ("k1", "b", "stemmer", "stopwords")
-
-
-class FirstStage(_Part):
-    """Where candidates come from: a retriever, or runs that exist (`{dataset}` in the path stands for the name)."""
-
-    retriever: str | None = Field(
-        default=None, description="bm25 (also without a run), a name in configs/retrievers, or a retriever's YAML file"
-    )
-    run: str | dict[str, str] | None = Field(default=None, description="a run file, or dataset name -> run file")
-    k: int = Field(default=100, ge=1, description="candidates per query")
-    check: str | None = Field(
-        default=None, description="a published table whose first stage must be met before anything is reranked"
-    )
-    tolerance: float | None = Field(
-        default=None, ge=0, description="for `check`, in points of the metric x 100; default: the table's"
-    )
-    on_mismatch: Literal["stop", "warn"] = "stop"
-    k1: float | None = Field(default=None, ge=0, description="bm25: how soon repeated words stop counting")
-    b: float | None = Field(default=None, ge=0, le=1, description="bm25: how much long documents lose")
-    stemmer: str | None = Field(default=None, description="bm25: a Snowball algorithm or none; default: the language's")
-    stopwords: Stopwords | None = Field(default=None, description="bm25: lucene-en or none; default: the language's")
-
-    @model_validator(mode="after")
-    def _one_source(self) -> FirstStage:
-        if (self.retriever is None) == (self.run is None):
-            raise ValueError("give either 'retriever: NAME' or 'run: PATH'")
-        if self.retriever != BM25:
-            for key in _BM25_ONLY:
-                if getattr(self, key) is not None:
-                    raise ValueError(f"'{key}' is for BM25; write retriever: bm25 beside it, or leave it out")
-        known = {*STEMMERS.values(), NONE}
-        if self.stemmer is not None and self.stemmer not in known:
-            raise ValueError(f"stemmer '{self.stemmer}' is unknown{suggest(self.stemmer, known)}")
-        return self
-
-    @property
-    def bm25(self) -> Bm25Options:
-        """What BM25 is told; keys that are absent have its defaults."""
-        given = {key: getattr(self, key) for key in _BM25_ONLY}
-        return Bm25Options(**{key: value for key, value in given.items() if value is not None})
-
-    @property
-    def label(self) -> str | None:
-        """What tables call the retriever; None when runs are imported."""
-        return self.retriever and stem(self.retriever)
-
-    def run_file(self, dataset: str) -> Path | None:
-        """The run to import for a dataset; None when the candidates are retrieved."""
-        if self.run is None:
-            return None
-        path = self.run[dataset] if isinstance(self.run, dict) else self.run.replace("{dataset}", dataset)
-        return Path(path)
-
-
-class Compression(_Part):
+class Compression(Part):
     """`ratio` neighbouring passage states become one before each of `layers` (indices from 0)."""
 
     ratio: int = Field(ge=1)
@@ -94,7 +40,18 @@ class Compression(_Part):
         return layers
 
 
-class RerankerEntry(_Part):
+def _with_family_options(schema: dict[str, Any]) -> None:
+    """The options of every family stand beside the keys of an entry."""
+    for family in families().values():
+        schema["properties"] |= {
+            key: value
+            for key, value in family.options.model_json_schema()["properties"].items()
+            if key not in schema["properties"]
+        }
+    schema["additionalProperties"] = False
+
+
+class RerankerEntry(Part):
     """A model and the settings to run it under: every cutoff with every compression.
 
     null among `cutoff_layers` is the full depth, null in `compress` is no compression.
@@ -115,9 +72,22 @@ class RerankerEntry(_Part):
     query_max_length: int | None = Field(default=None, ge=1)
     truncation: Truncation | None = Field(default=None, description="class or snippet; default: the model's")
     dtype: Literal["auto", "float32", "bfloat16", "float16", "int8", "fp8"] = "auto"
-    head_policy: HeadPolicy = "released"
-    attention_softcap: SoftcapPolicy = "released"
-    cutoffs: CutoffPolicy = "trained"
+
+    model_config = ConfigDict(extra="allow", json_schema_extra=_with_family_options)
+
+    @model_validator(mode="after")
+    def _options_of_families(self) -> RerankerEntry:
+        for name, value in self.options.items():
+            if name not in option_defaults():
+                known = [*type(self).model_fields, *option_defaults()]
+                raise ValueError(f"{name}: unknown key{suggest(name, known)}")
+            check_option(name, value)
+        return self
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Options of the model's family, by name; the family checks them (`registry.choose`)."""
+        return dict(self.model_extra or {})
 
     @field_validator("cutoff_layers")
     @classmethod
@@ -141,54 +111,20 @@ class RerankerEntry(_Part):
         return TextOptions(self.prompt, self.max_length, self.query_max_length, self.truncation, task)
 
 
-_RAY_ONLY = {"workers", "gpus_per_worker", "threads_per_worker", "address", "retries", "block_timeout"}
-
-
-class EngineOptions(_Part):
-    """What executes the work. Provenance only, except that a block is the unit that is stored."""
-
-    name: Literal["local", "ray"] = Field(default="local", description="local: in this process; ray: on many GPUs")
-    device: str = "auto"
-    token_budget: int | None = Field(default=None, ge=1, description="most tokens in one forward pass")
-    block_queries: int = Field(default=16, ge=1, description="queries that are scored and stored at a time")
-    workers: int | None = Field(default=None, ge=1, description="ray: how many; default: one per GPU of the cluster")
-    gpus_per_worker: float | None = Field(
-        default=None, ge=0, description="ray: 0 scores on CPUs; default: 1 where the cluster has GPUs, else 0"
-    )
-    threads_per_worker: int | None = Field(
-        default=None, ge=1, description="ray: default: the cores shared among workers, or 4 beside a GPU"
-    )
-    address: str | None = Field(
-        default=None, description="ray: of a running cluster, auto for the one of this machine; default: start one here"
-    )
-    retries: int = Field(default=2, ge=0, description="ray: how often a block is tried again when its worker died")
-    block_timeout: float | None = Field(
-        default=None, gt=0, description="ray: seconds until a worker counts as hung; default: from the blocks' costs"
-    )
-
-    @model_validator(mode="after")
-    def _only_ray(self) -> EngineOptions:
-        if self.name == "local":
-            defaults = type(self).model_fields
-            for key in sorted(key for key in _RAY_ONLY if getattr(self, key) != defaults[key].default):
-                raise ValueError(f"'{key}' is for the engine ray; write name: ray beside it")
-        return self
-
-
 def _or_a_name(schema: dict[str, Any]) -> None:
     """`- NAME` stands for `- model: NAME`; see `file.parse_experiment`."""
     schema["items"] = {"anyOf": [{"type": "string"}, schema["items"]]}
 
 
-class Experiment(_Part):
+class Experiment(Part):
     """Datasets x variants, and the metrics to judge them by."""
 
     name: Name
     datasets: tuple[str, ...] = Field(min_length=1)
-    first_stage: FirstStage = FirstStage(retriever="bm25")
+    first_stage: FirstStage = Bm25Stage()
     rerankers: tuple[RerankerEntry, ...] = Field(default=(), json_schema_extra=_or_a_name)
     metrics: tuple[str, ...] = Field(default=DEFAULT_METRICS, min_length=1)
-    engine: EngineOptions = EngineOptions()
+    engine: EngineOptions = LocalOptions()
 
     @field_validator("datasets")
     @classmethod
@@ -205,7 +141,7 @@ class Experiment(_Part):
 
     @model_validator(mode="after")
     def _runs(self) -> Experiment:
-        runs = self.first_stage.run
+        runs = getattr(self.first_stage, "run", None)
         if isinstance(runs, dict):
             for dataset in self.datasets:
                 if dataset not in runs:
@@ -240,14 +176,7 @@ class Experiment(_Part):
 
     def load_options(self, entry: RerankerEntry) -> LoadOptions:
         """How a model is put on a device."""
-        return LoadOptions(
-            device=self.engine.device,
-            dtype=entry.dtype,
-            head_policy=entry.head_policy,
-            attention_softcap=entry.attention_softcap,
-            cutoffs=entry.cutoffs,
-            token_budget=self.engine.token_budget,
-        )
+        return LoadOptions(device=self.engine.device, dtype=entry.dtype, token_budget=self.engine.token_budget)
 
     def variants(self) -> dict[RerankerEntry, list[Setting]]:
         """Every model once with all settings that its entries ask for; entries under one label are merged."""
@@ -262,11 +191,6 @@ def _check_label(label: str, where: str) -> None:
         check_name(label)
     except InputError as err:
         raise ValueError(f"{where}: {err}, or give it a 'name'") from err
-
-
-def stem(name: str) -> str:
-    """The name in a path of a YAML file, the class in `module:Class`; a name as it is."""
-    return Path(name.removesuffix(".yaml").removesuffix(".yml")).name.rpartition(":")[2]
 
 
 def _options(entry: RerankerEntry) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ...configs import find, names, read
 from ...rerankers.errors import InputError
+from ...rerankers.validate import Name, validated
 from ..data import Policy
-from ..validate import Name, validated
 
 BM25 = "bm25"
 DEFAULT_TASK = "default"

@@ -17,8 +17,8 @@ import pyarrow as pa
 
 from ...rerankers.errors import InputError
 from ...rerankers.storage.atomic import replacing
+from ...rerankers.validate import first_repeated
 from ..data.lines import check_id, read_lines, read_text
-from ..validate import first_repeated
 from .compact import CompactRun, Documents, Lazy
 
 _MOST = float(np.finfo(np.float32).max)

@@ -13,8 +13,8 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from ...rerankers.errors import InputError, suggest
 from ...rerankers.storage.atomic import write_whole
+from ...rerankers.validate import read_json, validated
 from ..metrics.measures import parse_metric
-from ..validate import read_json, validated
 from .snapshot import Record, Snapshot
 
 BASELINE_VERSION = 1

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from ...rerankers.spec import ModelSpec, list_models, load_spec
+from ...rerankers.registry import load_spec
+from ...rerankers.spec import ModelSpec, list_models
 from ..text.units import size
 
 State = Literal["here", "needs download", "needs installation", "unreachable", "not asked"]

@@ -9,8 +9,8 @@ from ...configs import CONFIGS, read
 from ...rerankers.custom import plugins
 from ...rerankers.options import Task
 from ...rerankers.registry import families as known_families
-from ...rerankers.registry import family_named, find_spec, shape_of
-from ...rerankers.spec import ModelSpec, list_models, load_spec
+from ...rerankers.registry import family_of, find_spec, load_spec, shape_of
+from ...rerankers.spec import ModelSpec, list_models
 
 
 def models() -> list[dict[str, Any]]:
@@ -19,10 +19,11 @@ def models() -> list[dict[str, Any]]:
 
 
 def _model(spec: ModelSpec) -> dict[str, Any]:
-    keys = ("name", "family", "source", "revision", "max_length", "wording", "parameters", "download_bytes")
+    keys = ("name", "family", "source", "revision", "max_length", "parameters", "download_bytes")
     about = ("license", "trained_on", "sources", "note")
     return {
         **{key: getattr(spec, key) for key in keys},
+        "options": family_of(spec).choose(spec).model_dump(),
         "settings": settings_of(spec),
         **{key: getattr(spec, key) for key in about},
     }
@@ -42,12 +43,25 @@ def families() -> list[dict[str, Any]]:
             "name": name,
             "score": family.score,
             "model_types": list(family.architectures),
-            "prompted": family.template is not None,
+            "prompted": family.prompted,
+            "options": {
+                option: {
+                    "type": _type_of(field.annotation),
+                    "default": field.get_default(call_default_factory=True),
+                    "description": field.description,
+                }
+                for option, field in family.options.model_fields.items()
+            },
             "models": [spec.name for spec in specs if spec.family == name],
         }
-        for name in known_families()
-        for family in [family_named(name)]
+        for name, family in known_families().items()
     ]
+
+
+def _type_of(annotation: Any) -> str:
+    """The choices of an option, else the name of its type."""
+    choices = [part for part in get_args(annotation) if isinstance(part, str)]
+    return " or ".join(choices) or getattr(annotation, "__name__", str(annotation)).replace("typing.", "")
 
 
 def datasets() -> list[dict[str, Any]]:
@@ -134,7 +148,7 @@ def tasks() -> list[dict[str, Any]]:
         {
             "name": task,
             "datasets": [info.name for info in found if info.policy.task == task],
-            "models": [spec.name for spec in specs if task in spec.wording],
+            "models": [spec.name for spec in specs if task in spec.options.get("wording", {})],
         }
         for task in get_args(Task)
     ]

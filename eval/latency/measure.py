@@ -10,7 +10,8 @@ from time import perf_counter
 
 import numpy as np
 
-from ...rerankers.api import Executed, Group, Reranker, Scored
+from ...rerankers import Reranker
+from ...rerankers.api import Executed, Group, Scored
 from ...rerankers.options import TextOptions
 from ...rerankers.settings import Setting
 from ..results.latency import Served, Spread

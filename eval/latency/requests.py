@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ...rerankers.api import Group
 from ...rerankers.errors import InputError, suggest
 from ...rerankers.options import LoadOptions, Task, TextOptions
+from ...rerankers.validate import validated
 from ..bench.pairs import Workload, make_groups
 from ..data import Dataset, load_dataset
 from ..experiment.schema import RerankerEntry
 from ..first_stage import trec_order
 from ..results import FIRST_STAGE, Cell, digest, load_cells
 from ..results.latency import Latency
-from ..validate import validated
 
 
 def generated(queries: int, candidates: int, words: tuple[int, int]) -> tuple[list[Group], str]:
@@ -35,14 +36,13 @@ def entry_of(root: Path, label: str) -> RerankerEntry | None:
     return None
 
 
-def as_in(root: Path, label: str, task: Task, options: LoadOptions) -> tuple[TextOptions, LoadOptions]:
-    """Text and load options as the run's experiment has them for a model; `options` say the device, and the dtype."""
+def as_in(root: Path, label: str, task: Task, options: LoadOptions) -> tuple[TextOptions, LoadOptions, dict[str, Any]]:
+    """Text, load and family options as the run's experiment has them for a model; `options` fix device and dtype."""
     entry = entry_of(root, label)
     if entry is None:
-        return TextOptions(task=task), options
+        return TextOptions(task=task), options, {}
     dtype = entry.dtype if options.dtype == "auto" else options.dtype
-    policies = {"head_policy": entry.head_policy, "attention_softcap": entry.attention_softcap}
-    return entry.text_options(task), replace(options, dtype=dtype, **policies)
+    return entry.text_options(task), replace(options, dtype=dtype), entry.options
 
 
 def known_to(root: Path, found: Latency) -> bool:

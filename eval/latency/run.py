@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
-from ...rerankers.api import Group, Reranker
+from ...rerankers import Reranker
+from ...rerankers.api import Group
 from ...rerankers.errors import InputError
 from ...rerankers.options import LoadOptions, TextOptions
 from ...rerankers.settings import Setting
+from ...rerankers.spec import ModelSpec
 from ..hardware.peak import device_name
 from ..results import digest
 from ..results.latency import Latency
@@ -24,7 +26,7 @@ WARMUP = 3  # queries that do not count, of each number of clients: shapes are c
 class Trial:
     """What to measure. `label` is what tables call the model, `source` what the texts are."""
 
-    model: str
+    model: ModelSpec
     label: str
     setting: Setting
     text: TextOptions
@@ -37,7 +39,7 @@ class Trial:
     command: str | None = None
 
 
-def measure(asked: Trial, load: Callable[[str, LoadOptions], Reranker]) -> Latency:
+def measure(asked: Trial, load: Callable[[ModelSpec, LoadOptions], Reranker]) -> Latency:
     """Load, ask once, warm up, then time `queries` groups for each number of clients, no group twice.
 
     So no text of a group is known when it counts, unless two groups have it. Raises InputError when there are too few.

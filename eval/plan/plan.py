@@ -9,13 +9,15 @@ from typing import Any
 from ...rerankers import flops
 from ...rerankers.checkpoint.hub import is_local
 from ...rerankers.errors import InputError
-from ...rerankers.registry import family_of, find_spec, shape_of
+from ...rerankers.registry import family_of, shape_of
 from ...rerankers.settings import Setting
 from ...rerankers.spec import ModelSpec
 from ..data import load_dataset, load_policy
 from ..data.catalog import entries
+from ..experiment.models import Specs, find_models
 from ..experiment.schema import Experiment, RerankerEntry
-from ..first_stage.retriever import BM25, RetrieverSpec, load_retriever
+from ..experiment.stages import DenseStage
+from ..first_stage.retriever import RetrieverSpec, load_retriever
 from .lengths import ASSUMED, counted_lengths, published_lengths
 
 
@@ -119,6 +121,7 @@ def hours(pflops: float, tflops: float | None) -> float | None:
 def make_plan(
     experiment: Experiment,
     *,
+    specs: Specs | None = None,
     limit: int | None = None,
     query_tokens: int | None = None,
     passage_tokens: int | None = None,
@@ -133,12 +136,12 @@ def make_plan(
     sizes = [_size(name, experiment.first_stage.k, limit, query_tokens, passage_tokens) for name in experiment.datasets]
     cells: list[PlannedCell] = []
     passes: list[PlannedPass] = []
-    specs = {entry: find_spec(entry.model) for entry in experiment.rerankers}
+    specs = find_models(experiment) if specs is None else specs
     retriever = _retriever(experiment)
     unknown = [retriever.name] if retriever and retriever.shape is None else []
     for entry, settings in experiment.variants().items():
-        spec = specs[entry]
-        shape = shape_of(spec, experiment.load_options(entry))
+        spec = specs[entry.label]
+        shape = shape_of(spec)
         if shape is None:
             unknown.append(entry.label)
         for size in sizes:
@@ -181,9 +184,8 @@ def _cell(
 ) -> PlannedCell:
     tokens = pflops = None
     if shape is not None:
-        family, options = family_of(spec), entry.text_options(load_policy(size.dataset).task)
-        text = family.resolve(spec, options)
-        prompt = family.prompt_tokens(spec, options)
+        rules, options = family_of(spec).text_rules(spec), entry.text_options(load_policy(size.dataset).task)
+        text, prompt = rules.resolve(options), rules.count_own_tokens(options)
         query = min(size.query_tokens, text.query_max_length)
         passage = min(size.passage_tokens, text.max_length if shape.apart else text.max_length - query)
         tokens = size.pairs * (query + passage + prompt)
@@ -208,8 +210,8 @@ def _passes(settings: Sequence[Setting], cells: Sequence[PlannedCell]) -> list[P
 
 
 def _retriever(experiment: Experiment) -> RetrieverSpec | None:
-    name = experiment.first_stage.retriever
-    return None if name in (None, BM25) else load_retriever(str(name))
+    stage = experiment.first_stage
+    return load_retriever(stage.retriever) if isinstance(stage, DenseStage) else None
 
 
 def _encoding(retriever: RetrieverSpec, size: Size) -> PlannedEncoding:

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from ...configs import CONFIGS, find, names, read
 from ...rerankers.errors import InputError, suggest
 from ...rerankers.settings import Setting
+from ...rerankers.validate import validated
 from ..results import FIRST_STAGE
-from ..validate import validated
 
 MEAN = "mean"
 

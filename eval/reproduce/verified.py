@@ -11,9 +11,9 @@ from ...configs import CONFIGS
 from ...rerankers.checkpoint.hub import resolve
 from ...rerankers.errors import InputError
 from ...rerankers.options import LoadOptions
-from ...rerankers.registry import find_spec
 from ...rerankers.spec import ModelSpec
 from ...rerankers.storage.atomic import write_whole
+from ..experiment.models import Specs
 from ..experiment.schema import Experiment
 from ..verify.golden import load_golden
 from ..verify.verify import Report, verify
@@ -22,7 +22,7 @@ FILE = "verified.json"
 
 
 def verify_models(
-    experiment: Experiment, out: Path, goldens: Path | None, tell: Callable[[str, Report | str], None]
+    experiment: Experiment, specs: Specs, out: Path, goldens: Path | None, tell: Callable[[str, Report | str], None]
 ) -> list[str]:
     """Verify what is not known to be as published; names of models that are not. `tell` gets each report, or why none.
 
@@ -30,7 +30,7 @@ def verify_models(
     """
     kept, off = _read(out / FILE), []
     for entry in experiment.variants():
-        spec = find_spec(entry.model)
+        spec = specs[entry.label]
         file = (goldens or CONFIGS / "golden") / f"{spec.name}.yaml"
         if not file.is_file():
             tell(entry.label, "no published score of a single pair is known; not verified")
@@ -40,7 +40,7 @@ def verify_models(
         if kept.get(entry.label) == key:
             tell(entry.label, "was verified before; the same weights, pairs and options")
             continue
-        report = verify(entry.model, load_golden(str(file)), options)
+        report = verify(spec, load_golden(str(file)), options)
         tell(entry.label, report)
         if report.passed:
             kept[entry.label] = key
@@ -54,7 +54,7 @@ def _key(spec: ModelSpec, golden: Path, options: LoadOptions) -> str:
     told = {
         "weights": resolve(spec.source, spec.revision).identity,
         "golden": hashlib.sha256(golden.read_bytes()).hexdigest(),
-        "options": {"dtype": options.dtype, "policies": [options.head_policy, options.attention_softcap]},
+        "options": {"dtype": options.dtype, **spec.options},
     }
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ...rerankers.errors import InputError
 from ...rerankers.storage.atomic import write_whole
-from ..validate import read_json, validated
+from ...rerankers.validate import read_json, validated
 from .identity import digest
 from .proof import check_place
 from .records import Amount, Cell, Count

@@ -24,8 +24,8 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 
 from ...rerankers.errors import InputError
 from ...rerankers.storage.atomic import replacing
+from ...rerankers.validate import read_json, validated
 from ..data import read_qrels
-from ..validate import read_json, validated
 from .contexts import read_context
 from .parquet import read_table
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Protocol
 
+from ...rerankers import Reranker
 from ...rerankers.api import Group as QueryGroup
-from ...rerankers.api import Prepared, Reranker, Scored
+from ...rerankers.api import Prepared, Scored
 from ...rerankers.errors import ScoreError
 from ...rerankers.flops import Shape
 from ...rerankers.options import LoadOptions, TextOptions
@@ -130,8 +131,8 @@ class LocalEngine:
 
     def __init__(
         self,
-        load: Callable[[str, LoadOptions], Reranker],
-        model: str,
+        load: Callable[[ModelSpec, LoadOptions], Reranker],
+        model: ModelSpec,
         options: LoadOptions,
         texts: Iterable[TextOptions],
         settings: Iterable[Setting],

@@ -20,8 +20,9 @@ from ...configs import CONFIGS
 from ...rerankers import __file__ as RERANKERS
 from ...rerankers.checkpoint.hub import resolve
 from ...rerankers.options import TextOptions
-from ...rerankers.registry import family_of, find_spec
+from ...rerankers.registry import family_of
 from ...rerankers.settings import Setting
+from ...rerankers.spec import ModelSpec
 from ...rerankers.storage.atomic import write_whole
 from ...rerankers.storage.cache import cache_folder
 from ..experiment.schema import Experiment, RerankerEntry
@@ -34,14 +35,19 @@ from .origin import plan_origins
 log = logging.getLogger("rerankbench")
 
 _LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "sentence-transformers", "peft", "numpy")
-_OURS = __name__.removesuffix("eval.runner.identity_cache") + "rerankers."
+_OURS = __name__.partition(".eval.")[0] + ".rerankers."
 
 
 def finished(
-    experiment: Experiment, entry: RerankerEntry, settings: Sequence[Setting], inputs: Sequence[Inputs], out: Path
+    experiment: Experiment,
+    entry: RerankerEntry,
+    spec: ModelSpec,
+    settings: Sequence[Setting],
+    inputs: Sequence[Inputs],
+    out: Path,
 ) -> dict[str, list[Cell]] | None:
     """Dataset -> cells of a model, when all are there under the identities that it had; None: it must be loaded."""
-    file = _file(experiment, entry, inputs)
+    file = _file(experiment, entry, spec, inputs)
     if file is None or not file.is_file():
         return None
     try:
@@ -64,18 +70,19 @@ def finished(
         if None in cells.values():
             return None
         found[one.dataset.name] = [cell for setting in settings if (cell := cells[setting]) is not None]
-    log.info("%s: every cell is there; nothing is loaded", entry.label)
+    log.info("%s: all cells are up to date; the model was not loaded", entry.label)
     return found
 
 
 def remember(
     experiment: Experiment,
     entry: RerankerEntry,
+    spec: ModelSpec,
     inputs: Sequence[Inputs],
     identities: Mapping[TextOptions, dict[str, Any]],
 ) -> None:
     """Keep the identities of a model that was loaded."""
-    file = _file(experiment, entry, inputs)
+    file = _file(experiment, entry, spec, inputs)
     if file is not None:
         found = [identities[text] for text in _texts(entry, inputs)]
         write_whole(file, json.dumps({"identities": found, "proof": digest({"identities": found})}))
@@ -85,11 +92,10 @@ def _texts(entry: RerankerEntry, inputs: Sequence[Inputs]) -> list[TextOptions]:
     return list(dict.fromkeys(entry.text_options(one.dataset.policy.task) for one in inputs))
 
 
-def _file(experiment: Experiment, entry: RerankerEntry, inputs: Sequence[Inputs]) -> Path | None:
+def _file(experiment: Experiment, entry: RerankerEntry, spec: ModelSpec, inputs: Sequence[Inputs]) -> Path | None:
     """Where it is kept; None for what has code of its own, no files, or runs elsewhere."""
     if experiment.engine.name != "local":
         return None
-    spec = find_spec(entry.model)
     family = family_of(spec)
     if not family.has_files or spec.trust_remote_code or not type(family).__module__.startswith(_OURS):
         return None

@@ -15,6 +15,7 @@ import pandas as pd
 
 from ...rerankers.errors import ScoreError
 from ...rerankers.settings import Setting
+from ...rerankers.spec import ModelSpec
 from ..experiment.schema import Experiment, RerankerEntry
 from ..hardware.energy import meter
 from ..results import Cell
@@ -61,6 +62,7 @@ class ModelRun:
         self,
         experiment: Experiment,
         entry: RerankerEntry,
+        spec: ModelSpec,
         settings: Sequence[Setting],
         inputs: Sequence[Inputs],
         out: Path,
@@ -72,7 +74,7 @@ class ModelRun:
         self.inputs, self.started = inputs, now()
         self.options = experiment.load_options(entry)
         texts = dict.fromkeys(entry.text_options(one.dataset.policy.task) for one in inputs)
-        self.engine: Engine = make_engine(entry.model, self.options, list(texts), settings)
+        self.engine: Engine = make_engine(spec, self.options, list(texts), settings)
         self.loaded = self.engine.loaded
         log.info("%s: loaded on %s as %s", entry.label, self.loaded.device, self.loaded.dtype)
         for warning in dict.fromkeys(w for warnings in self.loaded.warnings.values() for w in warnings):
@@ -178,7 +180,7 @@ class ModelRun:
                 key: getattr(spec, key)
                 for key in ("name", "family", "source", "revision", "parameters", "license", "trained_on")
             },
-            "options": vars(self.options),
+            "options": {**vars(self.options), **self.loaded.spec.options},
             "device": loaded.device,
             "device_name": loaded.device_name,
             "threads": threads(),

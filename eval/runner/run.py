@@ -14,8 +14,11 @@ import pyarrow as pa
 from ...rerankers.errors import InputError, ScoreError
 from ...rerankers.registry import load as load_from_registry
 from ..data import load_dataset
+from ..experiment.models import Specs, find_models, unresolved
 from ..experiment.schema import Experiment
+from ..experiment.stages import Bm25Stage, RunStage
 from ..first_stage import imported_candidates, imported_name, retrieve
+from ..first_stage.bm25 import Bm25Options
 from ..first_stage.dense import MakeEncoder
 from ..locks import folder_lock
 from ..results import FIRST_STAGE, SCHEMA_VERSION, Cell, memo_of, write_expected
@@ -27,7 +30,7 @@ from .identity_cache import finished, remember
 from .inputs import Inputs
 from .provenance import environment, now
 from .run_folder import take_over
-from .subset import first_queries, sampled_queries
+from .subset import WHOLE, Part
 
 log = logging.getLogger("rerankbench")
 
@@ -38,28 +41,28 @@ def run_experiment(
     experiment: Experiment,
     out: Path,
     *,
-    limit: int | None = None,
-    sample: int | None = None,
-    sample_seed: int = 0,
+    part: Part = WHOLE,
     overwrite: bool = False,
     load: Loader = load_from_registry,
+    specs: Specs | None = None,
     command: str | None = None,
 ) -> list[Cell]:
     """Scores what is not stored yet below `out` and writes every cell. Dataset by dataset, the first stage first.
 
-    `limit` keeps the first queries of each dataset, `sample` a stratified sample of so many (see `subset`); both mark
-    every result as partial. `overwrite` drops what is stored. Raises InputError or ScoreError; whatever was stored by
-    then is kept and continued by the next call.
+    `part` is of each dataset's queries; results of a part are marked as partial. `overwrite` drops what is stored.
+    `specs` are the models by label; None finds them. Raises InputError or ScoreError; whatever was stored by then is
+    kept and continued by the next call.
     """
+    if specs is None:
+        specs = find_models(experiment) if load is load_from_registry else unresolved(experiment)
     with folder_lock(out):
         take_over(out, overwrite)
         shared = {"experiment": experiment.model_dump(mode="json"), "command": command, **environment()}
-        cut = _cut(limit, sample, sample_seed)
         inputs: list[Inputs] = []
         first_stages: list[Cell] = []
         with encoders(experiment.engine) as make_encoder:
             for name in experiment.datasets:
-                one = _prepare(experiment, name, out, cut, make_encoder)
+                one = _prepare(experiment, name, out, part, make_encoder)
                 if any(one.dataset.name == other.dataset.name for other in inputs):
                     raise InputError(f"datasets: two of them are called '{one.dataset.name}'; rename one folder")
                 inputs.append(one)
@@ -70,20 +73,12 @@ def run_experiment(
         names = [one.dataset.name for one in inputs]
         write_expected(out, experiment.name, names, _variants(experiment, first_stages))
         cells = {name: [cell] for name, cell in zip(names, first_stages)}
-        for name, some in _reranked(experiment, inputs, out, load, shared):
-            cells[name] += some
+        for name, of_model in _reranked(experiment, specs, inputs, out, load, shared):
+            cells[name] += of_model
         found = [cell for name in names for cell in cells[name]]
         remove_stale(out, experiment.name, found)
         memo_of(out).save()
         return found
-
-
-def _cut(limit: int | None, sample: int | None, seed: int) -> dict[str, int]:
-    if limit is not None and sample is not None:
-        raise InputError("--limit and --sample: give one of them")
-    if limit is not None:
-        return {"limit": limit}
-    return {} if sample is None else {"sample": sample, "seed": seed}
 
 
 def _variants(experiment: Experiment, first_stages: Sequence[Cell]) -> list[tuple[str, str]]:
@@ -93,24 +88,21 @@ def _variants(experiment: Experiment, first_stages: Sequence[Cell]) -> list[tupl
     return [*stages, *((entry.label, setting.name) for entry, settings in variants.items() for setting in settings)]
 
 
-def _prepare(experiment: Experiment, name: str, out: Path, cut: dict[str, int], make_encoder: MakeEncoder) -> Inputs:
+def _prepare(experiment: Experiment, name: str, out: Path, part: Part, make_encoder: MakeEncoder) -> Inputs:
     dataset = whole = load_dataset(name)
-    folder = out / "candidates"
+    folder, cut = out / "candidates", part.as_json()
     if cut:
         folder /= "-".join(f"{key}-{value}" for key, value in cut.items())
-        if "limit" in cut:
-            dataset = first_queries(whole, cut["limit"])
-        else:
-            dataset = sampled_queries(whole, cut["sample"], cut["seed"])
-            if len(dataset.queries) == len(whole.queries):
-                cut = {}  # a sample of all queries is the dataset
+        dataset = part.of(whole)
+        if part.sample is not None and len(dataset.queries) == len(whole.queries):
+            cut = {}  # a sample of all queries is the dataset
     stage = experiment.first_stage
-    run_file = stage.run_file(name)
-    if run_file is not None:
-        candidates = imported_candidates(dataset, run_file, stage.k, folder)
+    if isinstance(stage, RunStage):
+        candidates = imported_candidates(dataset, stage.run_file(name), stage.k, folder)
     else:
-        how = {"bm25": stage.bm25, "device": experiment.engine.device, "make_encoder": make_encoder}
-        candidates = retrieve(stage.retriever or "bm25", dataset, stage.k, folder, **how)
+        bm25 = stage.options if isinstance(stage, Bm25Stage) else Bm25Options()
+        how: dict[str, Any] = {"device": experiment.engine.device, "make_encoder": make_encoder}
+        candidates = retrieve(stage.retriever, dataset, stage.k, folder, bm25=bm25, **how)
     for warning in (*dataset.warnings, *candidates.warnings):
         log.warning("%s: %s", dataset.name, warning)
     return Inputs(dataset, candidates, cut or None, name)
@@ -139,7 +131,12 @@ def _first_stage_cell(experiment: Experiment, out: Path, inputs: Inputs, shared:
 
 
 def _reranked(
-    experiment: Experiment, inputs: Sequence[Inputs], out: Path, load: Loader, shared: dict[str, Any]
+    experiment: Experiment,
+    specs: Specs,
+    inputs: Sequence[Inputs],
+    out: Path,
+    load: Loader,
+    shared: dict[str, Any],
 ) -> Iterator[tuple[str, list[Cell]]]:
     """Model by model, (dataset, its cells). Blocks that were given up are told after the last model."""
     if not experiment.rerankers:
@@ -147,16 +144,16 @@ def _reranked(
     given_up: list[BlocksFailed] = []
     with engines(experiment.engine, load, load_dataset) as make_engine:
         for entry, settings in experiment.variants().items():
-            ours = load is load_from_registry
-            if ours and (done := finished(experiment, entry, settings, inputs, out)) is not None:
+            ours, spec = load is load_from_registry, specs[entry.label]
+            if ours and (done := finished(experiment, entry, spec, settings, inputs, out)) is not None:
                 yield from done.items()
                 continue
             from .model_run import ModelRun  # here: a finished run needs no pandas
 
-            model = ModelRun(experiment, entry, settings, inputs, out, make_engine, shared)
+            model = ModelRun(experiment, entry, spec, settings, inputs, out, make_engine, shared)
             try:
                 if ours:
-                    remember(experiment, entry, inputs, model.loaded.identities)
+                    remember(experiment, entry, spec, inputs, model.loaded.identities)
                 yield from model.run().items()
             except BlocksFailed as err:
                 log.error("%s: %s", entry.label, err)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
 
+from ...rerankers.errors import InputError
 from ..data import Dataset, Policy
 
 
@@ -38,6 +40,40 @@ class SubsetDataset:
 
     def __len__(self) -> int:
         return len(self._whole)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Which queries of each dataset are run. Raises InputError when both ways of choosing are given.
+
+    Attributes:
+        limit: so many, the first ones.
+        sample: so many, stratified.
+        seed: of the sample; another seed is another sample.
+    """
+
+    limit: int | None = None
+    sample: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.sample is not None:
+            raise InputError("--limit and --sample: give one of them")
+
+    def of(self, dataset: Dataset) -> Dataset:
+        """The part of a dataset."""
+        if self.limit is not None:
+            return first_queries(dataset, self.limit)
+        return dataset if self.sample is None else sampled_queries(dataset, self.sample, self.seed)
+
+    def as_json(self) -> dict[str, int]:
+        """Plain values, for results; empty for all queries."""
+        if self.limit is not None:
+            return {"limit": self.limit}
+        return {} if self.sample is None else {"sample": self.sample, "seed": self.seed}
+
+
+WHOLE = Part()
 
 
 def first_queries(dataset: Dataset, count: int) -> SubsetDataset:

@@ -8,8 +8,8 @@ from ...configs import find, names, read
 from ...rerankers.errors import InputError
 from ...rerankers.settings import Setting
 from ...rerankers.spec import ModelSpec
+from ...rerankers.validate import Name, validated
 from ..published.table import Source
-from ..validate import Name, validated
 
 
 class _Record(BaseModel):

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from time import perf_counter
 from typing import Any
 
-from ...rerankers.api import Group, Reranker
+from ...rerankers import Reranker
+from ...rerankers.api import Group
 from ...rerankers.checkpoint.hub import resolve
 from ...rerankers.errors import InputError
 from ...rerankers.options import LoadOptions, TextOptions
-from ...rerankers.policies import policy_choices, under
-from ...rerankers.registry import family_of, find_spec, load
+from ...rerankers.registry import family_of, load
 from ...rerankers.settings import Setting
 from ...rerankers.spec import ModelSpec
 from ...rerankers.token_ids import card_ids, token_ids
@@ -93,18 +93,20 @@ class Report:
         return {**asdict(self), "rows": rows, "passed": self.passed, "others": self.others}
 
 
-def verify(model: str, golden: Golden, options: LoadOptions, opener: Callable[..., Reranker] = load) -> Report:
+def verify(spec: ModelSpec, golden: Golden, options: LoadOptions, opener: Callable[..., Reranker] = load) -> Report:
     """Load a model once, score its golden pairs under every policy that its family has, and check what it is made of.
 
     `options.dtype` `auto` is the published precision on CUDA and float32 on a CPU. Raises InputError when the model
     cannot be loaded or run.
     """
-    spec = find_spec(model)
-    if golden.name not in (spec.name, model):
+    if golden.name not in (spec.name, spec.source):
         raise InputError(f"golden '{golden.name}' is of another model than '{spec.name}'; name its file with --golden")
     reranker = opener(spec, _with_dtype(options, golden))
-    chosen = LoadOptions(**{**vars(options), "dtype": reranker.dtype, "device": reranker.device})
-    rows = [row for one in policy_choices(spec, chosen) for row in _rows(under(reranker, one), one, golden)]
+    rows = [
+        row
+        for policies in family_of(spec).choose(spec).combinations()
+        for row in _rows(reranker.with_options(**policies) if policies else reranker, policies, golden)
+    ]
     return Report(
         model=spec.name,
         device=f"{reranker.device} ({device_name(reranker.device)})",
@@ -125,8 +127,7 @@ def _with_dtype(options: LoadOptions, golden: Golden) -> LoadOptions:
     return replace(options, dtype=golden.dtype if cuda else "float32")
 
 
-def _rows(reranker: Reranker, options: LoadOptions, golden: Golden) -> list[Row]:
-    policies = family_of(reranker.spec).policies(options)
+def _rows(reranker: Reranker, policies: Mapping[str, str], golden: Golden) -> list[Row]:
     name = ", ".join(f"{key}: {value}" for key, value in policies.items())
     allowed = getattr(golden.tolerance, reranker.dtype)
     found = []

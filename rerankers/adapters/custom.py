@@ -11,46 +11,45 @@ import numpy as np
 from ..api import Executed, Group, Prepared, Requests, Scored
 from ..custom import listwise, scorer, telling
 from ..errors import ScoreError
-from ..family import Family
 from ..options import TextOptions
+from ..prompting.text_rules import TextRules
 from ..settings import Setting
 from ..spec import ModelSpec
 from .full_depth import FullDepth
 from .score_checks import check_given
 
 
-class OwnAdapter(FullDepth):
-    """Calls an object that `own.check` has passed. `given` are the settings that its constructor took."""
+class CustomAdapter(FullDepth):
+    """Calls an object that `custom.check` has passed. `given` are the settings that its constructor took."""
 
-    def __init__(self, family: Family, spec: ModelSpec, model: Any, given: dict[str, str]) -> None:
-        self.family, self.spec, self.model, self.given = family, spec, model, given
+    def __init__(self, adapter: str, spec: ModelSpec, text: TextRules, model: Any, given: dict[str, str]) -> None:
+        self.adapter, self.spec, self.text, self.model, self.given = adapter, spec, text, model, given
         self.shape = getattr(model, "shape", None)
         self.device = given.get("device") or str(getattr(model, "device", "cpu"))
         self.dtype = given.get("dtype", "unstated")
         self.where = f"model '{spec.source}'"
+        self.reads_lists = listwise(model) is not None
         self._answers = scorer(model)
 
     def identity(self, text: TextOptions) -> dict[str, Any]:
-        """See `api.Reranker.identity`."""
-        self.family.resolve(self.spec, text)
+        """See `base.Reranker.identity`."""
+        self.text.resolve(text)
         return {
-            "adapter": self.family.adapter,
+            "adapter": self.adapter,
             "class": self.spec.source,
             "version": self.model.version,
             **({"dtype": self.dtype} if "dtype" in self.given else {}),
             **({"listwise": dict(how)} if (how := listwise(self.model)) else {}),
         }
 
-    def score(
-        self, groups: Sequence[Group], settings: Sequence[Setting], text: TextOptions, prepared: Prepared | None = None
+    def score_distinct(
+        self, groups: Sequence[Group], settings: Sequence[Setting], text: TextOptions, prepared: Prepared
     ) -> Scored:
-        """See `api.Reranker.score`. Raises ScoreError when the class fails, or for answers that are not its pairs'."""
-        for setting in settings:
-            self.check(setting)
-        self.family.resolve(self.spec, text)
+        """See `base.Reranker.score_distinct`. Raises ScoreError when the class fails or its answer does not fit."""
+        self.text.resolve(text)
         pairs = [(group.query, passage) for group in groups for passage in group.passages]
         lists = [(group.query, list(group.passages)) for group in groups]
-        assert self._answers is not None, "own.check found one"
+        assert self._answers is not None, "custom.check has one"
         start = time.perf_counter()
         with telling(self.where, ScoreError):
             answers = self._answers(lists) if pairs else []

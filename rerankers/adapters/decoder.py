@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,22 +15,24 @@ from ..api import Executed, Group, Prepared, Scored
 from ..checkpoint.hub import Resolved
 from ..checkpoint.weights import load_weights
 from ..errors import InputError
-from ..flops import Shape
-from ..models.config import DecoderConfig
-from ..models.decoder import Decoder, Head, Read, decoder_shapes, with_own_head
+from ..models.decoder import Decoder, Readout, decoder_shapes, with_own_head
 from ..models.layout import Layout, as_index
 from ..models.work import Work
-from ..options import LoadOptions, ResolvedText, TextOptions
+from ..options import TextOptions
 from ..prompting.template import PromptTemplate
 from ..settings import Setting
 from ..spec import ModelSpec
 from ..tokenization.decoder_pairs import PairTokens, pair_tokens
 from ..tokenization.lengths import check_ids
 from ..tokenization.tokenizer import Tokenizer
+from .base import Reranker
 from .batching import run_batches
-from .device import Precision, resolve_device, resolve_precision
-from .predict import Faces
+from .device import Placement
+from .plans import DecoderPlan
 from .score_checks import check_finite
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 _TOKEN_BUDGET = {"cpu": 4096, "cuda": 32768}
 
@@ -41,119 +43,93 @@ class Pass:
 
     ratio: int
     compress_layers: tuple[int, ...]
-    reads: tuple[Read, ...]
+    reads: tuple[Readout, ...]
 
 
-class _Rules(Protocol):
-    """What a family of decoders is asked; see `families/decoder.py`."""
+class DecoderAdapter(Reranker):
+    """A decoder on a device, scored as its plan states.
 
-    adapter: ClassVar[str]
-
-    def config(self, raw: Mapping[str, Any], where: str = ...) -> DecoderConfig: ...
-    def shape_of(
-        self, spec: ModelSpec, raw: Mapping[str, Any], where: str = ..., options: LoadOptions | None = ...
-    ) -> Shape: ...
-    def template_of(self, spec: ModelSpec) -> PromptTemplate: ...
-    def recipe(self, spec: ModelSpec) -> dict[str, Any]: ...
-    def resolve(self, spec: ModelSpec, text: TextOptions) -> ResolvedText: ...
-    def head(self, adapter: DecoderAdapter, layer: int) -> Head: ...
-    def begin(self, adapter: DecoderAdapter, text: ResolvedText) -> list[int]: ...
-    def applies_softcap(self, options: LoadOptions) -> bool: ...
-    def policies(self, options: LoadOptions) -> dict[str, str]: ...
-    def warnings(self, setting: Setting, layers: int) -> list[str]: ...
-
-
-class DecoderAdapter(Faces):
-    """A decoder on a device, scored as its family says.
+    Args:
+        plan: everything about the model but its weights.
+        files: where the weights are.
+        tokenizer: of the same folder.
+        placement: device, precision and token budget.
+        make_plan: the plan of the same model under a specification with other options.
 
     Attributes:
         share_prefix: compute BOS and query once for all candidates of a query.
     """
 
-    def __init__(self, family: _Rules, spec: ModelSpec, files: Resolved, options: LoadOptions):
-        where = str(files.folder / "config.json")
-        self.family, self.spec, self.files, self.options = family, spec, files, options
-        self.config = family.config(files.config, where)
-        self.shape = family.shape_of(spec, files.config, where, options)
-        device = resolve_device(options.device)
-        precision = resolve_precision(options.dtype, device)
-        self.device, self.dtype = str(device), precision.name
-        self.tokenizer = Tokenizer(files.folder)
+    def __init__(
+        self,
+        plan: DecoderPlan,
+        files: Resolved,
+        tokenizer: Tokenizer,
+        placement: Placement,
+        make_plan: Callable[[ModelSpec], DecoderPlan],
+    ) -> None:
+        self.files, self.tokenizer, self._make_plan = files, tokenizer, make_plan
+        self.device, self.dtype = str(placement.device), placement.precision.name
         self.share_prefix = True
-        self.token_budget = options.token_budget or _TOKEN_BUDGET.get(device.type, 4096)
-        self.model = self._load(device, precision)
+        self.token_budget = placement.budget(_TOKEN_BUDGET)
+        self._take(plan, _load_decoder(plan, files, placement))
 
-    def _load(self, device: torch.device, precision: Precision) -> Decoder:
-        self.config = with_own_head(self.config, self.files.folder)
-        tied, pooled = self.config.tied, self.config.bidirectional
+    def _take(self, plan: DecoderPlan, model: Decoder) -> None:
+        self.plan, self.spec, self.config, self.shape = plan, plan.spec, plan.config, plan.shape
+        self.model = model
 
-        def ignore(name: str) -> bool:
-            # buffers that old checkpoints carry, the second name of a tied matrix, and what no causal model reads
-            unread = (tied and name == "lm_head.weight") or (not pooled and name == "score.weight")
-            return unread or name.endswith("rotary_emb.inv_freq")
-
-        weights = load_weights(self.files.folder, decoder_shapes(self.config), precision.dtype, device, ignore=ignore)
-        model = Decoder(self.config, weights, attention_softcap=self.family.applies_softcap(self.options))
-        model.block(precision.arrange)
-        return model
-
-    def under(self, options: LoadOptions) -> DecoderAdapter:
-        """The same weights with the policies of other options."""
-        other = copy.copy(self)
-        policies = {"head_policy": options.head_policy, "attention_softcap": options.attention_softcap}
-        other.options = replace(self.options, **policies)
-        other.model = self.model.with_softcap(self.family.applies_softcap(options))
+    def with_options(self, **chosen: Any) -> Self:
+        """See `base.Reranker.with_options`."""
+        plan, other = self._make_plan(self.spec.with_options(**chosen)), copy.copy(self)
+        other._take(plan, self.model.with_softcap(plan.softcap))
         return other
 
-    def head(self, layer: int) -> Head:
-        """What scores a cutoff layer asked for alone."""
-        return self.family.head(self, layer)
-
     def identity(self, text: TextOptions) -> dict[str, Any]:
-        """See `api.Reranker`."""
-        resolved = self.family.resolve(self.spec, text)
+        """See `base.Reranker.identity`."""
+        resolved = self.plan.text.resolve(text)
         return {
-            "adapter": self.family.adapter,
+            "adapter": self.plan.adapter,
             **self.files.identity,
             "dtype": self.dtype,
             "prompt": resolved.instruction,
             "max_length": resolved.max_length,
             "query_max_length": resolved.query_max_length,
             "truncation": resolved.truncation,
-            **self.family.recipe(self.spec),
-            **self.family.policies(self.options),
+            **self.plan.recipe,
         }
 
     def check(self, setting: Setting) -> list[str]:
-        """See `api.Reranker`."""
+        """See `base.Reranker.check`."""
         try:
-            self.shape.check(setting)
+            self.plan.shape.check(setting)
         except InputError as err:
             raise InputError(f"model '{self.spec.name}': {err}") from err
-        return self.family.warnings(setting, self.config.layers)
+        return _warnings(setting, self.plan)
 
-    def prepare(self, groups: Sequence[Group], text: TextOptions, template: PromptTemplate | None = None) -> Prepared:
-        """See `api.Reranker`; `template` stands in for the family's."""
-        start, resolved = time.perf_counter(), self.family.resolve(self.spec, text)
-        begin = self.family.begin(self, resolved)
-        own = template or self.family.template_of(self.spec)
-        pairs = pair_tokens(self.tokenizer, groups, resolved, own, begin=begin)
-        return Prepared(pairs, time.perf_counter() - start)
+    def prepare_distinct(
+        self, groups: Sequence[Group], text: TextOptions, template: PromptTemplate | None = None
+    ) -> list[PairTokens]:
+        """See `base.Reranker.prepare_distinct`; `template` stands in for the plan's."""
+        resolved, template = self.plan.text.resolve(text), template or self.plan.text.template
+        begin = self.plan.begin.get(resolved.truncation)
+        if begin is None:
+            raise InputError(f"{self.tokenizer.folder}: the tokenizer has no bos_token, which begins a sequence")
+        assert template is not None, "a decoder has a template"
+        return pair_tokens(self.tokenizer, groups, resolved, template, begin=list(begin))
 
-    def score(
-        self, groups: Sequence[Group], settings: Sequence[Setting], text: TextOptions, prepared: Prepared | None = None
+    def score_distinct(
+        self, groups: Sequence[Group], settings: Sequence[Setting], text: TextOptions, prepared: Prepared
     ) -> Scored:
-        """See `api.Reranker`."""
-        reads: dict[tuple[int, tuple[int, ...]], list[Read]] = {}
+        """See `base.Reranker.score_distinct`."""
+        reads: dict[tuple[int, tuple[int, ...]], list[Readout]] = {}
         places = []
         for setting in settings:
-            self.check(setting)
             of_pass = reads.setdefault(setting.compression, [])
             places.append((setting.compression, len(of_pass)))
             layer = setting.cutoff_layer or self.config.layers
-            of_pass.append(Read(layer, self.head(layer)))
+            of_pass.append(Readout(layer, self.plan.rows[layer]))
         passes = [Pass(*key, tuple(of_pass)) for key, of_pass in reads.items()]
-        scored = self.run(groups, passes, prepared or self.prepare(groups, text))
+        scored = self.run(groups, passes, prepared)
         first = dict(zip(reads, np.cumsum([0, *map(len, reads.values())])))
         scored.scores = scored.scores[[first[key] + i for key, i in places]]
         return scored
@@ -209,6 +185,35 @@ class DecoderAdapter(Faces):
         # at least one token of a pair is its own
         np.minimum.at(prefixes, group_of, [min(p.query, len(p.ids) - 1) for p in pairs])
         return prefixes
+
+
+def _load_decoder(plan: DecoderPlan, files: Resolved, placement: Placement) -> Decoder:
+    device, precision = placement.device, placement.precision
+    config = with_own_head(plan.config, files.folder)
+    tied, pooled = config.tied, config.bidirectional
+
+    def ignore(name: str) -> bool:
+        # buffers that old checkpoints carry, the second name of a tied matrix, and what no causal model reads
+        unread = (tied and name == "lm_head.weight") or (not pooled and name == "score.weight")
+        return unread or name.endswith("rotary_emb.inv_freq")
+
+    weights = load_weights(files.folder, decoder_shapes(config), precision.dtype, device, ignore=ignore)
+    model = Decoder(config, weights, attention_softcap=plan.softcap)
+    model.convert_matrices(precision.arrange)
+    return model
+
+
+def _warnings(setting: Setting, plan: DecoderPlan) -> list[str]:
+    """What of a setting has no effect, or no training."""
+    layers, warnings = plan.config.layers, []
+    depth = setting.cutoff_layer or layers
+    if depth in plan.untrained:
+        warnings.append(f"setting {setting.name}: untrained: the head of layer {layers} on layer {depth} (logit lens)")
+    if 0 in setting.compress_layers:
+        warnings.append(f"setting {setting.name}: compress layer 0 has no effect (the released code skips it)")
+    if beyond := [layer for layer in setting.compress_layers if layer >= depth]:
+        warnings.append(f"setting {setting.name}: compress layers {beyond} are never reached (cutoff {depth})")
+    return warnings
 
 
 def plan_groups(

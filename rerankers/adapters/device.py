@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from ..errors import InputError, suggest
 from ..models.fp8 import fp8_matrix, fp8_runs_here
 from ..models.int8 import Int8Matrix, int8_runs_here
 from ..models.onednn import blocked
+from ..options import LoadOptions
 
 log = logging.getLogger("rerankbench")
 
@@ -33,6 +34,32 @@ class Precision:
     name: str
     dtype: torch.dtype
     arrange: Callable[[torch.Tensor], Any] = blocked
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a model runs, in which precision, and how many tokens go through it at a time.
+
+    Attributes:
+        token_budget: most tokens in one forward pass; None lets the adapter choose by the device.
+    """
+
+    device: torch.device
+    precision: Precision
+    token_budget: int | None = None
+
+    @classmethod
+    def of(cls, options: LoadOptions, *, native: bool = True) -> Placement:
+        """From the options; eight bits are for `native` models. Raises InputError for what is absent here."""
+        device = resolve_device(options.device)
+        if native:
+            return cls(device, resolve_precision(options.dtype, device), options.token_budget)
+        dtype = resolve_dtype(options.dtype, device)
+        return cls(device, Precision(dtype_name(dtype), dtype), options.token_budget)
+
+    def budget(self, usual: Mapping[str, int]) -> int:
+        """The token budget, or the usual one of the device's type."""
+        return self.token_budget or usual.get(self.device.type, usual["cpu"])
 
 
 def resolve_device(name: str) -> torch.device:

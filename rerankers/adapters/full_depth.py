@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from ..api import Group, Prepared
 from ..errors import InputError
-from ..options import TextOptions
 from ..settings import Setting
 from ..spec import ModelSpec
-from .predict import Faces
+from .base import Reranker
 
 
 def check_full_depth(spec: ModelSpec, setting: Setting) -> list[str]:
@@ -19,15 +15,9 @@ def check_full_depth(spec: ModelSpec, setting: Setting) -> list[str]:
     return []
 
 
-class FullDepth(Faces):
-    """A reranker without cutoffs and compression, whose pairs are prepared when they are scored."""
-
-    spec: ModelSpec
+class FullDepth(Reranker):
+    """A reranker without cutoffs and compression."""
 
     def check(self, setting: Setting) -> list[str]:
-        """See `api.Reranker.check`."""
+        """See `base.Reranker.check`."""
         return check_full_depth(self.spec, setting)
-
-    def prepare(self, groups: Sequence[Group], text: TextOptions) -> Prepared:
-        """See `api.Reranker.prepare`; nothing is done ahead."""
-        return Prepared(None, 0.0)

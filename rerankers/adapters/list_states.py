@@ -19,18 +19,17 @@ from ..api import Executed, Group, Prepared, Scored
 from ..checkpoint.hub import Resolved
 from ..checkpoint.weights import load_weights
 from ..errors import InputError
-from ..family import Family
 from ..models.decoder import Decoder, decoder_shapes
 from ..models.layout import Layout, as_index
 from ..models.work import Work
-from ..options import LoadOptions, ResolvedText, TextOptions
+from ..options import ResolvedText, TextOptions
 from ..prompting.listwise import states_prompt
 from ..settings import Setting
-from ..spec import ModelSpec
 from ..tokenization.lengths import check_ids
 from ..tokenization.tokenizer import Tokenizer
-from .device import resolve_device, resolve_precision
+from .device import Placement
 from .full_depth import FullDepth
+from .plans import ListPlan
 from .score_checks import check_finite
 
 _WIDTH = 512  # of the vectors that are compared: `projector_dim` of the published class
@@ -54,15 +53,13 @@ class _List:
 class ListAdapter(FullDepth):
     """A listwise model on a device."""
 
-    shape = None
+    reads_lists = True
 
-    def __init__(self, family: Family, spec: ModelSpec, files: Resolved, options: LoadOptions) -> None:
-        where = str(files.folder / "config.json")
-        self.family, self.spec, self.files, self.config = family, spec, files, family.config(files.config, where)
-        device = resolve_device(options.device)
-        precision = resolve_precision(options.dtype, device)
-        self.device, self.dtype = str(device), precision.name
-        self.prompt, self.tokenizer = states_prompt(), Tokenizer(files.folder)
+    def __init__(self, plan: ListPlan, files: Resolved, tokenizer: Tokenizer, placement: Placement) -> None:
+        self.plan, self.spec, self.files, self.config = plan, plan.spec, files, plan.config
+        self.device, self.dtype = str(placement.device), placement.precision.name
+        device, precision = placement.device, placement.precision
+        self.prompt, self.tokenizer = states_prompt(), tokenizer
         self.marks = tuple(self._mark(token) for token in (self.prompt.passage_token, self.prompt.query_token))
         self.positions = files.config.get("max_position_embeddings")
         self.room = self.tokenizer.max_length or self.positions or 1 << 30
@@ -74,13 +71,13 @@ class ListAdapter(FullDepth):
         )
         self.projector = [weights.pop(name).float() for name in projector]
         self.model = Decoder(self.config, weights)
-        self.model.block(precision.arrange)
+        self.model.convert_matrices(precision.arrange)
 
     def identity(self, text: TextOptions) -> dict[str, Any]:
-        """See `api.Reranker.identity`; `listwise` says how a list is read."""
-        resolved, window = self.family.resolve(self.spec, text), self.prompt.window
+        """See `base.Reranker.identity`; `listwise` says how a list is read."""
+        resolved, window = self.plan.text.resolve(text), self.prompt.window
         return {
-            "adapter": self.family.adapter,
+            "adapter": self.plan.adapter,
             **self.files.identity,
             "dtype": self.dtype,
             "max_length": resolved.max_length,
@@ -88,13 +85,11 @@ class ListAdapter(FullDepth):
             "listwise": {"window": window, "stride": window, "order": "given", "depth": None, "room": self.room},
         }
 
-    def score(
-        self, groups: Sequence[Group], settings: Sequence[Setting], text: TextOptions, prepared: Prepared | None = None
+    def score_distinct(
+        self, groups: Sequence[Group], settings: Sequence[Setting], text: TextOptions, prepared: Prepared
     ) -> Scored:
-        """See `api.Reranker.score`. A score depends on the pair's whole group: its passages and their order."""
-        for setting in settings:
-            self.check(setting)
-        resolved = self.family.resolve(self.spec, text)
+        """See `base.Reranker.score_distinct`. A score depends on its group: the passages and their order."""
+        resolved = self.plan.text.resolve(text)
         start, work = time.perf_counter(), Work()
         lists = [self._list(group, resolved, work) for group in groups if group.passages]
 

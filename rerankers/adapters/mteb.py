@@ -10,7 +10,7 @@ from ..errors import InputError
 from ..options import TextOptions
 
 if TYPE_CHECKING:
-    from ..api import Reranker
+    from .base import Reranker
 
 # arguments of `CrossEncoderProtocol.predict` (mteb a905523, mteb/models/models_protocols.py) that say what is evaluated
 _CONTEXT = ("task_metadata", "hf_split", "hf_subset", "prompt_type")

@@ -30,7 +30,7 @@ RANGE = 64  # pairs are padded to one length within a range of this many tokens 
 TOLERANCE = {torch.float32: 5e-5, torch.float16: 4e-3, torch.bfloat16: 3e-2}  # of 1 + |score|
 
 
-class Company:
+class BatchingProbe:
     """How a model's pairs are batched.
 
     Attributes:
@@ -47,7 +47,7 @@ class Company:
         self.side: Side = "right"
         self._checked: set[int] = set()
 
-    def probe(self, pairs: Sequences, name: str, allow: Callable[[], None]) -> None:
+    def choose_mode(self, pairs: Sequences, name: str, allow: Callable[[], None]) -> None:
         """Find the mode by scoring some pairs, of which the first two have one length and the others have not.
 
         `allow` changes what makes the model refuse batches; it is called once the pairs have been scored alone. Raises
@@ -91,7 +91,7 @@ class Company:
         if self.mode == "padded" and longest > shortest and (scores := self._together(pairs, self.side)) is not None:
             key = (longest - 1) // RANGE
             if key not in self._checked and not self._close(scores[-1:], self._alone(pairs[-1])):
-                log.warning("padding changes scores at %d tokens; going on with pairs of equal length", longest)
+                log.warning("padding changes scores at %d tokens; continuing with pairs of equal length", longest)
                 self.mode = "equal"
             else:
                 self._checked.add(key)

@@ -11,8 +11,8 @@ import numpy as np
 
 from ..api import REMOTE, Executed, Group, Prepared, Requests, Scored
 from ..errors import InputError, ScoreError
-from ..family import Family
 from ..options import TextOptions
+from ..prompting.text_rules import TextRules
 from ..served.api import Answer
 from ..served.client import Client, Lost, Stopped
 from ..served.options import Service, address
@@ -25,21 +25,21 @@ from .score_checks import check_given
 class ServedAdapter(FullDepth):
     """Asks a server; nothing is computed here, so tokens and FLOPs are not counted."""
 
-    shape = None
     device, dtype = REMOTE, "unstated"
 
-    def __init__(self, family: Family, spec: ModelSpec, service: Service) -> None:
+    def __init__(self, adapter: str, spec: ModelSpec, text: TextRules, service: Service) -> None:
         where = f"model '{spec.name}'"
-        self.family, self.spec, self.service, self.where = family, spec, service, where
+        self.adapter, self.spec, self.text, self.service, self.where = adapter, spec, text, service, where
+        self.reads_lists = service.listwise
         self.api, url, key = address(service, where)
         self.client = Client(url, key, service)
 
     def identity(self, text: TextOptions) -> dict[str, Any]:
-        """See `api.Reranker.identity`."""
-        self.family.resolve(self.spec, text)
+        """See `base.Reranker.identity`."""
+        self.text.resolve(text)
         listwise = {"listwise": {"documents_per_request": self._most()}} if self.service.listwise else {}
         return {
-            "adapter": self.family.adapter,
+            "adapter": self.adapter,
             "api": self.api.name,
             "model": self.spec.source,
             "version": self.spec.revision,
@@ -47,13 +47,11 @@ class ServedAdapter(FullDepth):
             **listwise,
         }
 
-    def score(
-        self, groups: Sequence[Group], settings: Sequence[Setting], text: TextOptions, prepared: Prepared | None = None
+    def score_distinct(
+        self, groups: Sequence[Group], settings: Sequence[Setting], text: TextOptions, prepared: Prepared
     ) -> Scored:
-        """See `api.Reranker.score`. Raises InputError when the server refuses, ScoreError when it fails for good."""
-        for setting in settings:
-            self.check(setting)
-        self.family.resolve(self.spec, text)
+        """See `base.Reranker.score_distinct`. Raises InputError when the server refuses, ScoreError when it fails."""
+        self.text.resolve(text)
         start = time.perf_counter()
         tasks = [(group.query, list(part)) for group in groups for part in self._parts(group.passages)]
         found = self._all(tasks)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,67 +20,54 @@ import torch.nn.functional as F
 from ..api import Executed, Group, Prepared, Scored
 from ..checkpoint.hub import Resolved
 from ..errors import InputError
-from ..family import Family
 from ..models.encoder import Encoder
-from ..models.heads import read_head
+from ..models.heads import PooledHead
 from ..models.layout import as_index
 from ..models.packed import Packed
 from ..models.work import Work
-from ..options import LoadOptions, TextOptions
+from ..options import TextOptions
 from ..settings import Setting
-from ..spec import DEFAULT_LENGTH, ModelSpec
-from ..tokenization.encoder_pairs import check_types, distinct_ids
-from ..tokenization.lengths import check_ids, with_length
+from ..spec import DEFAULT_LENGTH
+from ..tokenization.encoder_pairs import distinct_ids
+from ..tokenization.lengths import check_ids
 from ..tokenization.tokenizer import Tokenizer
+from .base import Reranker
 from .batching import run_batches
-from .device import resolve_device, resolve_precision
+from .device import Placement
 from .pair_classifier import BUDGET
-from .predict import Faces
+from .plans import TextPlan
 from .score_checks import check_finite
-from .vector_cache import KeptVectors
+from .vector_cache import VectorCache
 
-KEPT_BYTES = 256 << 20
+CACHE_BYTES = 256 << 20
 
 
-class TextEncoder(Faces):
+class TextEncoder(Reranker):
     """A text encoder used as a reranker. A cutoff layer pools the states after that layer."""
 
-    def __init__(self, family: Family, spec: ModelSpec, files: Resolved, options: LoadOptions) -> None:
-        where = str(files.folder / "config.json")
-        config = family.config(files.config, where)
-        if config.labels:
-            raise InputError(f"{where}: the family {family.name} needs an encoder without a classification head")
-        self.saved = files.saved
-        if self.saved.kind == "CrossEncoder" or self.saved.task != "feature-extraction":
-            raise InputError(
-                f"{files.root}: a cross-encoder of sentence-transformers, which the family {family.name} does not run"
-            )
-        device = resolve_device(options.device)
-        self.family, self.config, self.files = family, config, files
-        shape = family.shape(files.config, where)
-        assert shape is not None, "the shape of every text encoder is known"
-        self.tokenizer = Tokenizer(files.folder, lower_case=self.saved.lower_case)
-        self.template = self.tokenizer.single_template()
-        self.spec = with_length(spec, self.saved, self.tokenizer, config.positions, self.template.special)
-        check_types(self.tokenizer, self.template, config.token_types)
-        self.head = read_head(self.saved.modules, config.hidden, device)
-        self.width = min(self.saved.truncate_dim or self.head.width, self.head.width)
-        per_pair = 2 * self.width + 2 * sum(
-            2 * a * b for a, b in self.head.dense
-        )  # a dot product; each text's matrices
-        self.shape = replace(shape, head_per_pair=per_pair, head_needed=per_pair)
-        precision = resolve_precision(options.dtype, device)
-        self.encoder = Encoder.load(files.folder, config, precision.dtype, device)
-        self.encoder.block(precision.arrange)
-        self.device, self.dtype = str(device), precision.name
-        self.token_budget = options.token_budget or BUDGET.get(device.type, BUDGET["cpu"])
-        self.kept = KeptVectors(KEPT_BYTES) if device.type == "cpu" else None
+    def __init__(
+        self,
+        plan: TextPlan,
+        files: Resolved,
+        tokenizer: Tokenizer,
+        placement: Placement,
+        encoder: Encoder,
+        head: PooledHead,
+    ) -> None:
+        self.plan, self.files, self.saved, self.tokenizer = plan, files, files.saved, tokenizer
+        self.spec, self.config, self.shape = plan.spec, plan.config, plan.shape
+        self.template = tokenizer.single_template()
+        self.encoder, self.head = encoder, head
+        self.encoder.convert_matrices(placement.precision.arrange)
+        self.device, self.dtype = str(placement.device), placement.precision.name
+        self.token_budget = placement.budget(BUDGET)
+        self.cache = VectorCache(CACHE_BYTES) if placement.device.type == "cpu" else None
 
     def identity(self, text: TextOptions) -> dict[str, Any]:
-        """See `api.Reranker.identity`."""
+        """See `base.Reranker.identity`."""
         query_limit, passage_limit = self._limits(text)
         return {
-            "adapter": self.family.adapter,
+            "adapter": self.plan.adapter,
             **self.files.identity,
             "dtype": self.dtype,
             "max_length": passage_limit,
@@ -89,31 +75,27 @@ class TextEncoder(Faces):
         }
 
     def check(self, setting: Setting) -> list[str]:
-        """See `api.Reranker.check`."""
+        """See `base.Reranker.check`."""
         if setting.compress_layers:
             raise InputError(f"setting '{setting.name}': model '{self.spec.name}' cannot compress tokens")
         if (setting.cutoff_layer or 1) > self.config.layers:
             raise InputError(f"setting '{setting.name}': model '{self.spec.name}' has {self.config.layers} layers")
         return []
 
-    def prepare(self, groups: Sequence[Group], text: TextOptions) -> Prepared:
-        """See `api.Reranker.prepare`."""
-        start = time.perf_counter()
+    def prepare_distinct(self, groups: Sequence[Group], text: TextOptions) -> Any:
+        """See `base.Reranker.prepare_distinct`."""
         query_limit, passage_limit = self._limits(text)
         saved = self.saved  # its `encode_query` and `encode_document` take these prompts
         queries = self._cut_ids([group.query for group in groups], query_limit, saved.prompt("query"))
         texts = [p for group in groups for p in group.passages]
         passages = self._cut_ids(texts, passage_limit, saved.prompt("document"))
-        return Prepared((queries, passages), time.perf_counter() - start)
+        return queries, passages
 
     @torch.inference_mode()
-    def score(
-        self, groups: Sequence[Group], settings: Sequence[Setting], text: TextOptions, prepared: Prepared | None = None
+    def score_distinct(
+        self, groups: Sequence[Group], settings: Sequence[Setting], text: TextOptions, prepared: Prepared
     ) -> Scored:
-        """See `api.Reranker.score`. Every distinct text is encoded once, for all cutoff layers in one pass."""
-        for setting in settings:
-            self.check(setting)
-        prepared = prepared or self.prepare(groups, text)
+        """See `base.Reranker.score_distinct`. Every distinct text is encoded once, for all cutoffs in one pass."""
         (queries, query_cut), (passages, passage_cut) = prepared.tokens
         start = time.perf_counter()
         pairs = [(group.query, passage) for group in groups for passage in group.passages]
@@ -150,10 +132,10 @@ class TextEncoder(Faces):
 
     def _encode(self, texts: Sequence[tuple[int, ...]], layers: Sequence[int], work: Work) -> tuple[torch.Tensor, int]:
         """Vectors (layers, texts, width) in float32, and how many tokens had to be encoded."""
-        found = torch.empty(len(layers), len(texts), self.width, device=self.encoder.device)
+        found = torch.empty(len(layers), len(texts), self.plan.width, device=self.encoder.device)
         new = []
         for i, ids in enumerate(texts):
-            known = self.kept.get((ids, *layers)) if self.kept else None
+            known = self.cache.get((ids, *layers)) if self.cache else None
             if known is None:
                 new.append(i)
             else:
@@ -166,21 +148,23 @@ class TextEncoder(Faces):
             packed = Packed.of(some, types, self.encoder.device)
             pooled = self.encoder.vectors(packed, layers, self.head.pool, work)
             rows = as_index(np.array([new[i] for i in batch]), self.encoder.device)
-            found[:, rows] = torch.stack([self.head.apply(pooled[layer], work)[:, : self.width] for layer in layers])
+            found[:, rows] = torch.stack(
+                [self.head.apply(pooled[layer], work)[:, : self.plan.width] for layer in layers]
+            )
 
         lengths = [len(texts[i]) for i in new]
         check_ids([texts[i] for i in new], self.config.positions, self.config.vocab, self.files.root)
-        if self.kept is None:
+        if self.cache is None:
             self.token_budget = run_batches(lengths, self.token_budget, run)
         else:
             for i, place in enumerate(new):
                 run([i])
-                self.kept.put((texts[place], *layers), found[:, place].clone())
+                self.cache.put((texts[place], *layers), found[:, place].clone())
         return found, sum(lengths)
 
     def _limits(self, text: TextOptions) -> tuple[int, int]:
         """Most tokens of a query and of a passage, special ones included; a query is not shorter by default."""
-        self.family.refuse_prompt(self.spec, text)
+        self.plan.text.resolve(text)
         saved = self.saved
         passage = text.max_length or saved.document_length or self.spec.max_length
         query = text.query_max_length or text.max_length or saved.query_length or self.spec.max_length

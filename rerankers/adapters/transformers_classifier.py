@@ -10,17 +10,16 @@ import torch
 from torch import Tensor
 
 from ..checkpoint.hub import Resolved
-from ..family import Family
 from ..models.work import Work
-from ..options import LoadOptions
 from ..settings import Setting
-from ..spec import ModelSpec
 from ..tokenization.encoder_pairs import Pairs
-from .device import dtype_name, resolve_device, resolve_dtype
+from ..tokenization.tokenizer import Tokenizer
+from .device import Placement
 from .full_depth import check_full_depth
-from .padding_probe import Company, Sequences, Side, probe_ids
+from .padding_probe import BatchingProbe, Sequences, Side, probe_ids
 from .pair_classifier import PairAdapter
-from .transformers_models import load_theirs, positions, rows, text_config
+from .plans import PairPlan
+from .transformers_models import Read, text_config
 
 _PROBES = ((2, 3), (3, 2), (2, 9), (7, 40))  # tokens of the made-up pairs that tell how batches may look
 
@@ -35,12 +34,11 @@ def _arguments(model: Any) -> set[str]:
 class TransformersClassifier(PairAdapter):
     """Adapter of `AutoModelForSequenceClassification`. Its shape is not known here, so FLOPs are not measured."""
 
-    def __init__(self, family: Family, spec: ModelSpec, files: Resolved, options: LoadOptions) -> None:
-        device = resolve_device(options.device)
-        dtype = resolve_dtype(options.dtype, device)
-        super().__init__(family, spec, files, options, device=device, dtype=dtype_name(dtype))
-        self.model, self.read = load_theirs(spec, files, dtype, device)
-        self.hold(positions(self.model), rows(self.model))
+    def __init__(
+        self, plan: PairPlan, files: Resolved, tokenizer: Tokenizer, placement: Placement, model: Any, read: Read
+    ) -> None:
+        super().__init__(plan, files, tokenizer, placement)
+        self.model, self.read = model, read
         takes = _arguments(self.model)
         self.takes = [
             name
@@ -49,21 +47,19 @@ class TransformersClassifier(PairAdapter):
         ]
         self.more = {"logits_to_keep": 1} if files.saved.task == "text-generation" and "logits_to_keep" in takes else {}
         self.pad_id = self._pad_id()
-        self.company = Company(self._forward, dtype, lambda ids: repr(self.tokenizer.backend.decode(ids)[:80]))
+        self.probe = BatchingProbe(
+            self._forward, placement.precision.dtype, lambda ids: repr(tokenizer.backend.decode(ids)[:80])
+        )
         with torch.inference_mode():
-            self.company.probe(self._probes(), spec.name, self._let_batches_be)
+            self.probe.choose_mode(self._probes(), self.spec.name, self._let_batches_be)
 
     def check(self, setting: Setting) -> list[str]:
-        """See `api.Reranker.check`."""
+        """See `base.Reranker.check`."""
         return check_full_depth(self.spec, setting)
 
-    def identity(self, text: Any) -> dict[str, Any]:
-        """See `api.Reranker.identity`."""
-        return {**super().identity(text), "trust_remote_code": self.spec.trust_remote_code}
-
     def logits(self, pairs: Pairs, batch: Sequence[int], work: Work) -> tuple[Tensor, int]:
-        """See `PairAdapter.logits`; what is padded and where is the model's `Company`."""
-        scores, padded = self.company.scores([(pairs.ids[i], pairs.types(i)) for i in batch])
+        """See `PairAdapter.logits`; what is padded and where, the probe decided."""
+        scores, padded = self.probe.scores([(pairs.ids[i], pairs.types(i)) for i in batch])
         return scores.to(self.device), padded
 
     def _forward(self, pairs: Sequences, side: Side) -> Tensor:
@@ -101,9 +97,9 @@ class TransformersClassifier(PairAdapter):
         template, config = self.tokenizer.pair_template(), text_config(self.model)
         named = [getattr(config, name, None) for name in dir(config) if name.endswith("_token_id")]
         apart = self.tokenizer.all_special | {i for i in named if isinstance(i, int)}
-        known = min(self.tokenizer.backend.get_vocab_size(), self.rows or 1 << 30)
+        known = min(self.tokenizer.backend.get_vocab_size(), self.plan.ids or 1 << 30)
         words = [i for i in range(known) if i not in apart] or [0]
-        longest = (self.positions or 1 << 30) - template.special
+        longest = (self.plan.positions or 1 << 30) - template.special
         probes = [pair for pair in _PROBES if sum(pair) <= longest] or [(1, 1)]
         texts = probe_ids(words, probes)
         return [(template.join(*pair), template.types(*map(len, pair))) for pair in texts]

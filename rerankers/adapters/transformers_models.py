@@ -38,7 +38,7 @@ _COMPUTED = ("position_ids", "token_type_ids", "inv_freq", "masked_bias", "attn.
 Read = Callable[[Any, Tensor], Tensor]  # (output, mask (n, length)) to float32 (n,)
 
 
-def load_theirs(spec: ModelSpec, files: Resolved, dtype: torch.dtype, device: torch.device) -> tuple[Any, Read]:
+def load_model(spec: ModelSpec, files: Resolved, dtype: torch.dtype, device: torch.device) -> tuple[Any, Read]:
     """The model on its device, and how its output is read.
 
     A classifier gives its logit; the modules of a sentence-transformers cross-encoder, its score. Raises InputError
@@ -78,7 +78,7 @@ def positions(model: Any) -> int | None:
     return stated
 
 
-def rows(model: Any) -> int | None:
+def embedding_rows(model: Any) -> int | None:
     """Rows of the table of word embeddings; None where there is no such table (Canine hashes characters)."""
     try:
         table = model.get_input_embeddings()

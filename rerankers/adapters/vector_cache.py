@@ -8,7 +8,7 @@ from collections.abc import Hashable
 import torch
 
 
-class KeptVectors:
+class VectorCache:
     """At most `limit` bytes of tensors by key."""
 
     def __init__(self, limit: int) -> None:

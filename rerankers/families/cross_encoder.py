@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from ..checkpoint.hub import Resolved
 from ..checkpoint.sentence_transformers import StFolder
 from ..errors import InputError
-from ..family import is_classifier, is_plain
+from ..family import FamilyOptions, is_classifier, is_plain
 from ..flops import Shape
 from ..models.config import EncoderConfig, model_type
 from ..options import LoadOptions
 from ..spec import ModelSpec
 from .encoder import EncoderFamily
+from .pairs import PairOptions, pair_plan, refuse_other_heads
 
 if TYPE_CHECKING:
     from ..adapters.encoder_classifier import EncoderClassifier
@@ -25,20 +26,33 @@ class CrossEncoder(EncoderFamily):
     name = "cross-encoder"
     adapter = "cross-encoder/1"
     score = "classification head on the first token"
+    options = PairOptions
 
     def claims(self, raw: Mapping[str, Any], saved: StFolder) -> bool:
         """See `Family.claims`; what the reader does not obey is left to transformers."""
         return model_type(raw) in self.architectures and is_classifier(raw) and is_plain(saved) and self.obeys(raw)
 
-    def shape(self, raw: Mapping[str, Any], where: str = "config.json") -> Shape:
+    def shape(self, raw: Mapping[str, Any], where: str = "config.json", options: FamilyOptions | None = None) -> Shape:
         """See `Family.shape`; the head is dense d x d, then d x labels, on the first token."""
         return classifier_shape(self, self.config(raw, where), where)
 
     def load(self, spec: ModelSpec, files: Resolved, options: LoadOptions) -> EncoderClassifier:
         """See `Family.load`."""
+        from ..adapters.device import Placement
         from ..adapters.encoder_classifier import EncoderClassifier
+        from ..models.encoder import Encoder
+        from ..tokenization.encoder_pairs import check_types
+        from ..tokenization.tokenizer import Tokenizer
 
-        return EncoderClassifier(self, spec, files, options)
+        where, placement = str(files.folder / "config.json"), Placement.of(options)
+        config, tokenizer = self.config(files.config, where), Tokenizer(files.folder, lower_case=files.saved.lower_case)
+        refuse_other_heads(self, files, config)
+        shape = classifier_shape(self, config, where)
+        most, ids = config.positions, config.vocab
+        plan = pair_plan(self, spec, files, tokenizer, positions=most, ids=ids, shape=shape)
+        check_types(tokenizer, tokenizer.pair_template(), config.token_types)
+        encoder = Encoder.load(files.folder, config, placement.precision.dtype, placement.device)
+        return EncoderClassifier(plan, files, tokenizer, placement, encoder)
 
 
 def classifier_shape(family: EncoderFamily, config: EncoderConfig, where: str) -> Shape:

@@ -1,11 +1,11 @@
-"""Classes of the user, and those that other packages register; see `own.py`."""
+"""Classes of the user, and those that other packages register; see `rerankers/custom.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..custom import OwnReranker, check, class_of, find, is_reference, make, plugins
+from ..custom import CustomReranker, check, class_of, find, is_reference, make, plugins
 from ..errors import InputError
 from ..flops import Shape
 from ..options import LoadOptions
@@ -13,10 +13,10 @@ from ..spec import ModelSpec
 from .foreign import ForeignFamily
 
 if TYPE_CHECKING:
-    from ..adapters.custom import OwnAdapter
+    from ..adapters.custom import CustomAdapter
 
 
-class Own(ForeignFamily):
+class Custom(ForeignFamily):
     """A class that reads its texts by itself; only its version tells what can change a score."""
 
     name = "own"
@@ -47,13 +47,13 @@ class Own(ForeignFamily):
             )
         return ModelSpec(model, self.name, plugins()[model])
 
-    def ready(self, spec: ModelSpec) -> None:
-        """See `Family.ready`; module and class are there."""
+    def check_ready(self, spec: ModelSpec) -> None:
+        """See `Family.check_ready`; module and class are there."""
         find(spec.source)
 
-    def take(self, model: OwnReranker, options: LoadOptions) -> OwnAdapter:
+    def take(self, model: CustomReranker, options: LoadOptions) -> CustomAdapter:
         """An object that is there already, on the device that it is on."""
-        from ..adapters.custom import OwnAdapter
+        from ..adapters.custom import CustomAdapter
 
         source = class_of(model)
         where = f"{source.__module__}:{source.__qualname__}"
@@ -61,11 +61,12 @@ class Own(ForeignFamily):
         if options != LoadOptions():
             raise InputError(f"{where}: is made already; leave out the options")
         name = getattr(model, "name", None) or source.__name__
-        return OwnAdapter(self, ModelSpec(name, self.name, where), model, {})
+        spec = ModelSpec(name, self.name, where)
+        return CustomAdapter(self.adapter, spec, self.text_rules(spec), model, {})
 
-    def open(self, spec: ModelSpec, options: LoadOptions) -> OwnAdapter:
+    def open(self, spec: ModelSpec, options: LoadOptions) -> CustomAdapter:
         """See `Family.open`."""
-        from ..adapters.custom import OwnAdapter
+        from ..adapters.custom import CustomAdapter
         from ..adapters.device import dtype_name, resolve_device, resolve_dtype
 
         self.refuse_unread(spec)
@@ -77,4 +78,4 @@ class Own(ForeignFamily):
         check(model, f"model '{spec.source}'")
         if options.dtype != "auto" and "dtype" not in given:
             raise InputError(f"model '{spec.name}': its constructor takes no dtype; leave out '{options.dtype}'")
-        return OwnAdapter(self, spec, model, given)
+        return CustomAdapter(self.adapter, spec, self.text_rules(spec), model, given)

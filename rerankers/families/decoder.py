@@ -1,39 +1,75 @@
-"""What families of decoders share: one template of FlagEmbedding, one way to cost, one adapter."""
+"""What families of decoders share: how they are costed, and the plan of one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from pydantic import Field
+
+from ..adapters.plans import DecoderPlan
 from ..checkpoint.hub import Resolved
 from ..checkpoint.sentence_transformers import StFolder
 from ..errors import InputError
-from ..family import Family, Tensors, is_classifier, is_plain
+from ..family import Family, FamilyOptions, Tensors, is_classifier, is_plain
 from ..flops import LayerCost, Shape
 from ..models.config import DecoderConfig
-from ..options import LoadOptions, ResolvedText, TextOptions
-from ..prompting.prompts import resolve_prompt
+from ..models.output_rows import OutputRows
+from ..options import LoadOptions, Task, Truncation
 from ..prompting.template import PromptTemplate
-from ..settings import Setting
+from ..prompting.text_rules import TextRules
 from ..spec import ModelSpec
 
 if TYPE_CHECKING:
     from ..adapters.decoder import DecoderAdapter
-    from ..models.decoder import Head
+    from ..tokenization.tokenizer import Tokenizer
+
+
+class DecoderOptions(FamilyOptions):
+    """What can be chosen for a decoder."""
+
+    wording: dict[Task, str] = Field(
+        default={}, description="the prompt for each task, a name in configs/prompts.yaml or a text"
+    )
+
+
+class FlagOptions(DecoderOptions):
+    """What can be chosen for a decoder with FlagEmbedding's template."""
+
+    truncation: Truncation | None = Field(
+        default=None, description="class or snippet: as the publisher cuts a long pair; default: class"
+    )
+
+
+class LogitLens(FamilyOptions):
+    """Cutoffs of a decoder with one output head."""
+
+    cutoffs: Literal["trained", "logit_lens"] = Field(
+        default="trained",
+        description="trained: full depth only; logit_lens: every layer, scored by the last layer's norm and head, "
+        "which nobody trained for it (the logit lens of nostalgebraist, 2020)",
+    )
 
 
 class DecoderFamily(Family):
     """A causal transformer whose score is read after the last token of a prompt.
 
     Attributes:
+        template: what surrounds a pair.
+        wording: instruction by task, names of configs/prompts.yaml or texts; a specification's come first.
         layer_heads: the model has a scalar head after each cutoff layer instead of a vocabulary head.
         compresses: passage tokens can be compressed.
+        rows_needed: rows of the output head that a score is made of.
     """
 
-    template: ClassVar[PromptTemplate] = PromptTemplate()  # pyright: ignore[reportIncompatibleVariableOverride]
+    options: ClassVar[type[FamilyOptions]] = DecoderOptions
+    prompted = True
+    template: ClassVar[PromptTemplate] = PromptTemplate()
+    wording: ClassVar[Mapping[str, str]] = {}
     layer_heads: ClassVar[bool] = True
     compresses: ClassVar[bool] = False
+    rows_needed: ClassVar[int] = 1
 
     def claims(self, raw: Mapping[str, Any], saved: StFolder) -> bool:
         """See `Family.claims`."""
@@ -47,10 +83,11 @@ class DecoderFamily(Family):
             raise InputError(f"{where}: the family {self.name} needs {heads}")
         return config
 
-    def shape(self, raw: Mapping[str, Any], where: str = "config.json") -> Shape:
-        """See `Family.shape`; the published head runs at every position."""
+    def shape(self, raw: Mapping[str, Any], where: str = "config.json", options: FamilyOptions | None = None) -> Shape:
+        """See `Family.shape`; the published head runs at every position. The logit lens makes every layer a cutoff."""
         config = self.config(raw, where)
         rows = 1 if self.layer_heads else config.vocab
+        every = getattr(options, "cutoffs", "trained") == "logit_lens"
         return Shape(
             layers=config.layers,
             layer=LayerCost.of(
@@ -59,22 +96,12 @@ class DecoderFamily(Family):
                 keys=config.kv_heads * config.head_dim,
                 mlp=3 * config.hidden * config.intermediate,  # gate, up, down
             ),
-            cutoffs=config.head_layers,
+            cutoffs=range(1, config.layers + 1) if every else config.head_layers,
             head_per_position=2 * config.hidden * rows,
             head_needed=2 * config.hidden * self.rows_needed,
             causal=True,
             compresses=self.compresses,
         )
-
-    def shape_of(
-        self, spec: ModelSpec, raw: Mapping[str, Any], where: str = "config.json", options: LoadOptions | None = None
-    ) -> Shape:
-        """See `Family.shape_of`; with the logit lens every layer is a cutoff."""
-        shape = self.shape(raw, where)
-        every = options is not None and options.cutoffs == "logit_lens"
-        return replace(shape, cutoffs=range(1, shape.layers + 1)) if every else shape
-
-    rows_needed: ClassVar[int] = 1  # rows of the output head that a score is made of
 
     def tensors(self, raw: Mapping[str, Any], where: str = "config.json") -> Tensors:
         """See `Family.tensors`."""
@@ -84,59 +111,54 @@ class DecoderFamily(Family):
         return Tensors(decoder_shapes(config), unit_norm=1.0 - config.norm_plus_one)
 
     def template_of(self, spec: ModelSpec) -> PromptTemplate:
-        """See `Family.template_of`."""
+        """The template of a model; the family's where models have none of their own."""
         return self.template
 
-    def resolve(self, spec: ModelSpec, text: TextOptions) -> ResolvedText:
-        """See `Family.resolve`; the instruction is the experiment's prompt, else the model's wording for the task."""
-        filled, template = super().resolve(spec, text), self.template_of(spec)
-        wording = {**self.wording, **spec.wording}
-        prompt = text.prompt if text.prompt is not None else wording.get(text.task)
-        if not template.instructed:
-            if prompt is not None:
-                raise InputError(
-                    f"model '{spec.name}': its template has no place for a prompt; leave out {prompt!r:.60}"
-                )
-            return filled
-        if prompt is None and template.bare_query is not None:
-            return filled
-        if prompt is None:
-            raise InputError(
-                f"model '{spec.name}': has no wording for the task '{text.task}', only for {', '.join(wording)}; "
-                "add it to `wording` in the model's YAML file, or give the experiment a `prompt`"
-            )
-        return ResolvedText(resolve_prompt(prompt), filled.max_length, filled.query_max_length, filled.truncation)
+    def text_rules(self, spec: ModelSpec) -> TextRules:
+        """See `Family.text_rules`."""
+        wording = {**self.wording, **self.choose(spec).wording}
+        return replace(super().text_rules(spec), template=self.template_of(spec), wording=wording)
 
-    def head(self, adapter: DecoderAdapter, layer: int) -> Head:
-        """The formula over rows of the output head that scores a cutoff layer asked for alone."""
+    def plan(self, spec: ModelSpec, files: Resolved, tokenizer: Tokenizer) -> DecoderPlan:
+        """The plan of a model. Raises InputError for a configuration, a tokenizer or an option that does not fit."""
+        where, options = str(files.folder / "config.json"), self.choose(spec)
+        config, shape = self.config(files.config, where), self.shape(files.config, where, options)
+        trained = config.head_layers
+        return DecoderPlan(
+            adapter=self.adapter,
+            spec=spec,
+            config=config,
+            shape=shape,
+            text=self.text_rules(spec),
+            begin=self.begin(spec, tokenizer),
+            rows={layer: self.rows(layer, spec, config, tokenizer) for layer in shape.cutoffs},
+            untrained=range(0) if self.layer_heads else range(1, trained.start),
+            recipe=self.recipe(spec),
+        )
+
+    def begin(self, spec: ModelSpec, tokenizer: Tokenizer) -> dict[Truncation, tuple[int, ...]]:
+        """Ids that begin every sequence, by the way that pairs are cut."""
+        bos = (tokenizer.special_id("bos_token"),)
+        return {"class": bos, "snippet": bos}
+
+    def rows(self, layer: int, spec: ModelSpec, config: DecoderConfig, tokenizer: Tokenizer) -> OutputRows:
+        """The rows of the output head, and the formula over them, that score a cutoff layer asked for alone."""
         raise NotImplementedError
 
-    def begin(self, adapter: DecoderAdapter, text: ResolvedText) -> list[int]:
-        """Ids that begin every sequence."""
-        return [adapter.tokenizer.special_id("bos_token")]
-
-    def applies_softcap(self, options: LoadOptions) -> bool:
-        """Whether the configured attention soft-capping is applied."""
-        return True
-
-    def policies(self, options: LoadOptions) -> dict[str, str]:
-        """See `Family.policies`: the logit lens where it is asked for; a head per layer leaves it no place."""
-        return {"cutoffs": options.cutoffs} if options.cutoffs != "trained" and not self.layer_heads else {}
-
-    def warnings(self, setting: Setting, layers: int) -> list[str]:
-        """What of a setting has no effect, or no training."""
-        depth, found = setting.cutoff_layer or layers, []
-        if depth < layers and not self.layer_heads:
-            found.append(f"setting {setting.name}: untrained: the head of layer {layers} on layer {depth} (logit lens)")
-        if 0 in setting.compress_layers:
-            found.append(f"setting {setting.name}: compress layer 0 has no effect (the released code skips it)")
-        beyond = [layer for layer in setting.compress_layers if layer >= depth]
-        if beyond:
-            found.append(f"setting {setting.name}: compress layers {beyond} are never reached (cutoff {depth})")
-        return found
+    def recipe(self, spec: ModelSpec) -> dict[str, Any]:
+        """What of a specification can change a score, texts and lengths aside: for the identity, JSON values only."""
+        cutoffs = getattr(self.choose(spec), "cutoffs", "trained")
+        return {} if cutoffs == "trained" else {"cutoffs": cutoffs}
 
     def load(self, spec: ModelSpec, files: Resolved, options: LoadOptions) -> DecoderAdapter:
         """See `Family.load`."""
         from ..adapters.decoder import DecoderAdapter
+        from ..adapters.device import Placement
+        from ..tokenization.tokenizer import Tokenizer
 
-        return DecoderAdapter(self, spec, files, options)
+        tokenizer = Tokenizer(files.folder)
+
+        def plan(spec: ModelSpec) -> DecoderPlan:
+            return self.plan(self.complete(spec, files), files, tokenizer)
+
+        return DecoderAdapter(plan(spec), files, tokenizer, Placement.of(options), plan)

@@ -1,21 +1,28 @@
-"""What families share whose models are run by somebody else: a class of the user, a server."""
+"""What families share whose models run elsewhere: in a class of the user, behind a server."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..checkpoint.sentence_transformers import StFolder
 from ..errors import InputError
-from ..family import Family
-from ..options import ResolvedText, TextOptions
+from ..family import Family, FamilyOptions
+from ..options import LoadOptions
+from ..prompting.text_rules import TextRules
 from ..spec import ModelSpec
+
+if TYPE_CHECKING:
+    from ..adapters.base import Reranker
+    from ..checkpoint.hub import Resolved
 
 _NEVER_CUT = 1 << 30  # tokens
 
 
 class ForeignFamily(Family):
-    """Texts go out as they are; `reader` is who turns them into tokens."""
+    """Texts go out as they are; `reader` names what turns them into tokens."""
 
     has_files = False
     reader: ClassVar[str]
@@ -25,9 +32,16 @@ class ForeignFamily(Family):
         """See `Family.claims`; no folder is one."""
         return False
 
-    def shape(self, raw: Mapping[str, Any], where: str = "config.json") -> None:
-        """See `Family.shape`; no config.json tells it."""
-        return
+    def shape(self, raw: Mapping[str, Any], where: str = "config.json", options: FamilyOptions | None = None) -> None:
+        """See `Family.shape`; no config.json states it."""
+
+    @abstractmethod
+    def open(self, spec: ModelSpec, options: LoadOptions) -> Reranker:
+        """See `Family.open`."""
+
+    def load(self, spec: ModelSpec, files: Resolved, options: LoadOptions) -> Reranker:
+        """See `Family.load`; there are no files."""
+        return self.open(spec, options)
 
     def refuse_unread(self, spec: ModelSpec) -> None:
         """Raise InputError for a key of a specification that would be ignored."""
@@ -35,11 +49,8 @@ class ForeignFamily(Family):
             if getattr(spec, name):
                 raise InputError(f"model '{spec.name}': key '{name}' has no effect on {self.reader}; leave it out")
 
-    def resolve(self, spec: ModelSpec, text: TextOptions) -> ResolvedText:
-        """See `Family.resolve`; there is nothing to choose."""
-        self.refuse_prompt(spec, text)
-        chosen = [name for name in ("max_length", "query_max_length") if getattr(text, name) is not None]
-        chosen += ["truncation"] if text.truncation or spec.truncation else []
-        if chosen:
-            raise InputError(f"model '{spec.name}': {self.reader} cuts its texts itself; leave out {chosen[0]}")
-        return ResolvedText("", _NEVER_CUT, _NEVER_CUT, self.truncation)
+    def text_rules(self, spec: ModelSpec) -> TextRules:
+        """See `Family.text_rules`; there is nothing to choose."""
+        cut = f"{self.reader} cuts its texts itself"
+        refused: dict[str, str] = dict.fromkeys(("max_length", "query_max_length", "truncation"), cut)
+        return TextRules(spec.name, max_length=_NEVER_CUT, query_share=Fraction(1), refused=refused)

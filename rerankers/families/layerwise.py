@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..architectures.minicpm import minicpm
-from .decoder import DecoderFamily
+from ..models.config import DecoderConfig
+from ..models.output_rows import OutputRows
+from ..spec import ModelSpec
+from .decoder import DecoderFamily, FlagOptions
 from .llm import LlmReranker
 
 if TYPE_CHECKING:
-    from ..adapters.decoder import DecoderAdapter
-    from ..models.decoder import Head
+    from ..tokenization.tokenizer import Tokenizer
 
 
 class LayerwiseReranker(DecoderFamily):
@@ -19,11 +21,10 @@ class LayerwiseReranker(DecoderFamily):
     name = "layerwise"
     adapter = "layerwise/1"
     score = "scalar head of the cutoff layer"
+    options = FlagOptions
     architectures = {"minicpm": minicpm}
     wording = LlmReranker.wording
 
-    def head(self, adapter: DecoderAdapter, layer: int) -> Head:
+    def rows(self, layer: int, spec: ModelSpec, config: DecoderConfig, tokenizer: Tokenizer) -> OutputRows:
         """The place of the layer among those that have a head."""
-        from ..models.decoder import Head
-
-        return Head((adapter.config.head_layers.index(layer),))
+        return OutputRows((config.head_layers.index(layer),))

@@ -2,43 +2,66 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
 
+from pydantic import Field
+
+from ..adapters.plans import DecoderPlan
 from ..architectures.gemma import cost_wise_gemma
-from ..options import LoadOptions
-from .decoder import DecoderFamily
+from ..checkpoint.hub import Resolved
+from ..models.config import DecoderConfig
+from ..models.output_rows import OutputRows
+from ..spec import ModelSpec
+from .decoder import DecoderFamily, FlagOptions
 
 if TYPE_CHECKING:
-    from ..adapters.decoder import DecoderAdapter
-    from ..models.decoder import Head
+    from ..tokenization.tokenizer import Tokenizer
+
+
+class LightweightOptions(FlagOptions):
+    """Two policies where the released code differs from its configuration; see docs/footguns.md."""
+
+    policies = ("head_policy", "attention_softcap")
+    head_policy: Literal["released", "by_layer"] = Field(
+        default="released",
+        description="which output head scores a cutoff layer. released: the one at the layer's place in the list of "
+        "cutoffs asked for, as the released code picks it; by_layer: the layer's own",
+    )
+    attention_softcap: Literal["released", "config"] = Field(
+        default="released",
+        description="released: the configured cap on attention scores is left out, as the released code's default "
+        "attention (SDPA) does; config: it is applied",
+    )
+
+    @property
+    def heads_by_place(self) -> bool:
+        """Whether the head of a cutoff is the one at its place in the list."""
+        return self.head_policy == "released"
 
 
 class LightweightReranker(DecoderFamily):
-    """Has two policies where the released code differs from its configuration; see docs/footguns.md."""
+    """A scalar head after each cutoff layer, and two policies."""
 
     name = "lightweight"
     adapter = "lightweight/1"
     score = "scalar head; which one is `head_policy`"
+    options = LightweightOptions
     architectures = {"cost_wise_gemma": cost_wise_gemma}
     # the four that it was trained with (its card)
     wording = {task: task for task in ("answer", "contradiction", "same_question", "same_meaning")}
     compresses = True
 
-    def head(self, adapter: DecoderAdapter, layer: int) -> Head:
-        """`released`: the first head, as the released code picks by position in the list of cutoffs asked for."""
-        from ..models.decoder import Head
+    def plan(self, spec: ModelSpec, files: Resolved, tokenizer: Tokenizer) -> DecoderPlan:
+        """See `DecoderFamily.plan`."""
+        capped = self.choose(spec).attention_softcap == "config"
+        return replace(super().plan(spec, files, tokenizer), softcap=capped)
 
-        released = adapter.options.head_policy == "released"
-        return Head((0 if released else adapter.config.head_layers.index(layer),))
+    def rows(self, layer: int, spec: ModelSpec, config: DecoderConfig, tokenizer: Tokenizer) -> OutputRows:
+        """A single cutoff has the first place of the released code's list."""
+        return OutputRows((0 if self.choose(spec).heads_by_place else config.head_layers.index(layer),))
 
-    def applies_softcap(self, options: LoadOptions) -> bool:
-        """`released`: no, because its default attention (SDPA) silently leaves the cap out."""
-        return options.attention_softcap == "config"
-
-    def under(self, reranker: DecoderAdapter, options: LoadOptions) -> DecoderAdapter:  # pyright: ignore
-        """See `Family.under`."""
-        return reranker.under(options)
-
-    def policies(self, options: LoadOptions) -> dict[str, str]:
+    def recipe(self, spec: ModelSpec) -> dict[str, Any]:
         """Both policies."""
-        return {"head_policy": options.head_policy, "attention_softcap": options.attention_softcap}
+        options = self.choose(spec)
+        return {name: getattr(options, name) for name in options.policies}

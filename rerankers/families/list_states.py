@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..adapters.plans import ListPlan
 from ..architectures.llama import qwen3
 from ..checkpoint.hub import Resolved
 from ..checkpoint.sentence_transformers import StFolder
-from ..errors import InputError
-from ..family import Family
-from ..options import LoadOptions, ResolvedText, TextOptions
+from ..family import Family, FamilyOptions
+from ..options import LoadOptions
 from ..prompting.listwise import states_prompt
+from ..prompting.text_rules import TextRules
 from ..spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -30,21 +31,26 @@ class ListStates(Family):
         """See `Family.claims`; by the published class."""
         return "JinaForRanking" in (raw.get("architectures") or ())
 
-    def shape(self, raw: Mapping[str, Any], where: str = "config.json") -> None:
+    def shape(self, raw: Mapping[str, Any], where: str = "config.json", options: FamilyOptions | None = None) -> None:
         """See `Family.shape`; the configuration is checked all the same."""
         self.config(raw, where)
 
-    def resolve(self, spec: ModelSpec, text: TextOptions) -> ResolvedText:
-        """See `Family.resolve`; limits are of a passage and of the query, each alone."""
-        self.refuse_prompt(spec, text)
-        if text.truncation or spec.truncation:
-            raise InputError(f"model '{spec.name}': a list is cut in one way only; leave out truncation")
+    def text_rules(self, spec: ModelSpec) -> TextRules:
+        """See `Family.text_rules`; limits are of a passage and of the query, each alone."""
         prompt = states_prompt()
-        length = text.max_length or spec.max_length or prompt.passage_length
-        return ResolvedText("", length, text.query_max_length or prompt.query_length, self.truncation)
+        return TextRules(
+            spec.name,
+            max_length=spec.max_length or prompt.passage_length,
+            query_max_length=prompt.query_length,
+            refused={"truncation": "a list is cut in one way only"},
+        )
 
     def load(self, spec: ModelSpec, files: Resolved, options: LoadOptions) -> ListAdapter:
         """See `Family.load`."""
+        from ..adapters.device import Placement
         from ..adapters.list_states import ListAdapter
+        from ..tokenization.tokenizer import Tokenizer
 
-        return ListAdapter(self, spec, files, options)
+        config = self.config(files.config, str(files.folder / "config.json"))
+        plan = ListPlan(self.adapter, spec, self.text_rules(spec), config)
+        return ListAdapter(plan, files, Tokenizer(files.folder), Placement.of(options))

@@ -5,12 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..architectures.gemma import gemma, gemma2
-from ..options import ResolvedText
-from .decoder import DecoderFamily
+from ..models.config import DecoderConfig
+from ..models.output_rows import OutputRows
+from ..options import Truncation
+from ..spec import ModelSpec
+from .decoder import DecoderFamily, FlagOptions, LogitLens
 
 if TYPE_CHECKING:
-    from ..adapters.decoder import DecoderAdapter
-    from ..models.decoder import Head
+    from ..tokenization.tokenizer import Tokenizer
+
+
+class LlmOptions(FlagOptions, LogitLens):
+    """Texts and cutoffs."""
 
 
 class LlmReranker(DecoderFamily):
@@ -19,6 +25,7 @@ class LlmReranker(DecoderFamily):
     name = "llm"
     adapter = "llm/1"
     score = "logit of `Yes`"
+    options = LlmOptions
     architectures = {"gemma": gemma, "gemma2": gemma2}
     # the first is FlagEmbedding's default; for the other tasks only the lightweight model's sentences are published
     wording = {
@@ -29,15 +36,14 @@ class LlmReranker(DecoderFamily):
     }
     layer_heads = False
 
-    def head(self, adapter: DecoderAdapter, layer: int) -> Head:
+    def rows(self, layer: int, spec: ModelSpec, config: DecoderConfig, tokenizer: Tokenizer) -> OutputRows:
         """The vocabulary row of `Yes`."""
-        from ..models.decoder import Head
+        return OutputRows((tokenizer.ids(["Yes"])[0][0],))
 
-        return Head((adapter.tokenizer.ids(["Yes"])[0][0],))
-
-    def begin(self, adapter: DecoderAdapter, text: ResolvedText) -> list[int]:
+    def begin(self, spec: ModelSpec, tokenizer: Tokenizer) -> dict[Truncation, tuple[int, ...]]:
         """BOS; the reference class leaves it out where the tokenizer has none or pads with it."""
-        special = adapter.tokenizer.special
-        if text.truncation == "class" and special.get("bos_token") in (None, special.get("pad_token")):
-            return []
-        return super().begin(adapter, text)
+        special = tokenizer.special
+        if special.get("bos_token") is None:
+            return {"class": ()}
+        begin = super().begin(spec, tokenizer)
+        return {**begin, "class": ()} if special["bos_token"] == special.get("pad_token") else begin

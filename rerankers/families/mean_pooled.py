@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from ..architectures.llama import llama_bidirectional
 from ..checkpoint.sentence_transformers import StFolder
+from ..family import FamilyOptions
 from ..flops import Shape
+from ..models.config import DecoderConfig
+from ..models.output_rows import OutputRows
+from ..spec import ModelSpec
 from .templated import TemplatedFamily
 
 if TYPE_CHECKING:
-    from ..adapters.decoder import DecoderAdapter
-    from ..models.decoder import Head
+    from ..tokenization.tokenizer import Tokenizer
 
 
 class MeanPooled(TemplatedFamily):
@@ -25,16 +28,14 @@ class MeanPooled(TemplatedFamily):
     architectures = {"llama_bidirec": llama_bidirectional}
 
     def claims(self, raw: Mapping[str, Any], saved: StFolder) -> bool:
-        """See `Family.claims`; the template has to be told."""
+        """See `Family.claims`; the template has to be written."""
         return False
 
-    def shape(self, raw: Mapping[str, Any], where: str = "config.json") -> Shape:
+    def shape(self, raw: Mapping[str, Any], where: str = "config.json", options: FamilyOptions | None = None) -> Shape:
         """See `Family.shape`; the head runs once per pair, on all tokens of the last layer."""
-        shape, head = super().shape(raw, where), 2 * raw["hidden_size"]
+        shape, head = super().shape(raw, where, options), 2 * raw["hidden_size"]
         return replace(shape, head_per_position=0, head_per_pair=head, head_needed=head, causal=False, pools=True)
 
-    def head(self, adapter: DecoderAdapter, layer: int) -> Head:
+    def rows(self, layer: int, spec: ModelSpec, config: DecoderConfig, tokenizer: Tokenizer) -> OutputRows:
         """The only row."""
-        from ..models.decoder import Head
-
-        return Head((0,))
+        return OutputRows((0,))

@@ -5,20 +5,22 @@ granite-embedding-reranker-english-r2, the Ettin rerankers).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..architectures.modernbert import modernbert
 from ..checkpoint.hub import Resolved
 from ..checkpoint.sentence_transformers import StFolder
 from ..errors import InputError
-from ..family import Family, Tensors, is_classifier, is_plain
+from ..family import Family, FamilyOptions, Tensors, is_classifier, is_plain
 from ..flops import LayerCost, Shape
 from ..models.modern_config import MODULES, ModernConfig
 from ..options import LoadOptions
 from ..spec import ModelSpec
+from .pairs import PairOptions, pair_plan, refuse_other_heads
 
 if TYPE_CHECKING:
-    from ..adapters.modern_classifier import ModernClassifier
+    from ..adapters.encoder_classifier import EncoderClassifier
 
 
 class ModernEncoderFamily(Family):
@@ -27,6 +29,7 @@ class ModernEncoderFamily(Family):
     name = "modern-encoder"
     adapter = "modern-encoder/1"
     score = "classification head, or saved modules"
+    options = PairOptions
     architectures = {"modernbert": modernbert}
     truncation = "snippet"  # FlagEmbedding has no class for them; their cards let the tokenizer cut
 
@@ -40,7 +43,9 @@ class ModernEncoderFamily(Family):
         ours = raw.get("model_type") in self.architectures and (plain or (modular and not is_classifier(raw)))
         return ours and self.obeys(raw)
 
-    def shape(self, raw: Mapping[str, Any], where: str = "config.json") -> Shape | None:
+    def shape(
+        self, raw: Mapping[str, Any], where: str = "config.json", options: FamilyOptions | None = None
+    ) -> Shape | None:
         """See `Family.shape`; None for an encoder of whose Dense modules nothing is known yet.
 
         The published code computes all products of a layer with a window and masks those beyond it; `useful` counts
@@ -76,11 +81,39 @@ class ModernEncoderFamily(Family):
         head = ("head.", "classifier.")
         return Tensors({n if n.startswith(head) else f"model.{n}": tuple(t.shape) for n, t in empty.items()})
 
-    def load(self, spec: ModelSpec, files: Resolved, options: LoadOptions) -> ModernClassifier:
-        """See `Family.load`."""
-        from ..adapters.modern_classifier import ModernClassifier
+    def load(self, spec: ModelSpec, files: Resolved, options: LoadOptions) -> EncoderClassifier:
+        """See `Family.load`; the modules, where there are any, stand after an encoder without a classifier."""
+        from ..adapters.device import Placement
+        from ..adapters.encoder_classifier import EncoderClassifier
+        from ..models.heads import SCORE, read_head
+        from ..models.modern_encoder import ModernEncoder
+        from ..tokenization.encoder_pairs import check_types
+        from ..tokenization.tokenizer import Tokenizer
 
-        return ModernClassifier(self, spec, files, options)
+        where, placement = str(files.folder / "config.json"), Placement.of(options)
+        config, tokenizer = self.config(files.config, where), Tokenizer(files.folder, lower_case=files.saved.lower_case)
+        modules, head = files.saved.modules, None
+        if not modules:
+            refuse_other_heads(self, files, config)
+        elif config.head != "none" or files.saved.task != "feature-extraction":
+            raise InputError(
+                f"{files.root}: modules of sentence-transformers after a {files.saved.task} model, which the family "
+                f"{self.name} does not run"
+            )
+        shape = self.shape(files.config, where)
+        if modules:
+            head = read_head(modules, config.hidden, placement.device, SCORE)
+            if head.width != 1:
+                raise InputError(f"{files.root}: {head.width} scores per pair; a reranker has one")
+            shape = self.shape({**files.config, MODULES: [list(matrix) for matrix in head.dense]}, where)
+            shape = shape and replace(shape, pools=head.modes != ("cls",))
+        most, ids = config.positions, config.vocab
+        plan = pair_plan(self, spec, files, tokenizer, positions=most, ids=ids, shape=shape)
+        check_types(tokenizer, tokenizer.pair_template(), config.token_types)
+        encoder = ModernEncoder.load(files.folder, config, placement.precision.dtype, placement.device)
+        if head is not None:
+            encoder.pooler = head
+        return EncoderClassifier(plan, files, tokenizer, placement, encoder)
 
 
 def _modules(raw: Mapping[str, Any], where: str) -> list[tuple[int, int]]:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from ..checkpoint.hub import Resolved
 from ..checkpoint.sentence_transformers import StFolder
 from ..errors import InputError
-from ..family import is_classifier, is_plain
+from ..family import FamilyOptions, is_classifier, is_plain
 from ..flops import Shape
 from ..models.config import model_type
 from ..options import LoadOptions
 from ..spec import ModelSpec
 from .cross_encoder import classifier_shape
 from .encoder import EncoderFamily
+from .pairs import PairOptions, pair_plan, refuse_text_encoders
 
 if TYPE_CHECKING:
     from ..adapters.transformers_classifier import TransformersClassifier
@@ -26,12 +27,15 @@ class SequenceClassification(EncoderFamily):
     name = "sequence-classification"
     adapter = "sequence-classification/2"
     score = "the model's own"
+    options = PairOptions
 
     def claims(self, raw: Mapping[str, Any], saved: StFolder) -> bool:
         """See `Family.claims`."""
         return saved.kind != "SentenceTransformer" and (is_classifier(raw) or not is_plain(saved))
 
-    def shape(self, raw: Mapping[str, Any], where: str = "config.json") -> Shape | None:
+    def shape(
+        self, raw: Mapping[str, Any], where: str = "config.json", options: FamilyOptions | None = None
+    ) -> Shape | None:
         """See `Family.shape`."""
         if model_type(raw) not in self.architectures or not self.obeys(raw):
             return None
@@ -39,13 +43,21 @@ class SequenceClassification(EncoderFamily):
 
     def load(self, spec: ModelSpec, files: Resolved, options: LoadOptions) -> TransformersClassifier:
         """See `Family.load`."""
+        from ..adapters.device import Placement
         from ..adapters.transformers_classifier import TransformersClassifier
+        from ..adapters.transformers_models import embedding_rows, load_model, positions
+        from ..tokenization.tokenizer import Tokenizer
 
+        placement = Placement.of(options, native=False)
+        tokenizer = Tokenizer(files.folder, lower_case=files.saved.lower_case)
+        refuse_text_encoders(files)
         try:
-            return TransformersClassifier(self, spec, files, options)
+            model, read = load_model(spec, files, placement.precision.dtype, placement.device)
+            recipe = {"trust_remote_code": spec.trust_remote_code}
+            most, ids = positions(model), embedding_rows(model)
+            plan = pair_plan(self, spec, files, tokenizer, positions=most, ids=ids, recipe=recipe)
+            return TransformersClassifier(plan, files, tokenizer, placement, model, read)
         except InputError as err:
-            if model_type(files.config) in self.architectures:
-                self.config(
-                    files.config, str(files.folder / "config.json")
-                )  # what the reader does not obey is the cause
+            if model_type(files.config) in self.architectures:  # what its reader does not obey is the cause
+                self.config(files.config, str(files.folder / "config.json"))
             raise err

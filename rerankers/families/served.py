@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
 
 from ..errors import InputError
+from ..family import FamilyOptions
 from ..options import LoadOptions
 from ..served.options import Service, address, service_of
 from ..spec import ModelSpec
@@ -14,6 +17,12 @@ if TYPE_CHECKING:
     from ..adapters.served import ServedAdapter
 
 
+class ServedOptions(FamilyOptions):
+    """How a server is asked."""
+
+    server: dict[str, Any] = Field(default={}, description="address, key, patience and pace; see served/options.py")
+
+
 class Served(ForeignFamily):
     """`source` is the model's name at the server, `revision` the version that the user vouches for."""
 
@@ -21,10 +30,10 @@ class Served(ForeignFamily):
     adapter = "served/1"
     score = "what the server answers"
     reader = "a server"
-    spec_keys = ("server",)
+    options = ServedOptions
 
-    def ready(self, spec: ModelSpec) -> None:
-        """See `Family.ready`; address and key are there."""
+    def check_ready(self, spec: ModelSpec) -> None:
+        """See `Family.check_ready`; address and key are there."""
         address(self._service(spec), f"model '{spec.name}'")
 
     def open(self, spec: ModelSpec, options: LoadOptions) -> ServedAdapter:
@@ -34,7 +43,7 @@ class Served(ForeignFamily):
             raise InputError(f"model '{spec.name}': a server chooses its own dtype; leave out '{options.dtype}'")
         from ..adapters.served import ServedAdapter
 
-        return ServedAdapter(self, spec, service)
+        return ServedAdapter(self.adapter, spec, self.text_rules(spec), service)
 
     def _service(self, spec: ModelSpec) -> Service:
         where = f"model '{spec.name}'"
@@ -44,4 +53,4 @@ class Served(ForeignFamily):
                 f"{where}: needs a `revision`, since nobody can see what a server runs: a version, a commit or a date, "
                 "to be changed whenever the model behind the address is"
             )
-        return service_of(spec.server, where)
+        return service_of(self.choose(spec).server, where)

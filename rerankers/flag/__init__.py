@@ -20,7 +20,8 @@ from ..families.cross_encoder import CrossEncoder
 from ..families.layerwise import LayerwiseReranker
 from ..families.lightweight import LightweightReranker
 from ..families.llm import LlmReranker
-from ..models.decoder import Head, Read
+from ..models.decoder import Readout
+from ..models.output_rows import OutputRows
 from ..settings import Setting
 from .base import FlagBase, FlagDecoder, Pairs, Scores, log, refuse_unknown
 
@@ -70,7 +71,7 @@ class FlagLLMReranker(FlagDecoder):
         refuse_unknown(ignored, "compute_score", self.compute_score)
         depth = self.reranker.config.layers
         text = self.text_options(self.prompt if prompt is None else prompt, max_length, query_max_length)
-        return self.run(sentence_pairs, Pass(1, (), (Read(depth, self.reranker.head(depth)),)), text, normalize)
+        return self.run(sentence_pairs, Pass(1, (), (Readout(depth, self.reranker.plan.rows[depth]),)), text, normalize)
 
 
 class LayerWiseFlagLLMReranker(FlagDecoder):
@@ -86,12 +87,13 @@ class LayerWiseFlagLLMReranker(FlagDecoder):
         model_name_or_path: str,
         *,
         cutoff_layers: Sequence[int] | int | None = None,
+        heads_by_place: bool = True,
         use_fp16: bool = False,
         use_bf16: bool = False,
         **options: Any,
     ):
         super().__init__(model_name_or_path, use_fp16=use_fp16 or not use_bf16, use_bf16=use_bf16, **options)
-        self.cutoff_layers = cutoff_layers
+        self.cutoff_layers, self.heads_by_place = cutoff_layers, heads_by_place
 
     def compute_score(
         self,
@@ -107,13 +109,13 @@ class LayerWiseFlagLLMReranker(FlagDecoder):
         """One score per pair; with several cutoffs a list of that per kept layer, ascending.
 
         The released code pairs ascending layers with heads in the order of the list as given, so that a list that
-        does not ascend swaps heads; with `head_policy="by_layer"` every layer has its own.
+        does not ascend swaps heads; with `heads_by_place=False` every layer has its own.
         """
         refuse_unknown(ignored, "compute_score", self.compute_score)
         given = self.kept(self.cutoff_layers if cutoff_layers is None else cutoff_layers)
         layers = sorted(set(given))
-        heads_of = given if self.reranker.options.head_policy == "released" else layers
-        reads = tuple(Read(layer, self.reranker.head(own)) for layer, own in zip(layers, heads_of))
+        heads_of = given if self.heads_by_place else layers
+        reads = tuple(Readout(layer, self.reranker.plan.rows[own]) for layer, own in zip(layers, heads_of))
         text = self.text_options(self.prompt if prompt is None else prompt, max_length, query_max_length)
         return self.run(sentence_pairs, Pass(1, (), reads), text, normalize)
 
@@ -152,7 +154,7 @@ class LightWeightFlagLLMReranker(FlagDecoder):
         """One score per pair; with several cutoffs a list of that per kept layer, ascending.
 
         `compress_layer` is the older name of `compress_layers` and wins over it. The released code takes the head by
-        the position of a layer among the kept ones; with `head_policy="by_layer"` every layer has its own.
+        the position of a layer among the kept ones, unless the family's options say that every layer has its own.
         """
         refuse_unknown(ignored, "compute_score", self.compute_score)
         layers = sorted(set(self.kept(self.cutoff_layers if cutoff_layers is None else cutoff_layers)))
@@ -164,9 +166,7 @@ class LightWeightFlagLLMReranker(FlagDecoder):
         )
         for warning in self.reranker.check(compression):
             log.warning("%s", warning)
-        released = self.reranker.options.head_policy == "released"
-        reads = tuple(
-            Read(layer, Head((i,)) if released else self.reranker.head(layer)) for i, layer in enumerate(layers)
-        )
+        by_place, rows = self.family.choose(self.reranker.spec).heads_by_place, self.reranker.plan.rows
+        reads = tuple(Readout(layer, OutputRows((i,)) if by_place else rows[layer]) for i, layer in enumerate(layers))
         text = self.text_options(self.prompt if prompt is None else prompt, max_length, query_max_length)
         return self.run(sentence_pairs, Pass(*compression.compression, reads), text, normalize)

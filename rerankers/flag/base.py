@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 
+from ..adapters.base import Reranker, sigmoid
 from ..adapters.decoder import DecoderAdapter, Pass
-from ..adapters.predict import sigmoid
-from ..api import Group, Reranker
+from ..api import Group, Prepared
 from ..errors import InputError, suggest
 from ..family import Family
 from ..groups import gather
-from ..options import HeadPolicy, LoadOptions, SoftcapPolicy, TextOptions
+from ..options import LoadOptions, TextOptions
 from ..prompting.template import PromptTemplate
-from ..spec import ModelSpec, files_of, list_models, load_spec
+from ..registry import load_spec
+from ..spec import ModelSpec, files_of, list_models
 
 log = logging.getLogger("rerankbench")
 
@@ -45,7 +46,8 @@ class FlagBase:
         devices: `cpu`, `cuda:0`, 0, or a list of which the first is used; None takes a GPU if there is one.
         query_max_length: None is three quarters of `max_length`.
         max_length: default of `compute_score`, as are `normalize` and `prompt`.
-        ignored: batch_size, use_dataloader, num_workers and trust_remote_code, which have no effect.
+        options: those of the model's family (`rerankbench ls families`); batch_size, use_dataloader, num_workers and
+            trust_remote_code have no effect.
     """
 
     family: ClassVar[Family]
@@ -65,18 +67,18 @@ class FlagBase:
         query_max_length: int | None = None,
         max_length: int = 512,
         normalize: bool = False,
-        head_policy: HeadPolicy = "released",
-        attention_softcap: SoftcapPolicy = "released",
-        **ignored: Any,
+        **options: Any,
     ):
         constructors = [kind.__init__ for kind in type(self).__mro__[:-1]]
-        refuse_unknown(ignored, type(self).__name__, *constructors)
+        chosen = {name: value for name, value in options.items() if name in self.family.options.model_fields}
+        unknown = {name: value for name, value in options.items() if name not in chosen}
+        refuse_unknown(unknown, type(self).__name__, *constructors, also=self.family.options.model_fields)
         device = _device(devices)
         half = "bfloat16" if use_bf16 else "float16" if use_fp16 and device != "cpu" else "float32"
-        options = LoadOptions(device, half, head_policy=head_policy, attention_softcap=attention_softcap)
-        spec = self._spec(str(model_name_or_path))
+        spec = self._spec(str(model_name_or_path)).with_options(**chosen)
         files = files_of(spec, cache_dir)
-        self.reranker: Reranker = self.family.load(replace(spec, revision=files.revision), files, options)
+        spec = replace(spec, revision=files.revision)
+        self.reranker: Reranker = self.family.load(spec, files, LoadOptions(device, half))
         self.max_length, self.query_max_length, self.normalize = max_length, query_max_length, normalize
         self._instructions = (
             (query_instruction_for_rerank, query_instruction_format),
@@ -143,7 +145,8 @@ class FlagDecoder(FlagBase):
     def run(self, sentence_pairs: Pairs, one: Pass, text: TextOptions, normalize: bool | None) -> Any:
         """A list of scores for one read, a list of lists for several."""
         groups, places = self.groups(sentence_pairs)
-        scored = self.reranker.run(groups, [one], self.reranker.prepare(groups, text, _WRITTEN_OUT))
+        tokens = self.reranker.prepare_distinct(groups, text, _WRITTEN_OUT)
+        scored = self.reranker.run(groups, [one], Prepared(tokens, 0.0))
         lists = self.finish(scored.scores, places, normalize)
         return lists[0] if len(lists) == 1 else lists
 
@@ -154,7 +157,7 @@ class FlagDecoder(FlagBase):
             cutoff_layers = [self.reranker.config.layers]
         asked = [cutoff_layers] if isinstance(cutoff_layers, int) else list(cutoff_layers)
         kept = [layer for layer in asked if layer in valid]
-        span = self.reranker.shape.valid_cutoffs
+        span = self.reranker.plan.shape.valid_cutoffs
         if not kept:
             raise InputError(f"cutoff_layers {asked}: none has an output head; valid: {span}")
         if len(kept) < len(asked):
@@ -163,11 +166,11 @@ class FlagDecoder(FlagBase):
         return kept
 
 
-def refuse_unknown(given: dict[str, Any], where: str, *functions: Callable[..., Any]) -> None:
-    """Raise InputError for a keyword that none of the functions names and that is not one without effect."""
+def refuse_unknown(given: dict[str, Any], where: str, *functions: Callable[..., Any], also: Iterable[str] = ()) -> None:
+    """Raise InputError for a keyword that no function names, that is not in `also`, and that is not without effect."""
     for name in given:
         if name not in _WITHOUT_EFFECT:
-            known = {known for function in functions for known in inspect.signature(function).parameters}
+            known = {*also, *(known for function in functions for known in inspect.signature(function).parameters)}
             raise InputError(
                 f"{where}: unknown keyword '{name}'{suggest(name, known - {'self', 'ignored', 'options'})}"
             )

@@ -17,49 +17,32 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..checkpoint.weights import Checkpoint
-from ..options import Formula
 from .compression import compress
 from .config import DecoderConfig
 from .decoder_attention import AttentionKind, How, Masks, attend
 from .heads import activation
 from .layout import Layout, as_index
+from .output_rows import OutputRows
 from .pointwise import add_block, norm, rms_norm
 from .rope import frequencies, rope_tables, rotate
 from .work import States, Weights, Work
 
 
 @dataclass(frozen=True)
-class Head:
-    """A score as a formula over rows of the output head.
-
-    Attributes:
-        rows: places of the rows; of a vocabulary head they are token ids.
-        formula: `row` is the logit of the only row, `difference` that of the first less that of the second,
-            `log_softmax` the logarithm of the first row's share among all of them.
-        scale: factor on that.
-        activation: name in torch.nn of the function on that; None: the number itself.
-    """
-
-    rows: tuple[int, ...]
-    formula: Formula = "row"
-    scale: float = 1.0
-    activation: str | None = None
-
-    def score(self, logits: Tensor) -> Tensor:
-        """Scores (sequences,) from the logits of `rows`, shape (sequences, rows)."""
-        if self.formula == "difference":
-            found = logits[:, 0] - logits[:, 1]
-        else:
-            found = (logits.log_softmax(-1) if self.formula == "log_softmax" else logits)[:, 0]
-        return activation(self.activation, "an output head")(found * self.scale)
-
-
-@dataclass(frozen=True)
-class Read:
-    """One number per sequence: its state after `layer` layers (of the last token, or the mean), through a head."""
+class Readout:
+    """One number per sequence: its state after `layer` layers (of the last token, or the mean), through some rows."""
 
     layer: int
-    head: Head
+    output: OutputRows
+
+
+def score_rows(output: OutputRows, logits: Tensor) -> Tensor:
+    """Scores (sequences,) from the logits of the rows, shape (sequences, rows)."""
+    if output.formula == "difference":
+        scores = logits[:, 0] - logits[:, 1]
+    else:
+        scores = (logits.log_softmax(-1) if output.formula == "log_softmax" else logits)[:, 0]
+    return activation(output.activation, "an output head")(scores * output.scale)
 
 
 _ROW = "score.weight"  # the head of a bidirectional model
@@ -171,7 +154,7 @@ class Decoder:
         other.softcap = self.config.attention_softcap if applied else None
         return other
 
-    def block(self, arrange: Callable[[Tensor], Any]) -> None:
+    def convert_matrices(self, arrange: Callable[[Tensor], Any]) -> None:
         """Bring the layers' matrices into another form (see `Precision`), one at a time."""
         for name in [name for name in self._weights if ".layers." in name and name.endswith("proj.weight")]:
             self._weights[name] = arrange(self._weights.pop(name))
@@ -181,7 +164,7 @@ class Decoder:
         self,
         ids: Tensor,
         layout: Layout,
-        reads: Sequence[Read],
+        reads: Sequence[Readout],
         work: Work,
         *,
         ratio: int = 1,
@@ -218,7 +201,9 @@ class Decoder:
             only = i == deepest - 1 and not config.bidirectional
             x = self._layer(i, x, layout, tables, last if only else None, masks, work)
         final[deepest] = self._final(x, layout, None if deepest and not config.bidirectional else last)
-        return torch.stack([read.head.score(self._logits(final[read.layer], read.head.rows, work)) for read in reads])
+        return torch.stack(
+            [score_rows(read.output, self._logits(final[read.layer], read.output.rows, work)) for read in reads]
+        )
 
     @torch.inference_mode()
     def states(self, ids: Tensor, layout: Layout, at: Tensor, work: Work) -> Tensor:

@@ -158,7 +158,7 @@ class Encoder:
             named |= dict(zip((f"{first}.weight", f"{first}.bias", f"{last}.weight", f"{last}.bias"), self.head))
         return named
 
-    def block(self, arrange: Callable[[Tensor], Any]) -> None:
+    def convert_matrices(self, arrange: Callable[[Tensor], Any]) -> None:
         """Bring the layers' matrices into another form (see `Precision`), one at a time; names are lost."""
         for number, layer in enumerate(self.layers, start=1):
             if number < len(self.layers) or not self.head:

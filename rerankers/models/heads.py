@@ -50,7 +50,7 @@ _POOLS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 @dataclass(frozen=True)
-class Head:
+class PooledHead:
     """Pooling and what follows it.
 
     Attributes:
@@ -77,7 +77,7 @@ class Head:
         return features[name]
 
 
-def read_head(modules: Sequence[Module], hidden: int, device: torch.device, wanted: str = VECTOR) -> Head:
+def read_head(modules: Sequence[Module], hidden: int, device: torch.device, wanted: str = VECTOR) -> PooledHead:
     """The head of a folder's modules, weights loaded; without modules the mean.
 
     Args:
@@ -89,7 +89,7 @@ def read_head(modules: Sequence[Module], hidden: int, device: torch.device, want
     Raises InputError for what is not understood or does not fit.
     """
     if not modules:
-        return Head(width=hidden)
+        return PooledHead(width=hidden)
     first, *rest = modules
     if first.kind != "Pooling":
         raise InputError(f"{first.where}: module {first.kind} stands where Pooling is expected")
@@ -113,7 +113,7 @@ def read_head(modules: Sequence[Module], hidden: int, device: torch.device, want
             widths[target] = shapes[0][1]
     if wanted not in widths:
         raise InputError(f"{modules[-1].where}: no module writes '{wanted}'")
-    return Head(modes, tuple(steps), widths[wanted], tuple(dense))
+    return PooledHead(modes, tuple(steps), widths[wanted], tuple(dense))
 
 
 def activation(name: str | None, where: Any) -> Callable[[Tensor], Tensor]:

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..checkpoint.weights import Checkpoint
-from .heads import SCORE, Head
+from .heads import SCORE, PooledHead
 from .modern_config import ModernConfig
 from .packed import AttentionKind, Packed, attend_all
 from .pointwise import add_then_norm
@@ -68,7 +68,7 @@ class ModernEncoder:
         """Weights of the configured shape, not filled yet; use `load`."""
         self.config, self.dtype, self.device = config, dtype, device
         self.attention: AttentionKind = "auto"
-        self.pooler = Head(modes=(config.pooling,))
+        self.pooler = PooledHead(modes=(config.pooling,))
         d, f = config.hidden, config.intermediate
 
         def new(*shape: int, kind: torch.dtype = dtype) -> Tensor:
@@ -141,7 +141,7 @@ class ModernEncoder:
         """Whether the head reads the first token alone."""
         return self.pooler.modes == ("cls",)
 
-    def block(self, arrange: Callable[[Tensor], Any]) -> None:
+    def convert_matrices(self, arrange: Callable[[Tensor], Any]) -> None:
         """Bring the layers' matrices into another form (see `Precision`), one at a time; names are lost."""
         for number, layer in enumerate(self.layers, start=1):
             if number < len(self.layers) or not self.first_only:

@@ -12,10 +12,10 @@ import pytest
 import torch
 from checkpoints import PARITY
 from rerankbench.rerankers import (
+    CustomReranker,
     Group,
     InputError,
     LoadOptions,
-    OwnReranker,
     ScoreError,
     Setting,
     TextOptions,
@@ -119,7 +119,7 @@ def test_options_that_would_be_ignored_are_refused() -> None:
     with pytest.raises(InputError, match="takes no dtype; leave out 'float16'"):
         load("their_rerankers:ByQuery", LoadOptions(dtype="float16"))
     with pytest.raises(InputError, match="has no head_policy; leave out 'by_layer'"):
-        load("their_rerankers:ByQuery", LoadOptions(head_policy="by_layer"))
+        load("their_rerankers:ByQuery", head_policy="by_layer")
     model = load("their_rerankers:ByQuery")
     for text in (TextOptions(max_length=9), TextOptions(query_max_length=9), TextOptions(truncation="snippet")):
         with pytest.raises(InputError, match="cuts its texts itself; leave out"):
@@ -130,7 +130,7 @@ def test_options_that_would_be_ignored_are_refused() -> None:
         model.score(GROUPS, [Setting(3)], TextOptions())
 
 
-class Answers(OwnReranker):
+class Answers(CustomReranker):
     """Answers what it is told to."""
 
     version = "1"
@@ -154,8 +154,8 @@ class Answers(OwnReranker):
         ([[1, 2], [3, 4], [5, 6]], r"found int64 of shape \(3, 2\)"),
         ([True, False, True], "found bool"),
         (None, "found object"),
-        ([[1], [2, 3], [4]], "ValueError at own_adapter.py"),
-        (KeyError("panda"), r"KeyError at test_own.py:\d+: 'panda'"),
+        ([[1], [2, 3], [4]], "ValueError at custom.py"),
+        (KeyError("panda"), r"KeyError at test_custom.py:\d+: 'panda'"),
     ],
 )
 def test_answers_that_cannot_be_scores_are_refused(answer: Any, message: str) -> None:
@@ -182,7 +182,7 @@ def test_flops_are_the_authors(tmp_path: Path) -> None:
     assert (found.query_tokens.tolist(), found.passage_tokens.tolist()) == ([2, 2, 1], [1, 3, 2])
     assert model.shape is SHAPE
     assert reference(SHAPE, Setting(), 2, 3, 0) > 0
-    (tmp_path / "their_rerankers.py").write_text("from test_own import Counting\n")
+    (tmp_path / "their_rerankers.py").write_text("from test_custom import Counting\n")
     assert shape_of(find_spec("their_rerankers:Counting")) is SHAPE
 
 
@@ -231,7 +231,7 @@ def test_what_has_nothing_to_score_with() -> None:
     with pytest.raises(InputError, match="has no `predict"):
         with_version(3, "1")
     with pytest.raises(InputError, match="has neither `predict"):
-        load(OwnReranker.__new__(type("Empty", (OwnReranker,), {"version": "1"})))
+        load(CustomReranker.__new__(type("Empty", (CustomReranker,), {"version": "1"})))
 
 
 @pytest.fixture

@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rerankbench.rerankers.api import Group
-from rerankbench.rerankers.options import LoadOptions
-from rerankbench.rerankers.registry import load
-from rerankbench.rerankers.spec import load_spec
+from rerankbench.rerankers.registry import load, load_spec
 
 PARITY = Path(__file__).resolve().parents[1] / "rerankers" / "parity"
 MODELS = ("gemma-s1", "minicpm-layerwise-s1", "gemma2-lightweight-s1")
@@ -42,7 +40,7 @@ def cases(kind: str) -> list[dict[str, Any]]:
 @cache
 def model(name: str, **options: str) -> Any:
     spec = replace(load_spec(NEWER[name]), source=str(PARITY / name), revision=None) if name in NEWER else None
-    return load(spec or str(PARITY / name), LoadOptions(device="cpu", **{"dtype": "float32", **options}))  # pyright: ignore
+    return load(spec or str(PARITY / name), **{"device": "cpu", "dtype": "float32", **options})
 
 
 def groups(chosen: list[tuple[str, str]]) -> list[Group]:

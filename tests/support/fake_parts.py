@@ -12,6 +12,7 @@ import numpy as np
 from rerankbench.eval.data import Policy
 from rerankbench.eval.first_stage import Candidates
 from rerankbench.eval.results import digest
+from rerankbench.rerankers.adapters.base import Reranker
 from rerankbench.rerankers.api import Executed, Group, Prepared, Scored
 from rerankbench.rerankers.errors import InputError, ScoreError
 from rerankbench.rerankers.flops import LayerCost, Shape
@@ -30,7 +31,7 @@ SHAPE = Shape(
 )
 
 
-class FakeReranker:
+class FakeReranker(Reranker):
     """Scores are hashes of the texts and the setting; every call is written to a log, one line per pair."""
 
     device, dtype = "cpu", "float32"
@@ -52,8 +53,8 @@ class FakeReranker:
     def prepare(self, groups: Sequence[Group], text: TextOptions) -> Prepared:
         return Prepared(len(groups), 0.001)
 
-    def score(
-        self, groups: Sequence[Group], settings: Sequence[Setting], text: TextOptions, prepared: Prepared | None = None
+    def score_distinct(
+        self, groups: Sequence[Group], settings: Sequence[Setting], text: TextOptions, prepared: Prepared
     ) -> Scored:
         pairs = [(group.query, passage) for group in groups for passage in group.passages]
         if self.log:

@@ -18,9 +18,9 @@ from pathlib import Path
 
 from rerankbench.rerankers.api import Group
 from rerankbench.rerankers.options import LoadOptions, TextOptions
-from rerankbench.rerankers.registry import load
+from rerankbench.rerankers.registry import load, load_spec
 from rerankbench.rerankers.settings import Setting
-from rerankbench.rerankers.spec import ModelSpec, load_spec
+from rerankbench.rerankers.spec import ModelSpec
 from safetensors.torch import load_file, save_file
 
 PARITY = Path(__file__).resolve().parents[1] / "rerankers" / "parity"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ....rerankers.errors import ScoreError
-from ...experiment.schema import EngineOptions
+from ...experiment.engines import RayOptions
 from ...first_stage.embeddings import BLOCK
 from ...first_stage.encode import Encoder, SentenceEncoder
 from ...first_stage.retriever import RetrieverSpec
@@ -76,9 +76,7 @@ class RayEncoder:
         dimensions: of a vector.
     """
 
-    def __init__(
-        self, options: EngineOptions, fleet: Fleet, make: MakeEncoder, spec: RetrieverSpec, device: str
-    ) -> None:
+    def __init__(self, options: RayOptions, fleet: Fleet, make: MakeEncoder, spec: RetrieverSpec, device: str) -> None:
         """Starts the workers and waits for the first; raises its error when none can load the model."""
         from .pool import RayPool
 
@@ -109,7 +107,7 @@ class RayEncoder:
 
 
 @contextmanager
-def ray_encoders(options: EngineOptions, make: MakeEncoder = SentenceEncoder) -> Iterator[MakeEncoder]:
+def ray_encoders(options: RayOptions, make: MakeEncoder = SentenceEncoder) -> Iterator[MakeEncoder]:
     """Makes encoders and keeps the last one; the cluster is reached when the first one is wanted."""
     with ExitStack() as stack:
         fleets: list[Fleet] = []

@@ -12,13 +12,15 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from ....rerankers.api import Reranker, Scored
+from ....rerankers import Reranker
+from ....rerankers.api import Scored
 from ....rerankers.errors import InputError
 from ....rerankers.options import LoadOptions, TextOptions
 from ....rerankers.settings import Setting
+from ....rerankers.spec import ModelSpec
 from ...data import load_dataset
 from ...data.catalog import builtin_folders, entries
-from ...experiment.schema import EngineOptions
+from ...experiment.engines import RayOptions
 from ...schedule.patience import Patience
 from ...schedule.schedule import Schedule
 from ..engine import BlocksFailed, Job, LoadedModel
@@ -56,7 +58,7 @@ def worker_environment(fleet: Fleet) -> dict[str, str]:
 
 
 @contextmanager
-def cluster(options: EngineOptions) -> Iterator[Fleet]:
+def cluster(options: RayOptions) -> Iterator[Fleet]:
     """A Ray cluster: the one at `options.address`, or one that lives here for as long as the context."""
     try:
         import ray
@@ -73,7 +75,7 @@ def cluster(options: EngineOptions) -> Iterator[Fleet]:
                 ray.shutdown()
 
 
-def _connect(ray: Any, options: EngineOptions) -> None:
+def _connect(ray: Any, options: RayOptions) -> None:
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     if options.address is not None:
         try:
@@ -86,7 +88,7 @@ def _connect(ray: Any, options: EngineOptions) -> None:
     ray.init(address="local", num_cpus=cpus, include_dashboard=False, object_store_memory=_OBJECT_STORE, **quiet)
 
 
-def _fleet(options: EngineOptions, nodes: Sequence[dict[str, float]]) -> Fleet:
+def _fleet(options: RayOptions, nodes: Sequence[dict[str, float]]) -> Fleet:
     """What is not given is taken from what the nodes have: a worker per GPU, and the cores shared among workers."""
     here = sum(node.get("GPU", 0.0) for node in nodes)
     gpus = options.gpus_per_worker
@@ -123,10 +125,10 @@ class RayEngine:
 
     def __init__(
         self,
-        options: EngineOptions,
+        options: RayOptions,
         fleet: Fleet,
-        load: Callable[[str, LoadOptions], Reranker],
-        model: str,
+        load: Callable[[ModelSpec, LoadOptions], Reranker],
+        model: ModelSpec,
         load_options: LoadOptions,
         texts: Iterable[TextOptions],
         settings: Iterable[Setting],
@@ -140,14 +142,14 @@ class RayEngine:
             load_options = replace(load_options, device="cpu")
         recipe = Recipe(
             load=load,
-            model=_anywhere(model),
+            model=replace(model, source=_anywhere(model.source)),
             options=load_options,
             texts=tuple(texts),
             settings=tuple(settings),
             open_dataset=open_dataset,
             environment=worker_environment(fleet),
         )
-        self.fleet, self._label = fleet, model
+        self.fleet, self._label = fleet, model.name
         self._pool = RayPool(fleet.workers, Worker, recipe, cpus=fleet.cpus, gpus=fleet.gpus)
         self._wall, self._peak_memory = 0.0, 0
         self._tallies = [_Tally(worker) for worker in range(fleet.workers)]

@@ -41,13 +41,13 @@ def _task_costs(jobs: Sequence[Job], loaded: LoadedModel) -> list[float]:
 
 def _pair(task: Task, loaded: LoadedModel, query: np.ndarray, passage: int) -> np.ndarray:
     """Cost of a pair, per query."""
-    family, shape = family_of(loaded.spec), loaded.shape
-    text = family.resolve(loaded.spec, task.text)
+    rules, shape = family_of(loaded.spec).text_rules(loaded.spec), loaded.shape
+    text = rules.resolve(task.text)
     query = np.minimum(query, text.query_max_length)
     rest = np.minimum(passage, text.max_length - (0 if shape and shape.apart else query))
     if shape is None:
         return query + rest
-    prompt = np.full_like(query, family.prompt_tokens(loaded.spec, task.text))
+    prompt = np.full_like(query, rules.count_own_tokens(task.text))
     passages = np.broadcast_to(rest, query.shape).astype(np.int64)
     each = [flops.reference(shape, setting, query, passages, prompt) for setting in task.settings]
     return np.max(np.stack([np.asarray(one, dtype=np.float64) for one in each]), axis=0)

@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from ....rerankers.api import Group, Prepared, Reranker, Scored
+from ....rerankers import Reranker
+from ....rerankers.api import Group, Prepared, Scored
 from ....rerankers.errors import InputError, ScoreError
 from ....rerankers.options import LoadOptions, TextOptions
 from ....rerankers.settings import Setting
+from ....rerankers.spec import ModelSpec
 from ...data import Dataset
 from ...hardware.peak import device_name, peak_memory, peak_tflops
 from ...locks import name_lock
@@ -27,8 +29,8 @@ OpenDataset = Callable[[str], Dataset]
 class Recipe:
     """What a worker needs to know once. `environment` says where data and models are, and how many threads to use."""
 
-    load: Callable[[str, LoadOptions], Reranker]
-    model: str
+    load: Callable[[ModelSpec, LoadOptions], Reranker]
+    model: ModelSpec
     options: LoadOptions
     texts: tuple[TextOptions, ...]
     settings: tuple[Setting, ...]

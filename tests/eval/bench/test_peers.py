@@ -158,7 +158,7 @@ def test_peers_score_as_this_engine(peer: str, model: str, tmp_path: Path, monke
     told = {**row.options, "threads": 1, "folder": str(tmp_path / "work")}
     engine = importlib.import_module(f"with_{peer}").load(str(checkpoint), "float32", told, pairs)
     ours = load(
-        ModelSpec("tiny", spec.family, str(checkpoint), max_length=512, wording=spec.wording),
+        ModelSpec("tiny", spec.family, str(checkpoint), max_length=512, options=spec.options),
         LoadOptions(device="cpu", dtype="float32"),
     ).predict(pairs)
     assert np.ptp(ours) > 1e-4

@@ -18,7 +18,8 @@ from rerankbench.eval.data import list_datasets
 from rerankbench.eval.inventory import installation, reach, shipped
 from rerankbench.eval.published import list_published
 from rerankbench.eval.text.aligned import width
-from rerankbench.rerankers.spec import ModelSpec, list_models, load_spec
+from rerankbench.rerankers.registry import load_spec
+from rerankbench.rerankers.spec import ModelSpec, list_models
 from table_cells import make_cell, write_cell
 
 KINDS = ("models", "datasets", "experiments", "published", "prompts", "metrics", "retrievers", "tasks")

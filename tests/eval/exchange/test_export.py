@@ -19,6 +19,7 @@ from rerankbench.eval.experiment.file import parse_experiment
 from rerankbench.eval.first_stage import read_run
 from rerankbench.eval.results import load_cells
 from rerankbench.eval.runner import run as runner
+from rerankbench.eval.runner.subset import Part
 from rerankbench.rerankers.errors import InputError
 
 DATASETS = ["beir/scifact", "miracl/sw", "miracl/yo", "own"]
@@ -180,7 +181,7 @@ def test_hub_reads_the_model_index(results, tmp_path: Path):
 
 
 def test_no_score_of_a_part(results, tmp_path: Path):
-    cells = load_cells([results(sample=3)])
+    cells = load_cells([results(part=Part(sample=3))])
     for format in ("mteb", "model-index"):
         with pytest.raises(InputError, match=r"partial .*run all its queries"):
             export(cells, format, tmp_path / "e")

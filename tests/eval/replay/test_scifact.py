@@ -10,6 +10,7 @@ import pytest
 from replay_oracle import check
 from rerankbench.eval.experiment.file import parse_experiment
 from rerankbench.eval.runner.run import run_experiment
+from rerankbench.eval.runner.subset import Part
 
 
 @pytest.mark.shared
@@ -24,5 +25,5 @@ def test_scifact_with_six_layers(tmp_path: Path, shared_data: Path, monkeypatch:
         "first_stage": {"retriever": "bm25", "k": 20},
         "rerankers": [{"model": "all-minilm-l6-v2", "cutoff_layers": [1, 2, 3, 4, 5, 6]}],
     }
-    run_experiment(parse_experiment(raw, "test"), tmp_path / "run", limit=6)
+    run_experiment(parse_experiment(raw, "test"), tmp_path / "run", part=Part(limit=6))
     assert check(tmp_path / "run", "scifact") > 40

@@ -17,6 +17,7 @@ from rerankbench.eval.experiment.file import parse_experiment
 from rerankbench.eval.report import render as render_report
 from rerankbench.eval.results import Cell
 from rerankbench.eval.runner.run import run_experiment
+from rerankbench.eval.runner.subset import Part
 from rerankbench.eval.tables import render
 
 import rerankbench
@@ -87,7 +88,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: RerankServer) -
     def one(out: str, log: str) -> list[Cell]:
         monkeypatch.setenv("LOG", str(tmp_path / log))
         sys.modules.pop("overlap_module", None)
-        return run_experiment(parse_experiment(yaml.safe_load(EXPERIMENT), "here"), Path(out), limit=8)
+        return run_experiment(parse_experiment(yaml.safe_load(EXPERIMENT), "here"), Path(out), part=Part(limit=8))
 
     return one
 

@@ -11,6 +11,7 @@ from rerankbench.eval.experiment.file import parse_experiment
 from rerankbench.eval.metrics.trec import evaluate
 from rerankbench.eval.results import PER_QUERY_COLUMNS, Cell, digest, load_cells
 from rerankbench.eval.runner import run as runner
+from rerankbench.eval.runner.subset import Part
 from rerankbench.rerankers.errors import InputError, ScoreError
 
 
@@ -33,7 +34,7 @@ def run(
     }
     model = reranker or FakeReranker()
     experiment = parse_experiment(raw, "here")
-    return runner.run_experiment(experiment, out, limit=limit, overwrite=overwrite, load=lambda *_: model)
+    return runner.run_experiment(experiment, out, part=Part(limit), overwrite=overwrite, load=lambda *_: model)
 
 
 def by_name(cells: list[Cell]) -> dict[tuple[str, str], Cell]:

@@ -14,7 +14,7 @@ from rerankbench.eval.experiment.file import parse_experiment
 from rerankbench.eval.metrics.statistics import bootstrap_interval
 from rerankbench.eval.results import load_cells
 from rerankbench.eval.runner import run as runner
-from rerankbench.eval.runner.subset import sampled_queries, stratified
+from rerankbench.eval.runner.subset import Part, sampled_queries, stratified
 from rerankbench.eval.tables import render
 from rerankbench.rerankers.errors import InputError
 
@@ -51,7 +51,7 @@ def sampled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(runner, "load_dataset", lambda name: FakeDataset(name, queries=6 if name == "small" else 12))
     monkeypatch.setattr(runner, "retrieve", fake_retrieve)
     experiment = parse_experiment({"name": "x", "datasets": ["one", "small"], "rerankers": [{"model": "fake"}]}, "x")
-    runner.run_experiment(experiment, tmp_path / "out", sample=6, sample_seed=3, load=lambda *_: FakeReranker())
+    runner.run_experiment(experiment, tmp_path / "out", part=Part(sample=6, seed=3), load=lambda *_: FakeReranker())
     return tmp_path / "out"
 
 
@@ -87,4 +87,4 @@ def test_every_table_marks_them(sampled: Path):
 def test_limit_and_sample_exclude_each_other(tmp_path: Path):
     experiment = parse_experiment({"name": "x", "datasets": ["one"]}, "x")
     with pytest.raises(InputError, match="--limit and --sample: give one of them"):
-        runner.run_experiment(experiment, tmp_path, limit=1, sample=1)
+        runner.run_experiment(experiment, tmp_path, part=Part(limit=1, sample=1))

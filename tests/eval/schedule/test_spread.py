@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from in_process import Command
+from rerankbench.eval.experiment.engines import LocalOptions
 from rerankbench.eval.experiment.file import parse_experiment
-from rerankbench.eval.experiment.schema import EngineOptions
 from rerankbench.eval.plan.plan import hours, make_plan
 from rerankbench.eval.schedule.spread import spread
 from rerankbench.eval.schedule.virtual_pool import predict
@@ -56,7 +56,7 @@ def test_beir_scales(workers: int, least: float):
     description.loader.exec_module(simulation)
     queries = simulation.seconds_per_query("bge-reranker-v2.5-gemma2-lightweight", 0.4 * 989)
     assert sum(count for count, _ in queries.values()) > 50_000
-    expected, actual = simulation.blocks(queries, EngineOptions().block_queries, 0.3)
+    expected, actual = simulation.blocks(queries, LocalOptions().block_queries, 0.3)
     wall = predict(actual, workers, expected=expected, latency=0.005, store_seconds=0.01)
     assert sum(actual) / (workers * wall) >= least
 

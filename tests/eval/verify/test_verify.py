@@ -13,8 +13,7 @@ from decoder_goldens import PARITY, pairs, read
 from rerankbench.eval.cli import main
 from rerankbench.eval.verify.golden import list_goldens, load_golden
 from rerankbench.rerankers.options import LoadOptions, TextOptions
-from rerankbench.rerankers.policies import policy_choices, under
-from rerankbench.rerankers.registry import find_spec, load, shape_of
+from rerankbench.rerankers.registry import family_of, find_spec, load, shape_of
 from rerankbench.rerankers.settings import Setting
 
 LIGHTWEIGHT, GEMMA, XLMR = "gemma2-lightweight-s1", "gemma-s1", "xlmr-s1"
@@ -90,7 +89,7 @@ def test_the_policy_that_made_the_scores_is_found(call: Any, tmp_path: Path, num
     assert [name for name, fits in met.items() if fits] == [right]
     assert code == (0 if softcap == "released" else 1)
     assert found["others"] == ([] if softcap == "released" else [right])
-    code, text = call(str(PARITY / LIGHTWEIGHT), "--golden", str(path), "--attention-softcap", softcap)
+    code, text = call(str(PARITY / LIGHTWEIGHT), "--golden", str(path), "--option", f"attention_softcap={softcap}")
     assert code == 0
     assert f"scores as published under {right}" in text
 
@@ -98,15 +97,14 @@ def test_the_policy_that_made_the_scores_is_found(call: Any, tmp_path: Path, num
 def test_policies_share_the_weights():
     options = LoadOptions(device="cpu", dtype="float32")
     loaded: Any = load(str(PARITY / LIGHTWEIGHT), options)
-    choices = policy_choices(loaded.spec, options)
-    assert (choices[0], len(choices)) == (options, 4)
-    others: list[Any] = [under(loaded, one) for one in choices]
+    choices = list(family_of(loaded.spec).choose(loaded.spec).combinations())
+    assert (choices[0], len(choices)) == ({"head_policy": "released", "attention_softcap": "released"}, 4)
+    others: list[Any] = [loaded.with_options(**policies) for policies in choices]
     assert all(other.model.embedding is loaded.model.embedding for other in others)
     assert len({json.dumps(other.identity(TextOptions()), sort_keys=True) for other in others}) == 4
-    assert loaded.options == options  # as it was
+    assert loaded.spec.options == {}  # as it was
     plain: Any = load(str(PARITY / GEMMA), options)
-    assert policy_choices(plain.spec, options) == [options]
-    assert under(plain, options) is plain
+    assert list(family_of(plain.spec).choose(plain.spec).combinations()) == [{}]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 import torch
 from checkpoints import make
 from rerankbench.rerankers import InputError, LoadOptions, Setting, TextOptions, load
-from rerankbench.rerankers.adapters.vector_cache import KeptVectors
+from rerankbench.rerankers.adapters.vector_cache import VectorCache
 from rerankbench.rerankers.api import Group
 
 EXACT = LoadOptions("cpu", "float32")
@@ -111,7 +111,7 @@ def test_kept_vectors_change_no_bit_and_are_not_encoded_again():
 
 
 def test_kept_vectors_forget_the_least_recently_used():
-    kept = KeptVectors(limit=2 * 4 * 10)
+    kept = VectorCache(limit=2 * 4 * 10)
     for key in "ab":
         kept.put(key, torch.zeros(10))
     assert kept.get("a") is not None

@@ -7,7 +7,9 @@ import pytest
 from decoder_goldens import MODELS, PARITY, TOLERANCE, cases, groups, model, pairs, read
 from rerankbench.rerankers import flag
 from rerankbench.rerankers.adapters.decoder import Pass
-from rerankbench.rerankers.models.decoder import Head, Read
+from rerankbench.rerankers.api import Prepared
+from rerankbench.rerankers.models.decoder import Readout
+from rerankbench.rerankers.models.output_rows import OutputRows
 from rerankbench.rerankers.options import TextOptions
 from rerankbench.rerankers.settings import Setting
 from rerankbench.rerankers.tokenization.decoder_pairs import pair_tokens
@@ -38,11 +40,13 @@ def test_snippet(case):
     layers = call.get("cutoff_layers", [reranker.config.layers])
     # the lightweight code takes heads by position in the list of cutoffs, the other families do not
     positional = reranker.shape.compresses
-    reads = tuple(Read(layer, Head((i,)) if positional else reranker.head(layer)) for i, layer in enumerate(layers))
+    rows = [OutputRows((i,)) if positional else reranker.plan.rows[layer] for i, layer in enumerate(layers)]
+    reads = tuple(map(Readout, layers, rows))
     compression = Setting(None, call.get("compress_ratio", 1), tuple(call.get("compress_layer", ()))).compression
     text = TextOptions(call.get("prompt"), call.get("max_length", 1024), truncation="snippet")
     asked = groups(pairs(case["pairs"]))
-    found = reranker.run(asked, [Pass(*compression, reads)], reranker.prepare(asked, text)).scores
+    prepared = Prepared(reranker.prepare_distinct(asked, text), 0.0)
+    found = reranker.run(asked, [Pass(*compression, reads)], prepared).scores
     expected = np.array(case["scores"]).reshape(found.shape)
     np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE[case["model"]])
 
@@ -51,10 +55,10 @@ def test_snippet(case):
 def test_token_ids(entry):
     reranker = model(entry["model"])
     truncation = "snippet" if entry["api"] == "snippet" else "class"
-    asked, family = TextOptions(max_length=entry["call"]["max_length"], truncation=truncation), reranker.family
-    text = family.resolve(reranker.spec, asked)
+    plan = reranker.plan
+    text = plan.text.resolve(TextOptions(max_length=entry["call"]["max_length"], truncation=truncation))
     tokenizer, chosen = reranker.tokenizer, groups(pairs(entry["pairs"]))
-    found = pair_tokens(tokenizer, chosen, text, family.template, begin=family.begin(reranker, text))
+    found = pair_tokens(tokenizer, chosen, text, plan.text.template, begin=list(plan.begin[text.truncation]))
     assert [pair.ids for pair in found] == entry["input_ids"]
     if "query_lengths" in entry:
         assert [pair.query for pair in found] == entry["query_lengths"]

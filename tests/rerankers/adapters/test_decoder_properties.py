@@ -12,10 +12,10 @@ from decoder_goldens import MODELS, NEWER, groups, model, pairs
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rerankbench.rerankers.adapters.decoder import Pass, plan_groups
-from rerankbench.rerankers.api import Group
+from rerankbench.rerankers.api import Group, Prepared
 from rerankbench.rerankers.models import flex
 from rerankbench.rerankers.models.compression import compress
-from rerankbench.rerankers.models.decoder import Read
+from rerankbench.rerankers.models.decoder import Readout
 from rerankbench.rerankers.models.layout import Layout
 from rerankbench.rerankers.options import TextOptions
 from rerankbench.rerankers.prompting.template import PromptTemplate
@@ -192,8 +192,9 @@ def test_no_pairs_at_all():
 def test_a_template_is_a_value():
     reranker = model("gemma-s1")
     depth = reranker.config.layers
-    one = Pass(1, (), (Read(depth, reranker.head(depth)),))
+    one = Pass(1, (), (Readout(depth, reranker.plan.rows[depth]),))
     written = [Group("A: q", ["B: p"])]
     bare = PromptTemplate(query="{query}", passage="{passage}")
-    plain = reranker.run(written, [one], reranker.prepare(written, TextOptions(), bare))
+    prepared = Prepared(reranker.prepare_distinct(written, TextOptions(), bare), 0.0)
+    plain = reranker.run(written, [one], prepared)
     assert_same(plain.scores, reranker.score([Group("q", ["p"])], [Setting()], TextOptions()).scores)

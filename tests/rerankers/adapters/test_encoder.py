@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rerankbench.rerankers import LoadOptions, ScoreError, Setting, TextOptions, load
 from rerankbench.rerankers.api import Group
 from rerankbench.rerankers.errors import InputError
-from rerankbench.rerankers.models.heads import Head
+from rerankbench.rerankers.models.heads import PooledHead
 from rerankbench.rerankers.models.packed import Packed
 from rerankbench.rerankers.models.work import Work
 
@@ -54,8 +54,8 @@ def test_equal_to_transformers(both, truncation, max_length):
     model, reranker = both
     text = TextOptions(max_length=max_length, truncation=truncation)
     found = reranker.score(GROUPS, [Setting()], text).scores[0]
-    pairs = build_pairs(reranker.tokenizer, GROUPS, reranker.family.resolve(reranker.spec, text))
-    bert = reranker.config.head == "bert"
+    pairs = build_pairs(reranker.tokenizer, GROUPS, reranker.plan.text.resolve(text))
+    bert = reranker.encoder.config.head == "bert"
     expected = [reference(model, reranker, ids, pairs.types(i) if bert else None) for i, ids in enumerate(pairs.ids)]
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
@@ -68,11 +68,11 @@ def test_snippet_ids_are_those_of_the_tokenizer_on_pairs(both):
     names = {"clean_up_tokenization_spaces": False, "model_input_names": ["input_ids", "token_type_ids"]}
     theirs = PreTrainedTokenizerFast(tokenizer_file=str(reranker.files.folder / "tokenizer.json"), **names)
     for length in (7, 8, 9, 33, 128):
-        text = reranker.family.resolve(reranker.spec, TextOptions(max_length=length, truncation="snippet"))
+        text = reranker.plan.text.resolve(TextOptions(max_length=length, truncation="snippet"))
         expected = theirs([list(pair) for pair in PAIRS], truncation=True, max_length=length, padding=False)
         found = build_pairs(reranker.tokenizer, GROUPS, text)
         assert found.ids == expected["input_ids"]
-        if reranker.config.head == "bert":
+        if reranker.encoder.config.head == "bert":
             assert [found.types(i) for i in range(len(PAIRS))] == expected["token_type_ids"]
 
 
@@ -83,7 +83,7 @@ def test_pair_that_cannot_be_cut_stays_long(both):
     _, reranker = both
     text = TextOptions(max_length=20, query_max_length=20)
     long, short = "the a of the a of " * 30, "the river"
-    filled = reranker.family.resolve(reranker.spec, text)
+    filled = reranker.plan.text.resolve(text)
     (ids,) = build_pairs(reranker.tokenizer, [Group(long, [short])], filled).ids
     special = reranker.tokenizer.pair_template().special
     assert len(ids) == 20 + special + len(reranker.tokenizer.ids([short])[0]) > 20
@@ -126,7 +126,7 @@ def test_executed_flops_are_what_the_counter_sees(both):
     batch = Packed.of([[5] * n for n in (9, 9, 4, 2)], None, torch.device("cpu"))
     for read in (
         lambda work: reranker.encoder.scores(batch, work),
-        lambda work: reranker.encoder.vectors(batch, [1, 2], Head().pool, work),
+        lambda work: reranker.encoder.vectors(batch, [1, 2], PooledHead().pool, work),
     ):
         reranker.encoder.attention = "plain"  # the counter sees no fused attention on CPU
         work = Work()
@@ -141,7 +141,7 @@ def test_executed_flops_are_what_the_counter_sees(both):
 
 def test_full_depth_only(both):
     _, reranker = both
-    assert reranker.check(Setting(reranker.config.layers)) == []
+    assert reranker.check(Setting(reranker.encoder.config.layers)) == []
     for name in ("L1", "r2@1"):
         with pytest.raises(InputError, match=name):
             reranker.score(GROUPS, [Setting.parse(name)], TextOptions())
@@ -172,7 +172,7 @@ def test_nan_names_pair_and_layer(tmp_path):
 def test_identity_names_what_changes_a_score(both):
     _, reranker = both
     base = reranker.identity(TextOptions())
-    own = reranker.config.positions  # the default where neither a specification nor the folder says
+    own = reranker.encoder.config.positions  # the default where neither a specification nor the folder says
     assert base == reranker.identity(TextOptions(max_length=own, query_max_length=own * 3 // 4))
     assert base != reranker.identity(TextOptions(max_length=64))
     assert base != reranker.identity(TextOptions(truncation="snippet"))
@@ -216,7 +216,7 @@ def test_flash_layout_of_jina(tmp_path):
 
 def test_counts_of_tokens(both):
     _, reranker = both
-    scored = reranker.score([Group("the river", ["a stone", "a stone"])], [Setting()], TextOptions())
+    scored = reranker.score([Group("the river", ["a stone", "a heap"])], [Setting()], TextOptions())
     assert scored.query_tokens[0] == scored.query_tokens[1] > 3
     assert scored.executed.real_tokens == int(scored.query_tokens.sum() + scored.passage_tokens.sum())
     assert not scored.truncated.any()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -13,7 +11,8 @@ from rerankbench.rerankers import Group, InputError, LoadOptions, Setting, TextO
 from rerankbench.rerankers.flops import reference
 from rerankbench.rerankers.registry import shape_of
 
-LENS = LoadOptions(device="cpu", dtype="float32", cutoffs="logit_lens")
+CPU = LoadOptions(device="cpu", dtype="float32")
+LENS = {"cutoffs": "logit_lens"}
 EVERY = [Setting(1), Setting(2), Setting(3), Setting()]
 
 
@@ -31,12 +30,12 @@ def of_library(name: str, ids: list[int], layer: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("name", ["qwen3-s1", "mxbai-s1", "gemma-s1"])
 def test_equal_to_transformers_at_every_layer(name):
-    reranker = load(model(name).spec, LENS)
+    reranker = load(model(name).spec, CPU, **LENS)
     chosen = groups(pairs()[:3])
     prepared = reranker.prepare(chosen, TextOptions())
     settings = [*(Setting(layer) for layer in range(1, reranker.config.layers)), Setting()]
     found = reranker.score(chosen, settings, TextOptions(), prepared).scores
-    rows, formula = reranker.head(1).rows, reranker.head(1).formula
+    rows, formula = reranker.plan.rows[1].rows, reranker.plan.rows[1].formula
     for place, pair in enumerate(prepared.tokens):
         for row, setting in enumerate(settings):
             logits = of_library(name, pair.ids, setting.cutoff_layer or reranker.config.layers)[list(rows)]
@@ -48,7 +47,7 @@ def test_equal_to_transformers_at_every_layer(name):
 
 @pytest.mark.parametrize("name", NEWER)
 def test_one_pass_serves_all_cutoffs_and_each_is_what_it_is_alone(name):
-    reranker = load(model(name).spec, LENS)
+    reranker = load(model(name).spec, CPU, **LENS)
     asked = [Group(pairs()[6][0], [passage for _, passage in pairs()[:6]])]
     together = reranker.score(asked, EVERY, TextOptions())
     for row, setting in enumerate(EVERY):
@@ -60,7 +59,7 @@ def test_one_pass_serves_all_cutoffs_and_each_is_what_it_is_alone(name):
 
 @pytest.mark.parametrize("name", NEWER)
 def test_flops_are_those_that_torch_counts(name):
-    reranker = load(model(name).spec, LENS)
+    reranker = load(model(name).spec, CPU, **LENS)
     reranker.model.attention = "plain"
     asked = [Group("tea", ["green tea", "stone"])]
     with flop_counter() as counter:
@@ -69,7 +68,7 @@ def test_flops_are_those_that_torch_counts(name):
 
 
 def test_it_is_off_unless_asked_for_and_says_what_it_is():
-    plain, lens = model("qwen3-s1"), load(model("qwen3-s1").spec, LENS)
+    plain, lens = model("qwen3-s1"), load(model("qwen3-s1").spec, CPU, **LENS)
     with pytest.raises(InputError, match=r"cutoff layer 2 has no output head; valid: 3 only"):
         plain.check(Setting(2))
     assert lens.check(Setting(2)) == ["setting L2: untrained: the head of layer 3 on layer 2 (logit lens)"]
@@ -83,12 +82,11 @@ def test_it_is_off_unless_asked_for_and_says_what_it_is():
 @pytest.mark.parametrize("name", ["minicpm-layerwise-s1", "gemma2-lightweight-s1"])
 def test_a_model_with_heads_of_its_own_has_no_place_for_it(name):
     with pytest.raises(InputError, match="has no cutoffs; leave out 'logit_lens'"):
-        load(str(PARITY / name), LENS)
+        load(str(PARITY / name), CPU, **LENS)
 
 
 def test_plans_know_it():
-    spec = replace(model("qwen3-s1").spec)
-    shape = shape_of(spec, LENS)
+    shape = shape_of(model("qwen3-s1").spec.with_options(**LENS))
     assert shape is not None
     half, full = (int(reference(shape, Setting(layer), 20, 100, 64)) for layer in (1, 3))
     layers = 3 * (half - shape.head_per_position * 184)

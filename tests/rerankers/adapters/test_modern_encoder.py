@@ -38,10 +38,10 @@ def words(count: int, seed: int) -> str:
 def test_goldens(case):
     spec = replace(load_spec("gte-reranker-modernbert-base"), source=str(PARITY / "modernbert-s1"), revision=None)
     reranker = load(spec, EXACT)
-    assert reranker.family.name == "modern-encoder"
+    assert reranker.spec.family == "modern-encoder"
     groups = [Group(query, [passage]) for query, passage in GOLDEN["pairs"]]
     text = TextOptions(max_length=case["call"]["max_length"])
-    assert build_pairs(reranker.tokenizer, groups, reranker.family.resolve(reranker.spec, text)).ids == case["ids"]
+    assert build_pairs(reranker.tokenizer, groups, reranker.plan.text.resolve(text)).ids == case["ids"]
     found = reranker.score(groups, [Setting()], text).scores[0]
     np.testing.assert_allclose(found, case["scores"], rtol=0, atol=3e-4)
 
@@ -257,7 +257,7 @@ def ettin_head() -> list[Any]:
 def test_modular_head_of_sentence_transformers(tmp_path, pooling):
     model = modular(tmp_path, pooling, *ettin_head())
     reranker = load(str(tmp_path / "saved"), EXACT)
-    assert reranker.family.name == "modern-encoder"
+    assert reranker.spec.family == "modern-encoder"
     pairs = [("the river", words(n, n)) for n in (3, 62, 70, 150, 380)]
     found = reranker.score([Group(q, [p]) for q, p in pairs], [Setting()], TextOptions(truncation="snippet")).scores[0]
     expected = [float(model.predict([pair])[0]) for pair in pairs]

@@ -111,8 +111,8 @@ BODIES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def spec_of(folder: Path, **changes: Any) -> ModelSpec:
-    told = {"template": TEMPLATE, "tokens": [12, 30], "formula": "difference", "max_length": 64, **changes}
-    return ModelSpec("tiny", "token-logit", str(folder), **told)
+    options = {"template": TEMPLATE, "tokens": [12, 30], "formula": "difference"}
+    return ModelSpec("tiny", "token-logit", str(folder), **{"max_length": 64, "options": options, **changes})
 
 
 def write(folder: Path, kind: str, **changes: Any) -> Any:
@@ -137,7 +137,7 @@ def test_equal_to_transformers(tmp_path, body):
     reranker = load(spec_of(tmp_path), CPU)
     prepared = reranker.prepare(GROUPS, TextOptions())
     found = reranker.score(GROUPS, [Setting()], TextOptions(), prepared)
-    one, other = reranker.head(reranker.config.layers).rows
+    one, other = reranker.plan.rows[reranker.config.layers].rows
     with torch.no_grad():
         logits = [model(torch.tensor([pair.ids])).logits[0, -1] for pair in prepared.tokens]
     expected = [float(x[one] - x[other]) for x in logits]
@@ -190,7 +190,7 @@ def test_without_a_causal_mask_and_pooled(tmp_path, rope):
     save_file({k: v.contiguous() for k, v in tensors.items()}, tmp_path / "model.safetensors", {"format": "pt"})
     edit(tmp_path / "config.json", model_type="llama_bidirec", pooling="avg")
     word_tokenizer(tmp_path)
-    spec = ModelSpec("tiny", "mean-pooled", str(tmp_path), template=TEMPLATE, max_length=64)
+    spec = ModelSpec("tiny", "mean-pooled", str(tmp_path), options={"template": TEMPLATE}, max_length=64)
     reranker = load(spec, CPU)
     prepared = reranker.prepare(GROUPS, TextOptions())
     found = reranker.score(GROUPS, [Setting()], TextOptions(), prepared).scores[0]

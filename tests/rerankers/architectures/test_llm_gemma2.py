@@ -42,11 +42,11 @@ def test_equal_to_transformers(tmp_path):
     reranker = load(ModelSpec("tiny", "llm", str(tmp_path)), LoadOptions(device="cpu", dtype="float32"))
     chosen, text = groups(pairs()[:8]), TextOptions(max_length=64)
     found = reranker.score(chosen, [Setting()], text).scores[0]
-    family = reranker.family
-    filled = family.resolve(reranker.spec, text)
-    begin = family.begin(reranker, filled)
-    tokens = pair_tokens(reranker.tokenizer, chosen, filled, family.template, begin=begin)
-    (yes,) = reranker.head(reranker.config.layers).rows
+    plan = reranker.plan
+    filled = plan.text.resolve(text)
+    begin = list(plan.begin[filled.truncation])
+    tokens = pair_tokens(reranker.tokenizer, chosen, filled, plan.text.template, begin=begin)
+    (yes,) = reranker.plan.rows[reranker.config.layers].rows
     with torch.no_grad():
         expected = [reference(torch.tensor([pair.ids])).logits[0, -1, yes].item() for pair in tokens]
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)

@@ -46,7 +46,7 @@ def test_scores(reranker, case):
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: f"{entry['api']}-{entry['call']['max_length']}")
 def test_token_ids(reranker, entry):
-    text = reranker.family.resolve(reranker.spec, text_options(entry))
+    text = reranker.plan.text.resolve(text_options(entry))
     found = build_pairs(reranker.tokenizer, groups(entry), text)
     assert found.ids == entry["input_ids"]
     scored = reranker.score(groups(entry), [Setting()], text_options(entry))

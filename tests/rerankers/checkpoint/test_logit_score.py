@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from decoder_goldens import PARITY
 from rerankbench.rerankers import Group, InputError, LoadOptions, Setting, TextOptions, load
-from rerankbench.rerankers.spec import load_spec
+from rerankbench.rerankers.registry import load_spec
 from wild import edit
 
 st = pytest.importorskip("sentence_transformers", minversion="6")
@@ -75,7 +75,7 @@ def test_equal_to_sentence_transformers(tmp_path, template, kind):
     assert max(map(len, found)) == 128
     identity = reranker.identity(TextOptions())
     assert identity["activation"].endswith("Sigmoid")
-    assert identity["tokens"] == list(reranker.head(3).rows)
+    assert identity["tokens"] == list(reranker.plan.rows[3].rows)
 
 
 def test_a_prompt_is_the_systems_message(tmp_path):

@@ -223,7 +223,7 @@ def test_padding_found_harmful_while_scoring(tmp_path, monkeypatch):
     monkeypatch.setattr(ElectraForSequenceClassification, "forward", forward)
     pairs = [("the panda", "the river of stone " * n) for n in (15, 20, 17, 3)]
     reranker = load(str(tmp_path), LoadOptions("cpu", "float32"))
-    assert reranker.company.mode == "padded"
+    assert reranker.probe.mode == "padded"
     close(ours(tmp_path, pairs), [ours(tmp_path, [pair])[0] for pair in pairs])
 
 

@@ -13,9 +13,8 @@ from decoder_goldens import MODELS, PARITY, groups, model, pairs
 from rerankbench.rerankers.errors import InputError, ScoreError
 from rerankbench.rerankers.options import LoadOptions, Task, TextOptions
 from rerankbench.rerankers.prompting.prompts import prompts, resolve_prompt
-from rerankbench.rerankers.registry import load, shape_of
+from rerankbench.rerankers.registry import load, load_spec, shape_of
 from rerankbench.rerankers.settings import Setting
-from rerankbench.rerankers.spec import load_spec
 from safetensors.torch import load_file, save_file
 
 CPU = LoadOptions(device="cpu", dtype="float32")
@@ -117,7 +116,7 @@ def test_layers_in_steps(folder):
         {k: v for k, v in tensors.items() if k not in [f"lm_head.{i}.linear_head.weight" for i in (4, 5, 6)]},
         where / "model.safetensors",
     )
-    reranker = load(str(where), LoadOptions(device="cpu", dtype="float32", head_policy="by_layer"))
+    reranker = load(str(where), device="cpu", dtype="float32", head_policy="by_layer")
     assert reranker.check(Setting(4)) == []
     with pytest.raises(InputError, match="valid: 2 to 8 in steps of 2"):
         reranker.check(Setting(5))
@@ -177,5 +176,5 @@ def test_shipped_decoder_specifications():
         assert spec.source == f"BAAI/{name}"
         assert shape is not None
         assert shape.cutoffs == layers
-        assert set(spec.wording) == set(get_args(Task))
-        assert set(spec.wording.values()) <= set(prompts())
+        assert set(spec.options["wording"]) == set(get_args(Task))
+        assert set(spec.options["wording"].values()) <= set(prompts())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +41,8 @@ def written(folder: Path, **changes: Any) -> str:
         ({"revision": 1234567}, "key 'revision': expected text, found 1234567; put it in quotes"),
         ({"config": []}, "key 'config': expected keys and values"),
         ({"config": {"num_hidden_layers": 10**12}}, "key 'config': key 'num_hidden_layers': expected 1 to"),
-        ({"wording": "answer"}, "key 'wording': expected keys and values"),
-        ({"wording": {"answr": "x"}}, "task 'answr' is unknown; did you mean 'answer'"),
+        ({"wording": "answer"}, "wording: must hold keys and values"),
+        ({"wording": {"answr": "x"}}, "wording.answrnswer'"),
         ({"wording": {"answer": 7}}, "task 'answer': expected text"),
         ({"parameters": -5}, "key 'parameters'"),
         ({"truncation": "longest"}, "key 'truncation': expected class or snippet, found 'longest'"),
@@ -102,7 +101,7 @@ def test_a_pair_is_cut_as_the_publisher_does_unless_told_otherwise(tmp_path):
 def test_truncation_where_a_family_cuts_itself_is_refused(tmp_path):
     spec = load_spec("qwen3-reranker-0.6b")
     with pytest.raises(InputError, match="leave out truncation 'snippet'"):
-        family_of(spec).resolve(replace(spec, truncation="snippet"), TextOptions())
+        family_of(spec).text_rules(spec).resolve(TextOptions(truncation="snippet"))
 
 
 @pytest.mark.parametrize("name", list_models())
@@ -128,7 +127,7 @@ def test_a_prompt_without_a_place_for_it_is_an_error(tmp_path, family):
     make(tmp_path, "bert")
     reranker = load(ModelSpec("m", family, str(tmp_path)), LoadOptions("cpu", "float32"))
     for ask in (reranker.identity, lambda text: reranker.score(GROUPS, [Setting()], text)):
-        with pytest.raises(InputError, match=f"the family {family} has no prompt; leave out 'query: '"):
+        with pytest.raises(InputError, match="model 'm': has no prompt; leave out prompt 'query: '"):
             ask(TextOptions(prompt="query: "))
 
 
@@ -136,7 +135,7 @@ def test_a_prompt_of_a_text_encoder_is_an_error(tmp_path):
     make(tmp_path, "bert", head=False)
     reranker = load(str(tmp_path), LoadOptions("cpu", "float32"))
     for ask in (reranker.identity, lambda text: reranker.score(GROUPS, [Setting()], text)):
-        with pytest.raises(InputError, match="the family bi-encoder has no prompt"):
+        with pytest.raises(InputError, match="has no prompt; leave out prompt"):
             ask(TextOptions(prompt="query: "))
 
 
@@ -145,15 +144,15 @@ def test_a_prompt_of_a_text_encoder_is_an_error(tmp_path):
     [
         ({"head_policy": "by_layer"}, "the family cross-encoder has no head_policy; leave out 'by_layer'"),
         ({"attention_softcap": "config"}, "the family cross-encoder has no attention_softcap"),
-        ({"head_policy": "by_layers"}, "head_policy 'by_layers' is unknown; known: released, by_layer"),
+        ({"head_policy": "by_layers"}, "the family cross-encoder has no head_policy; leave out 'by_layers'"),
     ],
 )
 def test_a_policy_that_a_model_does_not_have_is_an_error(options, told):
     with pytest.raises(InputError, match=told):
-        load(str(PARITY / "xlmr-s1"), LoadOptions("cpu", "float32", **options))
+        load(str(PARITY / "xlmr-s1"), LoadOptions("cpu", "float32"), **options)
 
 
 def test_wording_without_a_place_for_it_is_an_error(tmp_path):
     make(tmp_path, "bert")
-    with pytest.raises(InputError, match="has no prompt; leave out `wording`"):
-        load(ModelSpec("m", "cross-encoder", str(tmp_path), wording={"answer": "x"}), LoadOptions("cpu"))
+    with pytest.raises(InputError, match="wording: unknown key"):
+        load(ModelSpec("m", "cross-encoder", str(tmp_path), options={"wording": {"answer": "x"}}), LoadOptions("cpu"))

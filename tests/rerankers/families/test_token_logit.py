@@ -13,8 +13,8 @@ from checkpoints import needs_merges_in_pairs
 from decoder_goldens import NEWER, model, pairs, read
 from rerankbench.rerankers import Group, InputError, LoadOptions, Setting, TextOptions, load
 from rerankbench.rerankers.prompting.template_yaml import read_template
-from rerankbench.rerankers.registry import family_of, shape_of
-from rerankbench.rerankers.spec import list_models, load_spec
+from rerankbench.rerankers.registry import family_of, load_spec, shape_of
+from rerankbench.rerankers.spec import list_models
 from rerankbench.rerankers.token_ids import card_ids
 
 CASES = [(name, case) for name in NEWER for case in read(f"{name}/goldens.json")["cases"]]
@@ -72,11 +72,10 @@ def test_all_that_the_specification_tells_is_in_the_identity(name):
     reranker = model(name)
     identity = reranker.identity(TextOptions())
     assert json.loads(json.dumps(identity)) == identity
-    template = reranker.family.template_of(reranker.spec)
-    assert identity["template"]["query"] == template.query
-    if reranker.spec.tokens:
-        assert identity["tokens"] == reranker.spec.tokens
-        other = load(replace(reranker.spec, tokens=reranker.spec.tokens[::-1]), CPU)
+    assert identity["template"]["query"] == reranker.plan.text.template.query
+    if tokens := reranker.spec.options.get("tokens"):
+        assert identity["tokens"] == tokens
+        other = reranker.with_options(tokens=tokens[::-1])
         assert other.identity(TextOptions()) != identity
         chosen = [Group("tea", ["green tea", "stone"])]
         ours, theirs = (r.score(chosen, [Setting()], TextOptions()).scores for r in (reranker, other))
@@ -86,12 +85,12 @@ def test_all_that_the_specification_tells_is_in_the_identity(name):
 def test_formulas_and_scale():
     spec = model("qwen3-s1").spec
     chosen, rows = [Group("tea", ["green tea", "stone"])], {}
-    for token in spec.tokens:
-        rows[token] = load(replace(spec, tokens=[token], formula="row"), CPU).score(chosen, [Setting()], TextOptions())
-    yes, no = (rows[token].scores for token in spec.tokens)
-    share = load(replace(spec, formula="log_softmax", scale=-2.0), CPU).score(chosen, [Setting()], TextOptions())
+    for token in spec.options["tokens"]:
+        rows[token] = load(spec, CPU, tokens=[token], formula="row").score(chosen, [Setting()], TextOptions())
+    yes, no = (rows[token].scores for token in spec.options["tokens"])
+    share = load(spec, CPU, formula="log_softmax", scale=-2.0).score(chosen, [Setting()], TextOptions())
     np.testing.assert_allclose(share.scores, -2.0 * (yes - np.logaddexp(yes, no)), rtol=0, atol=1e-5)
-    by_id = replace(spec, tokens=model("qwen3-s1").head(3).rows)
+    by_id = spec.with_options(tokens=list(model("qwen3-s1").plan.rows[3].rows))
     by_text = model("qwen3-s1").score(chosen, [Setting()], TextOptions()).scores
     np.testing.assert_array_equal(load(by_id, CPU).score(chosen, [Setting()], TextOptions()).scores, by_text)
 
@@ -104,19 +103,19 @@ def test_formulas_and_scale():
         ("qwen3-s1", {"tokens": []}, {}, "key 'tokens' is missing"),
         ("qwen3-s1", {"tokens": ["yes", "no, it is not"]}, {}, "'no, it is not' is not one token"),
         ("qwen3-s1", {"tokens": ["yes", 915]}, {}, "key 'tokens': 915 is not one token"),
-        ("qwen3-s1", {}, {"truncation": "snippet"}, "its template says how a pair is cut"),
+        ("qwen3-s1", {}, {"truncation": "snippet"}, "its template decides how a pair is cut"),
         ("qwen3-s1", {}, {"query_max_length": 20}, "cut as one text; leave out query_max_length 20"),
         ("qwen3-s1", {}, {"max_length": 60}, "max_length 60: the template alone takes"),
         ("qwen3-s1", {"wording": {}}, {}, "has no wording for the task 'answer'"),
         ("nemotron-s1", {}, {"prompt": "find it"}, "no place for a prompt; leave out 'find it'"),
         ("nemotron-s1", {"wording": {"answer": "x"}}, {}, "no place for a prompt"),
-        ("nemotron-s1", {"tokens": ["yes"]}, {}, "the family mean-pooled does not read `tokens`"),
-        ("gemma-s1", {"template": "zerank-2"}, {}, "the family llm does not read `template`"),
+        ("nemotron-s1", {"tokens": ["yes"]}, {}, "tokens: unknown key"),
+        ("gemma-s1", {"template": "zerank-2"}, {}, "template: unknown key"),
     ],
     ids=lambda value: str(value)[:30],
 )
 def test_refused(name, changes, text, told):
-    spec = replace(model(name).spec, **changes)
+    spec = model(name).spec.with_options(**changes)
     with pytest.raises(InputError, match=told) as caught:
         load(spec, CPU).score([Group("q", ["p"])], [Setting()], TextOptions(**text))
     assert "\n" not in str(caught.value)
@@ -134,17 +133,17 @@ def test_an_instruction_is_optional_where_the_template_says_so():
 @pytest.mark.parametrize(
     ("lines", "told"),
     [
-        ("formula: sum", "key 'formula': expected row or difference or log_softmax, found 'sum'"),
-        ("tokens: [yes]", "key 'tokens': expected texts or ids"),
+        ("formula: sum", "formula: must be 'row', 'difference' or 'log_softmax', found \"sum\""),
+        ("tokens: [yes]", "tokens.0: must be a text"),
         ('tokens: ["a", "b"]', "formula row reads 1, found 2"),
-        ("scale: 0", "key 'scale': expected a number other than 0"),
+        ("scale: 0", "scale: expected a number other than 0"),
         ("template: {query: q, passage: '{passage}', limit: pair}", "key 'query': must hold {query} once"),
         ("template: {query: '{query}', passage: '{passage}'}", "key 'limit' is missing"),
         ("template: {query: '{query}', passage: '{passage}', limit: all}", "expected pair or sequence, found 'all'"),
         ("template: {before: 3}", "key 'query' is missing"),
         ("template: {befor: 3}", "unknown key 'befor'; did you mean 'before'"),
         ("template: {query: '{query}', passage: '{passage}', limit: pair, joined_tail: true}", "needs `joined: true`"),
-        ("template: [a]", "expected a name or keys and values"),
+        ("template: [a]", "template: must be a text"),
         ("template: {query: '{query}', passage: '{passage}', limit: pair, joined: 1}", "'joined': expected true or"),
         ("template: {query: '{query}', passage: '{passage}', limit: pair, after: [1]}", "'after': expected a text or"),
     ],
@@ -158,22 +157,23 @@ def test_a_specification_is_checked(tmp_path, lines, told):
     assert str(path) in str(caught.value)
 
 
-@pytest.mark.parametrize("name", [name for name in list_models() if load_spec(name).template])
+@pytest.mark.parametrize("name", [name for name in list_models() if load_spec(name).options.get("template")])
 def test_shapes_are_known_without_a_download(name):
     spec = load_spec(name)
     shape, family = shape_of(spec), family_of(spec)
     assert shape is not None
-    assert shape.head_needed == 2 * spec.config["hidden_size"] * (len(spec.tokens) or 1)
+    assert shape.head_needed == 2 * spec.config["hidden_size"] * (len(spec.options.get("tokens", ())) or 1)
     # the published count of parameters is that of the tensors
     counted = sum(math.prod(shape) for shape in family.tensors(spec.config).shapes.values())
     assert spec.parameters == counted
-    assert family.prompt_tokens(spec, TextOptions()) >= 3
+    assert family.text_rules(spec).count_own_tokens(TextOptions()) >= 3
 
 
 def test_characters_and_white_space_count_where_the_template_says_so():
     template = read_template("zerank-1", "here")
     spec = replace(
-        model("qwen3-s1").spec, template="zerank-1", tokens=["yes"], formula="row", wording={}, max_length=512
+        model("qwen3-s1").spec.with_options(template="zerank-1", tokens=["yes"], formula="row", wording={}),
+        max_length=512,
     )
     reranker = load(spec, CPU)
     query, passage = " \n" + "why " * 600, "tea\n\n"

@@ -79,7 +79,7 @@ def test_every_layer_has_its_own_head_by_layer(lightweight, layerwise):
     assert lightweight.compute_score(PANDA, cutoff_layers=[5]) != pytest.approx(released[3], abs=0.1)
 
     swapped = layerwise.compute_score(PANDA, cutoff_layers=[6, 3])
-    own = LayerWiseFlagLLMReranker(str(PARITY / "minicpm-layerwise-s1"), devices="cpu", head_policy="by_layer")
+    own = LayerWiseFlagLLMReranker(str(PARITY / "minicpm-layerwise-s1"), devices="cpu", heads_by_place=False)
     right = own.compute_score(PANDA, cutoff_layers=[6, 3])
     assert right[0] == pytest.approx(layerwise.compute_score(PANDA, cutoff_layers=[3]), abs=1e-4)
     assert right[1] == pytest.approx(layerwise.compute_score(PANDA, cutoff_layers=[6]), abs=1e-4)

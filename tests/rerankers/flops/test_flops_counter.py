@@ -74,7 +74,7 @@ def test_reference_equals_the_counter_on_every_setting_and_length(name: str) -> 
     family = family_named(name)
     shape, config = family.shape(raw), family.config(raw)
     assert shape is not None
-    lengths = LENGTHS if family.template else [(q, p, 0) for q, p, _ in LENGTHS]
+    lengths = LENGTHS if family.prompted else [(q, p, 0) for q, p, _ in LENGTHS]
     query, passage, prompt = np.array(lengths, dtype=np.int32).T
     for setting in settings:
         analytic = reference(shape, setting, query, passage, prompt)

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rerankbench.rerankers.errors import InputError
 from rerankbench.rerankers.flops import Shape, reference, saved, saved_naive, stretches, total, useful
-from rerankbench.rerankers.registry import family_named, shape_of
+from rerankbench.rerankers.registry import family_named, load_spec, shape_of
 from rerankbench.rerankers.settings import Setting
-from rerankbench.rerankers.spec import list_models, load_spec
+from rerankbench.rerankers.spec import list_models
 from transformers import Gemma2Config, GemmaConfig, XLMRobertaConfig
 
 CLASSIFIER = {"architectures": ["XLMRobertaForSequenceClassification"], "num_labels": 1}

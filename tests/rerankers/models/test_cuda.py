@@ -25,7 +25,7 @@ GROUPS = [Group(pairs()[6][0], [passage for _, passage in pairs()]), Group(pairs
 
 
 def scores(spec: ModelSpec, dtype: str, names: tuple[str, ...], softcap: str, kind: str = "auto") -> np.ndarray:
-    reranker = load(spec, LoadOptions(device="cuda", dtype=dtype, attention_softcap=softcap))  # pyright: ignore
+    reranker = load(spec, device="cuda", dtype=dtype, attention_softcap=softcap)
     if kind != "auto":
         reranker.model.attention = kind  # pyright: ignore[reportAttributeAccessIssue]
     return reranker.score(GROUPS, [Setting.parse(name) for name in names], TextOptions(max_length=256)).scores

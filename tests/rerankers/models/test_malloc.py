@@ -11,7 +11,7 @@ import pytest
 
 SCRIPT = """
 import resource
-from rerankbench.rerankers.models.heap import keep_freed_memory
+from rerankbench.rerankers.models.malloc import keep_freed_memory
 kept = keep_freed_memory()
 import torch
 

@@ -54,6 +54,8 @@ def test_infinity_answers_what_the_native_path_gives(url: str) -> None:
     ]
     assert len(pairs) > 10
     server = {"api": "infinity", "url": url}
-    served = load(ModelSpec("infinity", "served", str(FOLDER), revision="s1", server=server)).predict(pairs)
+    served = load(ModelSpec("infinity", "served", str(FOLDER), revision="s1", options={"server": server})).predict(
+        pairs
+    )
     native = load(str(FOLDER), LoadOptions(device="cpu", dtype="float32")).predict(pairs, truncation="snippet")
     np.testing.assert_allclose(served, native, rtol=0, atol=1e-4)

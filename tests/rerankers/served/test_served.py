@@ -55,7 +55,7 @@ class Clock(threading.Event):
 
 def spec(server: RerankServer, **more: Any) -> ModelSpec:
     served = {"api": server.api.name, "url": server.url, "concurrency": 1, **more}
-    return ModelSpec("served", "served", "rerank-model-1", revision="2026-11-26", server=served)
+    return ModelSpec("served", "served", "rerank-model-1", revision="2026-11-26", options={"server": served})
 
 
 def asked(server: RerankServer, clock: Clock | None = None, **more: Any) -> Any:
@@ -280,7 +280,7 @@ def test_a_list_is_never_split(server: RerankServer) -> None:
 )
 def test_faults_of_a_specification(served: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message) as told:
-        load(ModelSpec("mine", "served", "m", revision="1", server=served))
+        load(ModelSpec("mine", "served", "m", revision="1", options={"server": served}))
     assert "secret" not in str(told.value)
 
 
@@ -289,8 +289,8 @@ def test_keys_that_would_be_ignored_are_refused(server: RerankServer) -> None:
     for more, message in (
         ({"revision": None}, "needs a `revision`"),
         ({"max_length": 64}, "key 'max_length' has no effect on a server"),
-        ({"family": "cross-encoder"}, "does not read `server`; leave it out"),
-        ({"wording": {"answer": "x"}}, "has no prompt"),
+        ({"family": "cross-encoder"}, "server: unknown key"),
+        ({"options": {**whole.options, "wording": {"answer": "x"}}}, "wording: unknown key"),
     ):
         with pytest.raises(InputError, match=message):
             load(replace(whole, **more))

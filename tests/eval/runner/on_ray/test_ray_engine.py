@@ -24,6 +24,7 @@ from rerankbench.eval.first_stage.retriever import RetrieverSpec
 from rerankbench.eval.results.store import PassScores
 from rerankbench.eval.runner import run as runner
 from rerankbench.eval.runner.on_ray import encoder as ray_encoder
+from rerankbench.eval.runner.subset import Part
 from rerankbench.rerankers.errors import InputError, ScoreError
 
 pytest.importorskip("ray", reason="the extra 'ray' is not installed")
@@ -181,7 +182,7 @@ def stored(
     out: Path, name: str, k: int, engine: dict[str, Any], *, limit: int | None = None, **keys: Any
 ) -> dict[str, bytes]:
     raw = {"name": "real", "datasets": [name], "first_stage": {"retriever": "bm25", "k": k}, **keys}
-    runner.run_experiment(parse_experiment({**raw, "engine": engine}, "here"), out, limit=limit)
+    runner.run_experiment(parse_experiment({**raw, "engine": engine}, "here"), out, part=Part(limit))
     return score_bytes(out)
 
 

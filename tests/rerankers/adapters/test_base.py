@@ -1,4 +1,4 @@
-"""`predict`, `rank` and `compute_score` on what `load()` returns, beside the libraries that they are known from."""
+"""What every reranker has: `predict`, `rank`, `compute_score` as in the libraries they come from; equal pairs."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import torch
 from checkpoints import PARITY
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rerankbench.rerankers import Group, InputError, LoadOptions, Setting, TextOptions, load
-from rerankbench.rerankers.adapters.custom import OwnAdapter
+from rerankbench.rerankers import CustomReranker, Group, InputError, LoadOptions, Setting, TextOptions, load
+from rerankbench.rerankers.adapters.base import Reranker
+from rerankbench.rerankers.adapters.custom import CustomAdapter
 from rerankbench.rerankers.adapters.decoder import DecoderAdapter
 from rerankbench.rerankers.adapters.pair_classifier import PairAdapter
-from rerankbench.rerankers.adapters.predict import Faces
 from rerankbench.rerankers.adapters.text_encoder import TextEncoder
 from rerankbench.rerankers.groups import gather
 
@@ -34,9 +34,9 @@ def decoder() -> Any:
     return load(str(PARITY / "minicpm-layerwise-s1"), CPU)
 
 
-@pytest.mark.parametrize("adapter", [DecoderAdapter, OwnAdapter, PairAdapter, TextEncoder])
+@pytest.mark.parametrize("adapter", [DecoderAdapter, CustomAdapter, PairAdapter, TextEncoder])
 def test_every_adapter_has_the_faces(adapter: type) -> None:
-    assert issubclass(adapter, Faces)
+    assert issubclass(adapter, Reranker)
 
 
 def test_predict_and_rank_are_those_of_a_cross_encoder(encoder: Any) -> None:
@@ -54,7 +54,7 @@ def test_predict_and_rank_are_those_of_a_cross_encoder(encoder: Any) -> None:
 def test_names_of_a_cross_encoders_parameters_are_kept() -> None:
     from sentence_transformers import CrossEncoder
 
-    theirs, ours = (list(inspect.signature(kind.rank).parameters)[:5] for kind in (CrossEncoder, Faces))
+    theirs, ours = (list(inspect.signature(kind.rank).parameters)[:5] for kind in (CrossEncoder, Reranker))
     assert ours == theirs
 
 
@@ -78,8 +78,51 @@ def test_settings_and_texts_by_name(decoder: Any) -> None:
 
 
 def test_equal_scores_keep_the_given_order(encoder: Any) -> None:
-    ranked = [one["corpus_id"] for one in encoder.rank(QUERY, ["hi", "hi", "hi"])]
+    ranked = [hit["corpus_id"] for hit in encoder.rank(QUERY, ["hi", "hi", "hi"])]
     assert ranked == [0, 1, 2]
+
+
+class Counting(CustomReranker):
+    """Numbers the pairs that it is given, so that no two of its scores are equal."""
+
+    version, name = "1", "counting"
+    seen = 0
+
+    def predict(self, pairs: list[tuple[str, str]]) -> list[int]:
+        type(self).seen += len(pairs)
+        return list(range(self.seen - len(pairs), self.seen))
+
+
+ADAPTERS = {
+    "pairs": str(PARITY / "xlmr-s1"),
+    "decoder": str(PARITY / "minicpm-layerwise-s1"),
+    "ModernBERT": str(PARITY / "modernbert-s1"),
+    "custom": Counting(),
+}
+
+
+@pytest.fixture(scope="module")
+def adapters() -> Any:
+    return {name: load(model) if name == "custom" else load(model, CPU) for name, model in ADAPTERS.items()}
+
+
+@settings(max_examples=25, deadline=None)
+@given(name=st.sampled_from(list(ADAPTERS)), documents=st.lists(st.sampled_from(DOCUMENTS), max_size=9))
+def test_equal_passages_have_one_score(adapters: Any, name: str, documents: list[str]) -> None:
+    asked, alone = [Group(QUERY, documents), Group("tea", documents[::-1])], adapters[name]
+    scored = alone.score(asked, [Setting()], TextOptions())
+    for start in (0, len(documents)):
+        passages = asked[bool(start)].passages
+        scores: dict[str, float] = {}
+        for place, passage in enumerate(passages, start=start):
+            assert scored.scores[0, place] == scores.setdefault(passage, scored.scores[0, place])
+    if name != "custom":  # what a repeated pair would have cost is counted as shared
+        distinct = alone.score(
+            [Group(g.query, list(dict.fromkeys(g.passages))) for g in asked], [Setting()], TextOptions()
+        )
+        assert scored.executed.flops == distinct.executed.flops
+        total = int((scored.query_tokens + scored.passage_tokens + scored.prompt_tokens).sum())
+        assert scored.executed.real_tokens + scored.executed.shared_tokens == total
 
 
 def test_nothing_to_score(encoder: Any) -> None:

@@ -11,9 +11,9 @@ from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, TypeAdapter, ValidationError
 
-from ..rerankers.errors import InputError, one_line, suggest
-from ..rerankers.storage.atomic import refuse_irregular
-from ..rerankers.storage.names import check_name
+from .errors import InputError, one_line, suggest
+from .storage.atomic import refuse_irregular
+from .storage.names import check_name
 
 T = TypeVar("T")
 _MOST_BYTES = 1 << 30
@@ -94,10 +94,16 @@ def _refuse_unknown(kind: type, raw: Mapping[str, Any], where: str) -> None:
 def _one_line(kind: type, err: ValidationError) -> str:
     # an unknown key explains the others: `model: is missing` next to `modle: unknown key`
     first = min(err.errors(), key=lambda e: e["type"] != "extra_forbidden")
-    names = [part for part in first["loc"] if part not in ("str", "dict[str,str]")]
+    tags = {"str", "dict[str,str]", *(model.__name__ for model in _models_below(kind))}  # of unions
+    names = [part for part in first["loc"] if part not in tags]
     path, fault = ".".join(map(str, names)), first["type"]
     if fault == "extra_forbidden":
-        return f"{path}: unknown key{suggest(str(names[-1]), _keys(_at(kind, names[:-1])))}"
+        siblings = [model for model in _models_at(kind, names[:-1]) if names[-1] in _keys(model)]
+        if siblings:
+            what = (siblings[0].__doc__ or siblings[0].__name__).partition(".")[0]
+            return f"{path}: has no place here, only beside: {what}"
+        keys = dict.fromkeys(key for model in _models_at(kind, names[:-1]) for key in _keys(model))
+        return f"{path}: unknown key{suggest(str(names[-1]), keys)}"
     message = _WORDING.get(fault) or first["msg"].removeprefix("Value error, ")
     if fault == "literal_error":
         message = f"must be {first['ctx']['expected']}"  # pyright: ignore[reportTypedDictNotRequiredAccess]
@@ -111,12 +117,26 @@ def _keys(kind: type) -> list[str]:
     return list(kind.model_fields) if issubclass(kind, BaseModel) else []
 
 
-def _at(kind: type, path: list[Any]) -> type:
-    """The model at a path of keys and places below `kind`; `kind` itself where there is none."""
+def _models_at(kind: type, path: list[Any]) -> list[type]:
+    """The models at a path of keys and places below `kind`: several in a union, `kind` where there is none."""
+    models: list[type] = [kind]
     for key in path:
-        if isinstance(key, str) and issubclass(kind, BaseModel) and key in kind.model_fields:
-            kind = next(_models(kind.model_fields[key].annotation), kind)
-    return kind
+        fields = [m.model_fields[key] for m in models if issubclass(m, BaseModel) and key in m.model_fields]
+        models = [model for field in fields for model in _models(field.annotation)] or models
+    return models
+
+
+def _models_below(kind: type) -> set[type[BaseModel]]:
+    """Every model that a model's fields name, at any depth."""
+    below: set[type[BaseModel]] = set()
+    waiting = [kind]
+    while waiting:
+        model = waiting.pop()
+        if issubclass(model, BaseModel):
+            more = {inner for field in model.model_fields.values() for inner in _models(field.annotation)} - below
+            below |= more
+            waiting += more
+    return below
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:

@@ -1,0 +1,35 @@
+"""The models of an experiment: every name becomes a specification once, with the options of its entry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ...rerankers.registry import choose, family_of, find_spec
+from ...rerankers.spec import ModelSpec
+from .schema import Experiment, RerankerEntry
+
+Specs = Mapping[str, ModelSpec]  # by the label of an entry
+
+
+def find_models(experiment: Experiment) -> dict[str, ModelSpec]:
+    """The specification of every entry, by its label.
+
+    Raises InputError for an unknown model, an option that its family does not have or take, and a server without a key
+    or an address: for whatever would stop a model after the others have run.
+    """
+    specs = {entry.label: find_model(entry) for entry in experiment.variants()}
+    for spec in specs.values():
+        family_of(spec).check_ready(spec)
+    return specs
+
+
+def find_model(entry: RerankerEntry) -> ModelSpec:
+    """The specification of one entry."""
+    return choose(find_spec(entry.model), entry.options)
+
+
+def unresolved(experiment: Experiment) -> dict[str, ModelSpec]:
+    """Specifications that state a name alone, for loaders that find models in another way."""
+    return {
+        entry.label: ModelSpec(entry.model, "", entry.model, options=entry.options) for entry in experiment.variants()
+    }
