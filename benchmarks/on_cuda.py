@@ -91,9 +91,8 @@ def write_models(models: Path, shapes: Iterable[str]) -> None:
     for shape in shapes:
         spec, folder = spec_of(shape), models / shape
         write_checkpoint(folder, spec, "bfloat16")
-        told = {"family": spec.family, "source": str(folder), "max_length": spec.max_length or 512}
-        told |= {"wording": spec.options["wording"]} if spec.options["wording"] else {}
-        (models / f"{shape}.yaml").write_text(yaml.safe_dump(told))
+        keys = {"family": spec.family, "source": str(folder), "max_length": spec.max_length or 512, **spec.options}
+        (models / f"{shape}.yaml").write_text(yaml.safe_dump(keys))
 
 
 def run(step: Step, limit: float, models: Path) -> bool:

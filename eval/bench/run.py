@@ -71,8 +71,8 @@ def run_bench(options: BenchOptions, hardware: Hardware, say: Callable[[str], No
 
 def _ours(options: BenchOptions, spec: ModelSpec, size: Shape, common: dict[str, Any]) -> list[Contender]:
     """Our engine under the setting, under the others beside it, and the sweep."""
-    told = {key: getattr(spec, key) for key in ("wording", "template", "formula", "scale", "activation")}
-    ours = {**common, "spec": {**told, "tokens": tokens_of(spec)}, "token_budget": options.token_budget or None}
+    scored = {"tokens": tokens_of(spec)} if spec.options.get("tokens") else {}
+    ours = {**common, "options": {**spec.options, **scored}, "token_budget": options.token_budget or None}
     runs = {OURS: [options.setting], **{f"{OURS} {Setting.parse(name).name}": [name] for name in options.against}}
     if options.sweep:
         deepest = Setting.parse(options.setting).cutoff_layer or size.layers

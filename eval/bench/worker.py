@@ -36,7 +36,7 @@ def serve(arguments: Sequence[str], lines: Iterable[str], answers: TextIO) -> No
     torch.set_num_threads(int(threads))
     options = json.loads(Path(options_file).read_text(encoding="utf-8"))
     groups = [Group(query, passages) for query, passages in json.loads(Path(pairs_file).read_text(encoding="utf-8"))]
-    spec = ModelSpec("bench", family, checkpoint, max_length=options["max_length"], **options["spec"])
+    spec = ModelSpec("bench", family, checkpoint, max_length=options["max_length"], options=options["options"])
     model = load(spec, LoadOptions(device=options["device"], dtype=dtype, token_budget=options["token_budget"]))
     settings = [Setting.parse(name) for name in options["settings"]]
     text = TextOptions(max_length=options["max_length"])

@@ -11,9 +11,12 @@ import pytest
 import yaml
 from pydantic import BaseModel
 from rerankbench.eval.data.dataset import Policy
-from rerankbench.eval.experiment.schema import Compression, EngineOptions, Experiment, FirstStage, RerankerEntry
+from rerankbench.eval.experiment.engines import LocalOptions, RayOptions
+from rerankbench.eval.experiment.schema import Compression, Experiment, RerankerEntry
+from rerankbench.eval.experiment.stages import Bm25Stage, DenseStage, RunStage
 from rerankbench.eval.results import PER_QUERY_COLUMNS, Manifest
-from rerankbench.rerankers.spec import ModelSpec
+from rerankbench.rerankers.registry import option_defaults
+from rerankbench.rerankers.spec import KEYS, ModelSpec
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -36,20 +39,31 @@ def names(rows: list[list[str]]) -> list[str]:
     ("heading", "part"),
     [
         ("Experiment", Experiment),
-        ("first_stage", FirstStage),
+        ("First stage by BM25", Bm25Stage),
+        ("First stage by a dense retriever", DenseStage),
+        ("First stage from runs", RunStage),
         ("rerankers", RerankerEntry),
         ("compress", Compression),
-        ("engine", EngineOptions),
+        ("engine", LocalOptions),
+        ("Engine on Ray", RayOptions),
     ],
 )
 def test_keys_of_experiments(heading: str, part: type[BaseModel]) -> None:
-    found = {row[0].strip("`"): row[1] for row in table("experiments.md", heading)}
-    assert list(found) == list(part.model_fields)
-    for name, field in part.model_fields.items():
+    """Keys that a part shares with another stand in the other's table."""
+    shown = {row[0].strip("`"): row[1] for row in table("experiments.md", heading)}
+    shared = {"First stage": Bm25Stage, "Engine": LocalOptions}.get(heading.partition(" on ")[0].partition(" by ")[0])
+    shared = Bm25Stage if heading.startswith("First stage from") else shared
+    own = [key for key in part.model_fields if part is shared or shared is None or key not in shared.model_fields]
+    own += [key for key in part.model_fields if key not in own and key in ("name", "retriever")]
+    assert sorted(name for name in shown if name in own or name not in option_defaults()) == sorted(own)
+    for name in own:
+        field = part.model_fields[name]
         if field.is_required():
-            assert found[name] == ("the file's name" if name == "name" else "required"), name
+            assert shown[name] in ("the file's name" if name == "name" else "required", "`ray`"), name
         else:
-            assert yaml.safe_load(found[name].strip("`")) == _plain(field.default), name
+            assert yaml.safe_load(shown[name].strip("`")) == _plain(field.default), name
+    for name in shown.keys() - set(own):
+        assert yaml.safe_load(shown[name].strip("`")) == option_defaults()[name], name
 
 
 def test_keys_of_policies() -> None:
@@ -64,7 +78,7 @@ def test_keys_of_policies() -> None:
 
 def test_keys_of_models() -> None:
     shown = {*names(table("add-a-model.md", "A model with a name")), "name"}  # the file's name
-    assert shown == {field.name for field in fields(ModelSpec)}
+    assert shown == {*KEYS, *option_defaults()}
     required = [field.name for field in fields(ModelSpec) if field.default is field.default_factory is MISSING]
     assert required == ["name", "family", "source"]
 
@@ -76,5 +90,5 @@ def test_keys_of_results() -> None:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, BaseModel):
-        return value.model_dump(exclude_defaults=True)
+        return {"retriever": "bm25"} if isinstance(value, Bm25Stage) else value.model_dump(exclude_defaults=True)
     return list(value) if isinstance(value, tuple) else value

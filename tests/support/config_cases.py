@@ -343,8 +343,8 @@ class Bench:
         """What this project gives in one call, and `equal` or `transformers` for who runs it."""
         model: Any = str(folder)
         if not is_classifier(kind):
-            told = {"template": TEMPLATE, "tokens": list(TOKENS), "formula": "difference", "max_length": 90}
-            model = ModelSpec("tiny", "token-logit", str(folder), **told)
+            options = {"template": TEMPLATE, "tokens": list(TOKENS), "formula": "difference"}
+            model = ModelSpec("tiny", "token-logit", str(folder), max_length=90, options=options)
         reranker = load(model, CPU)
         groups = [Group(query, [passage]) for query, passage in LONG]
         scores = reranker.score(groups, [Setting()], TextOptions()).scores[0].tolist()

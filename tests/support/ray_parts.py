@@ -17,6 +17,7 @@ from rerankbench.eval.runner import run as runner
 from rerankbench.rerankers.api import Prepared, Scored
 from rerankbench.rerankers.errors import InputError, ScoreError
 from rerankbench.rerankers.options import LoadOptions
+from rerankbench.rerankers.spec import ModelSpec
 
 RAY = {"name": "ray", "workers": 2, "gpus_per_worker": 0, "threads_per_worker": 1, "block_queries": 2}
 
@@ -70,8 +71,8 @@ class Loader:
         self.folder, self.seconds = folder, seconds
         (folder / "processes").mkdir(parents=True, exist_ok=True)
 
-    def __call__(self, model: str, options: LoadOptions) -> Scripted:
-        if model == "absent":
+    def __call__(self, model: ModelSpec, options: LoadOptions) -> Scripted:
+        if model.name == "absent":
             raise InputError("model 'absent' is nowhere")
         (self.folder / "processes" / str(os.getpid())).touch()
         return Scripted(self.folder, self.seconds)

@@ -272,7 +272,7 @@ def test_quick_targets_are_run_as_their_source_ran_them() -> None:
     table, experiment = load_published("nfcorpus-top10"), load_experiment("nfcorpus-top10")
     stage = experiment.first_stage
     assert (stage.label, stage.k) == (table.first_stage, table.depth) == ("bm25", 10)
-    assert stage.bm25 == Bm25Options(k1=1.5, b=0.75, stemmer="english", stopwords="lucene-en")
+    assert stage.options == Bm25Options(k1=1.5, b=0.75, stemmer="english", stopwords="lucene-en")
     assert {entry.label for entry in experiment.rerankers} == {column.model for column in table.columns}
     assert table.tolerance.reranker == pytest.approx(0.2)
     fiqa, command = load_published("fiqa-bge-large"), load_experiment("fiqa-bge-large")

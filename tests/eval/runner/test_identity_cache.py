@@ -34,7 +34,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptu
         caplog.clear()
         cells = run_experiment(parse_experiment(raw, "here"), tmp_path / "out")
         loaded = any(": loaded on " in line for line in caplog.messages)
-        assert loaded != any("nothing is loaded" in line for line in caplog.messages)
+        assert loaded != any("the model was not loaded" in line for line in caplog.messages)
         return {cell.manifest.setting: cell.manifest for cell in cells}, loaded
 
     return once

@@ -103,8 +103,8 @@ def test_sentence_transformers_own_cut(tmp_path):
     theirs = library.CrossEncoder(str(folder), device="cpu")
     right = [float(theirs.predict([pair], show_progress_bar=False)[0]) for pair in pairs]
     np.testing.assert_allclose(ours(folder, pairs), right, rtol=0, atol=1e-4)
-    assert load(str(folder), EXACT).spec.truncation == "snippet"
-    assert load(str(tmp_path / "plain"), EXACT).spec.truncation is None
+    assert load(str(folder), EXACT).plan.text.truncation == "snippet"
+    assert load(str(tmp_path / "plain"), EXACT).plan.text.truncation == "class"
 
 
 @pytest.mark.parametrize("trusted", [False, True])

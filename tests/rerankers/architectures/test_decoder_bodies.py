@@ -156,7 +156,7 @@ def test_a_head_beside_tied_embeddings_is_used_where_it_differs(tmp_path, kind, 
         model.save_pretrained(tmp_path)
     edit(tmp_path / "config.json", tie_word_embeddings=True)
     reranker = load(spec_of(tmp_path), CPU)
-    assert reranker.config.tied is equal
+    assert reranker.model.config.tied is equal
     prepared = reranker.prepare(GROUPS, TextOptions())
     theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path).eval()
     with torch.no_grad():

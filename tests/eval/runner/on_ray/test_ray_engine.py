@@ -250,5 +250,5 @@ def test_without_ray_there_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 
 def test_options_of_the_other_engine_are_refused():
-    with pytest.raises(InputError, match="'workers' is for the engine ray"):
+    with pytest.raises(InputError, match=r"engine\.workers: has no place here, only beside: Scores on many GPUs"):
         load_experiment("quickstart", ["engine={workers: 2}"])
