@@ -15,7 +15,7 @@ from typing import Any
 
 from ...rerankers.errors import InputError
 from ...rerankers.storage.atomic import write_whole
-from ..validate import read_json
+from ...rerankers.validate import read_json
 from .identity import digest
 
 CONTEXTS = "contexts"
