@@ -24,7 +24,7 @@ class CellFolder:
 
     root: Path
     path: Path
-    files: Mapping[str, os.stat_result]
+    files: Mapping[str, os.DirEntry[str]]
 
     @property
     def place(self) -> Place:
@@ -39,8 +39,8 @@ class CellFolder:
 
     @property
     def states(self) -> list[os.stat_result]:
-        """Of its files, by name."""
-        return [self.files[name] for name in sorted(self.files)]
+        """Of its files, by name, as they are when this is first asked for."""
+        return [self.files[name].stat(follow_symlinks=False) for name in sorted(self.files)]
 
 
 def find_cells(root: Path) -> list[CellFolder]:
@@ -101,7 +101,7 @@ def _walk(root: Path, top: Path, deep: bool = True) -> Iterator[CellFolder]:
         return
     files = {entry.name: entry for entry in found if entry.name in _OF_A_CELL}
     if files:
-        yield CellFolder(root, top, {name: entry.stat(follow_symlinks=False) for name, entry in files.items()})
+        yield CellFolder(root, top, files)
     for entry in found if deep else ():
         if entry.name not in files and entry.is_dir(follow_symlinks=False):
             yield from _walk(root, top / entry.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -55,10 +56,8 @@ class Target:
         path = check_place(self.root, inputs.dataset.name, self.model, self.setting)
         if not path.exists():
             return None
-        folder, memo = find_cell(self.root, path), memo_of(self.root)
-        name = f"{folder.name} of {inputs.dataset.checksum} by {origin.group.digest if origin else None}"
-        files = [*folder.states, *(origin.group.files() if origin else ())]
-        known = memo.knows(name, files)
+        memo, found = memo_of(self.root), self._found(path, inputs, origin)
+        known = memo.knows(*found[-1])
         try:
             cell = Cell(path, load_manifest(path / MANIFEST, known))
             if not known:
@@ -78,9 +77,23 @@ class Target:
         if origin and not origin.made(cell):
             log.warning("%s: its ranking is not that of the stored scores; made anew", path)
             return None
-        memo.add(name, files)
-        memo.add(folder.name, folder.states)
+        for name, files in found:
+            memo.add(name, files)
         return cell
+
+    def remember(self, cell: Cell, inputs: Inputs, origin: Origin | None = None) -> None:
+        """A cell that was made just now need not be proven by the next command."""
+        for name, files in self._found(cell.path, inputs, origin):
+            memo_of(self.root).add(name, files)
+
+    def _found(self, path: Path, inputs: Inputs, origin: Origin | None) -> list[tuple[str, list[os.stat_result]]]:
+        """What there is to prove, each with its files: the cell; and that it is judged so, and of these scores."""
+        folder = find_cell(self.root, path)
+        name = f"{folder.name} of {inputs.dataset.checksum} by {origin.group.digest if origin else None}"
+        return [
+            (folder.name, folder.states),
+            (name, [*folder.states, *(origin.group.files() if origin else ())]),
+        ]
 
 
 def targets(

@@ -161,7 +161,10 @@ class ModelRun:
             cost = PassCost([one.group.cost(block) for block in one.blocks], one.group.settings)
             for setting, writer in writers.items():
                 measured = self._measured(setting, tallies[setting], cost)
-                cells[name, setting] = writer.finish(measured, self._provenance(one.inputs), self.shared, fingerprint)
+                cell = writer.finish(measured, self._provenance(one.inputs), self.shared, fingerprint)
+                writer.target.remember(cell, one.inputs, one.origin)
+                cells[name, setting] = cell
+        one.origin.remember()
         return cells
 
     def _measured(self, setting: Setting, tally: Tally, cost: PassCost) -> Measured:

@@ -30,16 +30,25 @@ class Origin:
 
         `bind` looks at the cells, which proves the blocks of an older release; it is called where there are such.
         """
-        memo, name, files = memo_of(self.root), f"{len(self.blocks)} blocks of {self.group.digest}", self.group.files()
-        if memo.knows(name, files):
+        if memo_of(self.root).knows(self._name, self.group.files()):
             return []
+        files = self.group.files()
         missing = [block for block in self.blocks if self.group.stored(block) is None]
         if any(self.group.is_unbound(block) for block in missing):
             bind()
-            missing, files = [block for block in missing if self.group.stored(block) is None], self.group.files()
+            files = self.group.files()
+            missing = [block for block in missing if self.group.stored(block) is None]
         if not missing:
-            memo.add(name, files)
+            memo_of(self.root).add(self._name, files)
         return missing
+
+    def remember(self) -> None:
+        """All blocks were proven just now."""
+        memo_of(self.root).add(self._name, self.group.files())
+
+    @property
+    def _name(self) -> str:
+        return f"{len(self.blocks)} blocks of {self.group.folder.relative_to(self.root).as_posix()}"
 
     def made(self, cell: Cell) -> bool:
         """The cell was made from these blocks as they are now.

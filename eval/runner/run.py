@@ -6,6 +6,7 @@ import gc
 import logging
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,9 @@ def _first_stage_cell(experiment: Experiment, out: Path, inputs: Inputs, shared:
             some = queries[start : start + _QUERIES_JUDGED]
             rows = [(query, doc, score) for query in some for doc, score in run[query]]
             writer.add(pd.DataFrame(rows, columns=["query_id", "doc_id", "score"]))
-        return writer.finish(Measured(), provenance, shared)
+        cell = writer.finish(Measured(), provenance, shared)
+    target.remember(cell, inputs)
+    return cell
 
 
 def _reranked(
@@ -142,7 +145,9 @@ def _reranked(
     if not experiment.rerankers:
         return
     given_up: list[BlocksFailed] = []
-    with engines(experiment.engine, load, load_dataset) as make_engine:
+    with ExitStack() as stack:
+        make_engine = stack.enter_context(engines(experiment.engine, load, load_dataset))
+        stack.callback(gc.unfreeze)
         for entry, settings in experiment.variants().items():
             ours, spec = load is load_from_registry, specs[entry.label]
             if ours and (done := finished(experiment, entry, spec, settings, inputs, out)) is not None:
@@ -168,6 +173,7 @@ def _reranked(
 
 def _free_memory() -> None:
     gc.collect()
+    gc.freeze()  # what is left stays, and is not looked through again after every model
     pa.default_memory_pool().release_unused()
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():

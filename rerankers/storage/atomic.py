@@ -62,12 +62,24 @@ def write_whole(path: Path, content: bytes | str) -> None:
 
 def refuse_odd(top: Path) -> None:
     """Raises InputError for a link, a pipe or a device in a folder, or in its place: nothing is written through it."""
-    for folder, folders, files in os.walk(top):
-        for path in (top, *(Path(folder) / name for name in (*folders, *files))):
-            mode = path.lstat().st_mode
-            if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
-                what = "a link" if stat.S_ISLNK(mode) else "no regular file"
-                raise InputError(f"{path}: is {what}, and nothing is written through such; remove it")
+    mode = top.lstat().st_mode
+    if not stat.S_ISDIR(mode):
+        if not stat.S_ISREG(mode):
+            raise _odd(os.fspath(top), stat.S_ISLNK(mode))
+        return
+    below = [os.fspath(top)]
+    while below:
+        with os.scandir(below.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    below.append(entry.path)
+                elif not entry.is_file(follow_symlinks=False):
+                    raise _odd(entry.path, entry.is_symlink())
+
+
+def _odd(path: str, link: bool) -> InputError:
+    what = "a link" if link else "no regular file"
+    return InputError(f"{path}: is {what}, and nothing is written through such; remove it")
 
 
 def refuse_irregular(path: Path) -> None:
