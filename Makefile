@@ -71,6 +71,7 @@ parity: $(STAMP) $(OLD)/.installed ## scores against the reference's, with trans
 architectures: $(STAMP) ## every sequence classifier of transformers, and every key of every native model type, beside the library's
 	PYTHONPATH=tests/support $(BIN)/python tests/support/architecture_matrix.py
 	PYTHONPATH=tests/support $(BIN)/python tests/support/config_cases.py
+	HF_HUB_OFFLINE=1 PYTHONPATH=tests/support $(BIN)/python tests/support/file_cases.py
 
 fuzz: $(STAMP) ## 2,000 mutated inputs through the command line, and what became of each
 	OMP_NUM_THREADS=1 PYTHONPATH=tests/support $(BIN)/python tests/attacks/fuzz.py --cases 2000

@@ -88,8 +88,9 @@ class TokenLogit(TemplatedFamily):
         for key in ("lower_case", "query_length", "document_length"):
             if getattr(saved, key):
                 raise InputError(f"{root}: {key} {getattr(saved, key)!r} beside a chat template is not supported")
-        tokens = scoring_tokens(saved.modules, self.config(files.config, str(files.folder / "config.json")).vocab, root)
-        template = read_chat_template(files.folder, saved.chat == "structured")
+        config = self.config(files.config, str(files.folder / "config.json"))
+        tokens = scoring_tokens(saved.modules, config.vocab, root)
+        template = read_chat_template(files.folder, saved.chat == "structured", config.max_positions)
         prompt = saved.prompt(saved.default_prompt) if saved.default_prompt else ""
         return spec.with_options(
             template=written(template),

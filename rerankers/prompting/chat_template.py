@@ -19,15 +19,16 @@ _SECONDS = 10  # for one text
 _QUERY, _PASSAGE, _SYSTEM = ("\ue000query\ue001", "\ue000passage\ue001", "\ue000system\ue001")  # private-use characters
 # texts that a template would have to treat in a way of its own to give anything but what the marks gave
 _PROBES = (("", ""), (" what \n", "\n\n a {query} b "), ("<|im_end|>", "user\n"))
-_CHARACTERS, _LONGEST = 16, 1 << 16  # characters of a token at most, as probed; tokens where the tokenizer states none
+_CHARACTERS, _MOST = 16, 1 << 16  # characters of a token, and tokens of a text, as probed
 
 
-def read_chat_template(folder: Path, structured: bool) -> PromptTemplate:
+def read_chat_template(folder: Path, structured: bool, positions: int) -> PromptTemplate:
     """The template that renders every pair as the folder's chat template does.
 
     Args:
         folder: of the tokenizer.
         structured: messages hold lists of typed parts instead of texts.
+        positions: most tokens of a sequence, so that a template that cuts long texts is found out.
 
     Raises InputError when there is none, or when it does more than put texts into places.
     """
@@ -68,8 +69,7 @@ def read_chat_template(folder: Path, structured: bool) -> PromptTemplate:
         limit="sequence",
         special_tokens=False,
     )
-    stated = theirs.model_max_length
-    characters = _CHARACTERS * int(stated if stated < _LONGEST else _LONGEST)
+    characters = _CHARACTERS * min(positions, _MOST)
     long = ("word " * (characters // 5), "x" * characters)  # as long as the model reads, so that no cut goes unseen
     return _proven(template, render, folder, [*_PROBES, long, (long[1], long[0])])
 

@@ -172,8 +172,11 @@ def of_transformers(folder: Path) -> Any:
     from transformers import CONFIG_MAPPING, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerFast
 
     for name in ("tokenizer_config.json", "special_tokens_map.json"):
-        if (folder / name).is_file():
-            read_json(folder / name)
+        if (folder / name).is_file() and any(read_json(folder / name).get("auto_map") or ()):
+            raise InputError(
+                f"{folder / name}: key 'auto_map': the tokenizer is code of its repository, which is not run here; if "
+                "tokenizer.json does the same, remove the key"
+            )
     raw = read_json(folder / "config.json") if (folder / "config.json").is_file() else {}
     # a model type that transformers does not know says nothing about the tokenizer but its class
     given: dict[str, Any] = {}
