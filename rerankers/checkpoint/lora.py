@@ -96,6 +96,7 @@ def _merged(adapter: Path, base: Path) -> Any:
     import torch
     import transformers
     from peft import PeftModel
+    from safetensors.torch import save_file
 
     config = transformers.AutoConfig.from_pretrained(adapter if (adapter / "config.json").is_file() else base)
     kind = _kind(adapter / ADAPTER, config)
@@ -115,9 +116,15 @@ def _merged(adapter: Path, base: Path) -> Any:
             f"{adapter}: {_some(sorted(missing))} is neither in its base {base.name} nor in the adapter, so it would "
             "be random; train it with the adapter (modules_to_save), or name a base that has it"
         )
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as plain:
         warnings.simplefilter("ignore")  # about missing keys, which are refused by name below
-        wrapped = PeftModel.from_pretrained(model, str(adapter)).eval()
+        # peft is given no pickle: there are releases of it and of torch that run the code in one
+        shutil.copy(adapter / ADAPTER, plain)
+        save_file(
+            {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in held.items()},
+            Path(plain) / WEIGHTS[0],
+        )
+        wrapped = PeftModel.from_pretrained(model, plain).eval()
     _check_landed(wrapped.state_dict(), held, adapter)
     probe = torch.tensor([[1, 2, 3, 4, 5, config.eos_token_id if isinstance(config.eos_token_id, int) else 6]])
     probe %= model.get_input_embeddings().weight.shape[0]

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from attack import command, limited
 from conftest import Trial
+from packaging.requirements import Requirement
+from rerankbench.configs import CONFIGS, read
 from rerankbench.eval.data.jsonl_index import JsonlIndex
 from rerankbench.eval.locks import file_lock, folder_lock, name_lock
 from rerankbench.rerankers.errors import InputError
@@ -144,10 +146,14 @@ def test_code_of_a_folder_has_so_much_memory_and_its_result_comes_back() -> None
         run_limited(lambda: int("no"), 20)
 
 
-def test_data_of_the_hub_comes_without_code_and_from_a_revision() -> None:
-    from packaging.requirements import Requirement
-    from rerankbench.configs import CONFIGS, read
+def test_no_release_of_torch_that_runs_code_of_weights_is_allowed() -> None:
+    """CVE-2025-32434: `weights_only=True` before 2.6."""
+    text = (CONFIGS.parent / "pyproject.toml").read_text()
+    (floor,) = [Requirement(word) for word in text.split('"') if word.startswith("torch>=")]
+    assert "2.5.1" not in floor.specifier
 
+
+def test_data_of_the_hub_comes_without_code_and_from_a_revision() -> None:
     text = (CONFIGS.parent / "pyproject.toml").read_text()
     floors = [Requirement(word) for word in text.split('"') if word.startswith("datasets>=")]
     assert floors

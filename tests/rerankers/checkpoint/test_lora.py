@@ -159,12 +159,40 @@ def test_every_kind_of_lora_is_merged(base, tmp_path, task, lora):
     np.testing.assert_allclose(ours(folder), right, rtol=0, atol=1e-3)
 
 
-def test_weights_of_older_releases(base, tmp_path):
+def test_weights_of_older_releases(base, tmp_path, monkeypatch):
     folder = tmp_path / "adapter"
     right = wrapped(folder, base)
     torch.save(load_file(folder / "adapter_model.safetensors"), folder / "adapter_model.bin")
     (folder / "adapter_model.safetensors").unlink()
+    loads, load = [], torch.load
+
+    def noticed(*arguments, **options):
+        loads.append(options.get("weights_only"))
+        return load(*arguments, **options)
+
+    monkeypatch.setattr(torch, "load", noticed)
     np.testing.assert_allclose(ours(folder), right, rtol=0, atol=1e-4)
+    assert loads == [True], "peft is given no pickle"
+
+
+class Touch:
+    """What runs code when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return (Path.touch, (self.path,))
+
+
+def test_a_pickle_runs_no_code(base, tmp_path):
+    folder = tmp_path / "adapter"
+    wrapped(folder, base)
+    torch.save({"weight": Touch(tmp_path / "ran")}, folder / "adapter_model.bin")
+    (folder / "adapter_model.safetensors").unlink()
+    with pytest.raises(InputError, match="adapter"):
+        ours(folder)
+    assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.parametrize(
