@@ -130,9 +130,9 @@ def row(name: str) -> Row:
             found = reranker.score(groups, [Setting()], TextOptions()).scores[0]
         except InputError as err:
             return Row(name, f"refused: {str(err).replace(str(folder), 'FOLDER')[:110]}")
-        company: Any = getattr(reranker, "company", None)
-        way = "native" if company is None else "through transformers"
-        batches = "packed" if company is None else company.mode
+        probe: Any = getattr(reranker, "probe", None)
+        way = "native" if probe is None else "through transformers"
+        batches = "packed" if probe is None else probe.mode
         return Row(name, way, float(np.abs(found - right).max()), batches, float(np.ptp(right)))
 
 

@@ -348,7 +348,7 @@ class Bench:
         reranker = load(model, CPU)
         groups = [Group(query, [passage]) for query, passage in LONG]
         scores = reranker.score(groups, [Setting()], TextOptions()).scores[0].tolist()
-        return scores, "transformers" if hasattr(reranker, "company") else "equal"
+        return scores, "transformers" if hasattr(reranker, "probe") else "equal"
 
 
 _NO_TYPES: dict[str, Any] = {"model_input_names": ["input_ids", "attention_mask"]}
