@@ -22,6 +22,7 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "metrics": ("name", "also", "trec_eval"),
     "retrievers": ("name", "pooling", "passage_max_length", "download_bytes"),
     "tasks": ("name", "datasets", "models"),
+    "keys": ("name", "obeyed"),
 }
 _HEADS: dict[str, str] = {
     "n_queries": "QUERIES",

@@ -58,6 +58,19 @@ def families() -> list[dict[str, Any]]:
     ]
 
 
+def keys() -> list[dict[str, Any]]:
+    """Model types: the keys of their `config.json` that are obeyed, those without effect, and their families."""
+    found: dict[str, dict[str, Any]] = {}
+    reader: Any
+    for name, family in known_families().items():
+        for kind, reader in family.architectures.items():
+            if not hasattr(reader, "obeyed"):  # of another package, which reads as it likes
+                continue
+            row = {"name": kind, "families": [], "obeyed": reader.obeyed, "without_effect": reader.without_effect}
+            found.setdefault(kind, row)["families"].append(name)
+    return list(found.values())
+
+
 def _type_of(annotation: Any) -> str:
     """The choices of an option, else the name of its type."""
     choices = [part for part in get_args(annotation) if isinstance(part, str)]

@@ -44,7 +44,8 @@ def gemma2(raw: Mapping[str, Any], where: str) -> DecoderConfig:
 
 @architecture(
     f"{DECODER_KEYS} hidden_activation {_SECOND} rope_local_base_freq sliding_window_pattern",
-    idle="_sliding_window_pattern",  # what `layer_types` was made of
+    # what `layer_types` was made of; a cap that no release of transformers applies
+    idle="_sliding_window_pattern attn_logit_softcapping",
     only=_CAUSAL,
     library="gemma3_text",
 )

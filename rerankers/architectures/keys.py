@@ -81,6 +81,16 @@ class Architecture:
         self.check(raw, where)
         return self.read(_Stated(raw, where), where)
 
+    @property
+    def obeyed(self) -> list[str]:
+        """Every key that changes what is computed, or is refused with values that are not implemented; sorted."""
+        return sorted(self.keys | set(self.only))
+
+    @property
+    def without_effect(self) -> list[str]:
+        """Every key that may stand there with any value; sorted."""
+        return sorted((self.idle | IDLE) - self.keys)
+
     def check(self, raw: Mapping[str, Any], where: str) -> None:
         """Raise InputError for the first key whose value is not obeyed."""
         known = self.keys | self.idle | COMMON | IDLE

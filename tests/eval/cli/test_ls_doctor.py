@@ -22,7 +22,7 @@ from rerankbench.rerankers.registry import load_spec
 from rerankbench.rerankers.spec import ModelSpec, list_models
 from table_cells import make_cell, write_cell
 
-KINDS = ("models", "datasets", "experiments", "published", "prompts", "metrics", "retrievers", "tasks")
+KINDS = ("models", "datasets", "experiments", "published", "prompts", "metrics", "retrievers", "tasks", "keys")
 
 
 @pytest.fixture
