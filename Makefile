@@ -59,7 +59,7 @@ $(OLD)/.installed: pyproject.toml constraints.txt
 	@echo ">> making $(OLD) with transformers 4.44.2"
 	@test -x $(OLD)/bin/python || $(PYTHON) -m venv $(OLD)
 	@$(OLD)/bin/python -m pip install --quiet --upgrade "pip>=25.1" "setuptools>=77"
-	@$(OLD)/bin/python -m pip install --quiet $(TORCH) transformers==4.44.2 safetensors numpy PyYAML pytest hypothesis
+	@$(OLD)/bin/python -m pip install --quiet $(TORCH) transformers==4.44.2 safetensors numpy pydantic PyYAML pytest hypothesis
 	@$(OLD)/bin/python -m pip install --quiet --no-deps -e .
 	@touch $@
 

@@ -4,7 +4,8 @@
 
 Needs the group `release` (build, twine). On each of Python 3.10 to 3.13 on the path, in a fresh environment in a fresh
 folder: `pip install WHEEL[quickstart]`, the public names, and `rerankbench run quickstart`, which must print the
-README's table; on the Python that runs the same with the sdist. Dependencies are those of constraints.txt, with
+README's table; on the Python that runs the same with the sdist. A version that CHANGELOG.md has no section for is
+refused before anything is built. Dependencies are those of constraints.txt, with
 `--lowest` the oldest that pyproject.toml declares (by uv), with `--newest` the newest. `--here` builds with the
 setuptools and tests with the dependencies of this Python, and installs nothing from the package index.
 """
@@ -38,6 +39,8 @@ def main() -> int:
     for name in ("lowest", "newest", "here"):
         which.add_argument(f"--{name}", dest="releases", action="store_const", const=name, default="pinned")
     asked = parser.parse_args()
+    if fault := missing_section(version(), (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")):
+        sys.exit(fault)
     here = asked.releases == "here"
     wheel, sdist = build(asked.out.resolve(), isolated=not here)
     tries = [(wheel, python) for python in ([sys.executable] if here else pythons())]
@@ -49,6 +52,23 @@ def main() -> int:
         print(f"{package.name} on {python}: {fault or 'ok'}", flush=True)
         failed += fault is not None
     return failed
+
+
+def version() -> str:
+    """The version that pyproject.toml declares."""
+    (declared,) = re.findall(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
+    return declared
+
+
+def missing_section(version: str, changelog: str) -> str | None:
+    """None where the changelog has a section of this version with at least one bullet, else what is missing."""
+    _, heading, rest = changelog.partition(f"\n## {version}")
+    title, _, section = rest.partition("\n")
+    if not heading or (title and not title.startswith(" ")):
+        return f"CHANGELOG.md: no section '## {version}'; write one from the notes in changes/"
+    if "\n- " not in section.partition("\n## ")[0]:
+        return f"CHANGELOG.md: section '## {version}' has no bullet"
+    return None
 
 
 def build(out: Path, *, isolated: bool) -> tuple[Path, Path]:
@@ -92,11 +112,11 @@ def tested(package: Path, python: str, folder: Path, releases: str) -> str | Non
         binaries = folder / "venv" / ("Scripts" if os.name == "nt" else "bin")
         install(package, binaries, releases)
         names = run([str(binaries / "python"), "-c", NAMES], folder)
-        version, place = names.split(maxsplit=1)
+        installed, place = names.split(maxsplit=1)
         if not Path(place.strip()).is_relative_to(folder.resolve()):
             return f"imported from {place.strip()}"
         for command in (["rerankbench"], ["python", "-m", "rerankbench"]):
-            if (said := run([str(binaries / command[0]), *command[1:], "--version"], folder)) != f"{version}\n":
+            if (said := run([str(binaries / command[0]), *command[1:], "--version"], folder)) != f"{installed}\n":
                 return f"{' '.join(command)} --version printed {said!r}"
         shown = next(block.output for block in blocks(ROOT / "README.md") if block.code.strip() == COMMAND)
         printed = run([str(binaries / "rerankbench"), *COMMAND.split()[1:]], folder)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -74,6 +76,64 @@ def test_github_would_read_them(schema: str, path: Path) -> None:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_hooks_need_no_environment_of_the_project() -> None:
+    (local,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
+    pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    assert local["repo"] == "local"
+    for hook in local["hooks"]:
+        (pinned,) = hook["additional_dependencies"]
+        assert hook["language"] == "python"
+        assert re.sub(r"\[.*\]", "", pinned) in pins
+        assert hook["entry"].split()[0] == re.split(r"[\[=]", pinned)[0]
+
+
+@pytest.fixture(scope="module")
+def release() -> dict[str, Any]:
+    """The names of the release script."""
+    return runpy.run_path(str(ROOT / ".ci" / "wheel.py"))
+
+
+def test_the_changelog_has_the_version(release: dict[str, Any]) -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert release["missing_section"](release["version"](), changelog) is None
+    assert "no section '## 9.0.0'" in release["missing_section"]("9.0.0", changelog)
+
+
+@pytest.mark.parametrize(
+    ("changelog", "refused"),
+    [
+        ("# C\n\n## 1.2.0\n\n- new\n", False),
+        ("# C\n\n## 1.2.0 (2026-12-01)\n\nText.\n\n- new\n\n## 1.1.0\n", False),
+        ("# C\n\n## 1.2.0\n\n### Added\n\n- new\n", False),
+        ("# C\n\n## 1.2.0.1\n\n- new\n", True),
+        ("# C\n\n## 1.1.0\n\n- before 1.2.0\n", True),
+        ("# C\n\n## 1.2.0\n\n## 1.1.0\n\n- old\n", True),
+        ("# C\n\n### 1.2.0\n\n- new\n", True),
+    ],
+)
+def test_a_version_without_a_section_is_refused(release: dict[str, Any], changelog: str, refused: bool) -> None:
+    assert (release["missing_section"]("1.2.0", changelog) is not None) is refused
+
+
+def test_a_refused_version_is_one_line_and_builds_nothing(tmp_path: Path) -> None:
+    for name in (".ci/wheel.py", "pyproject.toml", "tests/docs/doc_blocks.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, tmp_path / name)
+    (tmp_path / "CHANGELOG.md").write_text("# Changelog\n\n## 0.0.1\n\n- old\n", encoding="utf-8")
+    command = [sys.executable, ".ci/wheel.py", "--here"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
+    assert not (tmp_path / "dist").exists()
+
+
+def test_every_note_of_a_change_is_short() -> None:
+    notes = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "changes").glob("*.md")}
+    assert "README.md" in notes
+    for name, text in notes.items():
+        assert text.strip(), name
+        assert len(text.splitlines()) <= 5, name
 
 
 @pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.name)

@@ -1,4 +1,4 @@
-"""`--option KEY=VALUE`: what the family of a model offers, by name; `rerankbench ls families` lists it."""
+"""`--option KEY=VALUE`: what the family of a model offers, by name; `rerankbench ls families --json` lists it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...rerankers.errors import InputError
 
 Options = Annotated[
     list[str],
-    typer.Option("--option", metavar="KEY=VALUE", help="An option of the model's family: `ls families` lists them."),
+    typer.Option("--option", metavar="KEY=VALUE", help="An option of the model's family; see `ls families --json`."),
 ]
 
 
