@@ -25,8 +25,8 @@ from rerankbench.rerankers.models.decoder import Decoder, Readout, decoder_shape
 from rerankbench.rerankers.models.decoder_attention import AttentionKind
 from rerankbench.rerankers.models.fp8 import fp8_matrix
 from rerankbench.rerankers.models.layout import Layout, as_index
+from rerankbench.rerankers.models.ops import Ops
 from rerankbench.rerankers.models.output_rows import OutputRows
-from rerankbench.rerankers.models.work import Work
 from rerankbench.rerankers.registry import family_of
 
 PROMPT = 20
@@ -59,10 +59,10 @@ def main() -> None:
         if dtype == "fp8":
             model.convert_matrices(fp8_matrix)
         with patch("rerankbench.rerankers.models.compiled._triton", lambda fused=fused: fused):
-            scores, work, times, warm = timed(model, ids, layout)
+            scores, ops, times, warm = timed(model, ids, layout)
         expected = scores if expected is None else expected
         difference, ms = float((scores - expected).abs().max()), median(times)
-        share = work.flops / ms / 1e12 / peaks[dtype]
+        share = ops.flops / ms / 1e12 / peaks[dtype]
         told = ["fused" if fused else "one by one", dtype, f"{1e3 * ms:.1f}", f"{share:.2f}", f"{warm:.1f}"]
         print(f"| {' | '.join([kind, *told])} | {difference:.1e} |", flush=True)
     assert expected is not None
@@ -82,20 +82,20 @@ def random_decoder(shape: str, layers: int, device: torch.device) -> Decoder:
         name: torch.empty(size, dtype=torch.bfloat16, device=device).normal_(0, 0.02 if len(size) > 1 else 0.0)
         for name, size in decoder_shapes(config).items()
     }
-    return Decoder(config, weights, attention_softcap=False)
+    return Decoder(config, weights, capped=False)
 
 
-def timed(model: Decoder, ids: torch.Tensor, layout: Layout) -> tuple[torch.Tensor, Work, list[float], float]:
+def timed(model: Decoder, ids: torch.Tensor, layout: Layout) -> tuple[torch.Tensor, Ops, list[float], float]:
     """Scores, work of one pass, seconds of ten passes, and those of the three passes before."""
     times, warm = [], perf_counter()
     for number in range(13):
         if number == 3:
             torch.cuda.synchronize()
             warm = perf_counter() - warm
-        start, work = perf_counter(), Work()
-        scores = model.forward(ids, layout, [Readout(model.config.layers, OutputRows((0,)))], work).cpu()
+        start, ops = perf_counter(), Ops()
+        scores = model.forward(ids, layout, [Readout(model.config.layers, OutputRows((0,)))], ops).cpu()
         times.append(perf_counter() - start)
-    return scores, work, times[3:], warm
+    return scores, ops, times[3:], warm
 
 
 if __name__ == "__main__":

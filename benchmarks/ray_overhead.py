@@ -26,7 +26,7 @@ from rerankbench.eval.experiment.engines import RayOptions
 from rerankbench.eval.first_stage import retrieve
 from rerankbench.eval.results.store import PassScores, plan_blocks
 from rerankbench.eval.runner.cost import block_cost
-from rerankbench.eval.runner.engine import Engine, Job, LocalEngine, Task
+from rerankbench.eval.runner.engine import Engine, Job, LocalEngine, ScoringTask
 from rerankbench.rerankers import LoadOptions, Setting, TextOptions, load
 
 MODEL, SETTINGS, TEXT = "all-minilm-l6-v2", (Setting(),), TextOptions()
@@ -56,7 +56,7 @@ def jobs(dataset: str, queries: int, folder: Path) -> list[Job]:
     data = load_dataset(dataset)
     found = retrieve("bm25", data, 100, folder / "candidates", progress=False)
     blocks = plan_blocks(dict(sorted(found.run.items())[:queries]), BLOCK_QUERIES)
-    task = Task(dataset, data, SETTINGS, TEXT)
+    task = ScoringTask(dataset, data, SETTINGS, TEXT)
     return [Job(task, block) for block in blocks]
 
 

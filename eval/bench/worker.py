@@ -31,7 +31,7 @@ def serve(arguments: Sequence[str], lines: Iterable[str], answers: TextIO) -> No
     from ...rerankers import LoadOptions, ModelSpec, Setting, TextOptions, load
     from ...rerankers.api import Executed, Group, Prepared
     from ..hardware.peak import measure_peak, peak_memory
-    from ..runner.prefetch import one_ahead
+    from ..runner.prefetch import prefetch
 
     torch.set_num_threads(int(threads))
     options = json.loads(Path(options_file).read_text(encoding="utf-8"))
@@ -50,7 +50,7 @@ def serve(arguments: Sequence[str], lines: Iterable[str], answers: TextIO) -> No
     for line in lines:
         peak = measure_peak(model.device, dtype, 0.15)  # in every round: what else runs on a machine changes
         start = perf_counter()
-        found = [model.score(block, settings, text, ready) for block, ready in one_ahead(prepare, blocks)]
+        found = [model.score(block, settings, text, ready) for block, ready in prefetch(prepare, blocks)]
         seconds = perf_counter() - start
         scores = [score for scored in found for score in scored.scores[-1].tolist()]
         Path(json.loads(line)["scores"]).write_text(json.dumps(scores), encoding="utf-8")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from ..results import Asked, Cell, Manifest
+from ..results import Cell, Manifest, ServerUsage
 from ..results.latency import latency_of
 from ..text import units
 from .figures import Figure
@@ -70,7 +70,7 @@ def _requests_per_second(cells: Cells) -> float | None:
     return _ratio(_sum(cells, lambda m: m.cost.asked and m.cost.asked.requests), _forward(cells))
 
 
-def _slowest(value: Callable[[Asked], float | None]) -> Callable[[Cells], float | None]:
+def _slowest(value: Callable[[ServerUsage], float | None]) -> Callable[[Cells], float | None]:
     """Percentiles of several datasets cannot be put together."""
     return lambda cells: max(
         (x for cell in cells if (asked := cell.manifest.cost.asked) and (x := value(asked)) is not None),

@@ -122,10 +122,10 @@ def _closed_pipe() -> int:
 
 @contextmanager
 def _inert_streams() -> Iterator[None]:
-    from ..text.sanitize import InertStream
+    from ..text.sanitize import SanitizedStream
 
     out, err = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = InertStream(out), InertStream(err)
+    sys.stdout, sys.stderr = SanitizedStream(out), SanitizedStream(err)
     try:
         yield
     finally:

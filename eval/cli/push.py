@@ -26,7 +26,7 @@ def push(
     from ..exchange import hub as share
     from ..text.units import size
 
-    what = share.parcel(folder, repository, name, _page)
+    what = share.plan_upload(folder, repository, name, _page)
     print(f"{what.cells} cells in {len(what.listed)} files, {size(what.size)}, to {repository}, folder {what.name}")
     if not yes:
         print(*what.listed, sep="\n")

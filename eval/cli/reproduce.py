@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..published import PublishedTable
     from ..reproduce.order import Unit
     from ..results import Cell
-    from ..verify.verify import Report
+    from ..verify.verify import Verification
 
 
 def reproduce(
@@ -144,7 +144,7 @@ def _verify(experiment: Experiment, folder: Path, goldens: Path | None) -> list[
     from ..reproduce.verified import verify_models
     from ..verify.text import to_text
 
-    def tell(model: str, told: Report | str) -> None:
+    def tell(model: str, told: Verification | str) -> None:
         print(f"{model}: {told}\n" if isinstance(told, str) else to_text(told))
 
     return verify_models(experiment, find_models(experiment), folder, goldens, tell)

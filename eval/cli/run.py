@@ -128,10 +128,10 @@ def _source(
     experiment: str | None, models: list[str] | None, datasets: list[str] | None, retriever: str | None, k: int | None
 ) -> str | dict[str, Any]:
     from ...rerankers.errors import InputError
-    from ..experiment.arguments import from_words
+    from ..experiment.arguments import from_arguments
 
     if experiment is None:
-        return from_words(models or (), datasets or (), retriever, k)
+        return from_arguments(models or (), datasets or (), retriever, k)
     for option, given in (("--model", models), ("--dataset", datasets), ("--retriever", retriever), ("--k", k)):
         if given:
             raise InputError(

@@ -31,7 +31,7 @@ def table(
     every row was run. Results of --limit or --sample are marked as partial and never count as reproduced.
     """
     from ..results import load_cells, with_metric
-    from ..tables import Format, Layout, render
+    from ..tables import Format, TableLayout, render
 
     text = render(
         with_metric(load_cells(dirs), metric),
@@ -39,7 +39,7 @@ def table(
         format=cast(Format, format),
         published=published,
         costs=costs,
-        layout=cast(Layout, layout),
+        layout=cast(TableLayout, layout),
         all_rows=all_rows,
     )
     emit(text, output)

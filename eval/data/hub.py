@@ -17,7 +17,7 @@ _QRELS = ("default", "qrels")  # what mteb calls the configuration that holds th
 _QUERIES = ("queries", "query")  # mteb's, R2MED's
 _NOTHING = "N/A"  # what stands for no document
 
-Layout = Literal["parts", "examples"]
+HubLayout = Literal["parts", "examples"]
 
 
 class Parts(NamedTuple):
@@ -45,7 +45,7 @@ class HubSource:
     repo: str
     revision: str | None = None
     config: str | None = None
-    layout: Layout = "parts"
+    layout: HubLayout = "parts"
     relevant_only: bool = False
 
     @property

@@ -22,7 +22,7 @@ _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 @dataclass(frozen=True)
-class Parcel:
+class Upload:
     """What a push sends: `files`, to `name/` in the repository, as they were proven, and a page that is made from them.
 
     `files` are paths below `folder`, each with the SHA-256 that it was proven by.
@@ -46,7 +46,7 @@ class Parcel:
         return [f"{self.name}/{path}" for path in (*sorted(map(Path.as_posix, self.files)), MARK, README)]
 
 
-def parcel(folder: Path, repository: str, name: str | None, page: Callable[[Sequence[Cell]], str]) -> Parcel:
+def plan_upload(folder: Path, repository: str, name: str | None, page: Callable[[Sequence[Cell]], str]) -> Upload:
     """What of a run's folder is to be sent: every cell, proven afresh, and nothing else that lies there.
 
     `page` makes the README of some cells. Raises InputError for a folder without cells, a cell that is damaged, a link
@@ -59,7 +59,7 @@ def parcel(folder: Path, repository: str, name: str | None, page: Callable[[Sequ
     files = {path.relative_to(folder): proof for cell in cells for path, proof in _proven_files(folder, cell)}
     if (folder / EXPECTED).is_file():
         files[Path(EXPECTED)] = file_sha256(folder / EXPECTED)
-    return Parcel(folder, repository, name, files, page(cells), len(cells))
+    return Upload(folder, repository, name, files, page(cells), len(cells))
 
 
 def _proven_files(folder: Path, cell: Cell) -> Iterator[tuple[Path, str]]:
@@ -75,7 +75,7 @@ def _proven_files(folder: Path, cell: Cell) -> Iterator[tuple[Path, str]]:
         yield path, file_sha256(path)
 
 
-def push(what: Parcel, *, public: bool = False) -> str:
+def push(what: Upload, *, public: bool = False) -> str:
     """Send it, making the repository if there is none; returns the address of the commit.
 
     The token is found as the hub's own client finds it (HF_TOKEN, `hf auth login`). Raises InputError when the hub
@@ -98,7 +98,7 @@ def push(what: Parcel, *, public: bool = False) -> str:
     return str(done.commit_url)
 
 
-def _copy(what: Parcel, target: Path) -> None:
+def _copy(what: Upload, target: Path) -> None:
     for path, proof in what.files.items():
         (target / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(what.folder / path, target / path)
@@ -134,7 +134,7 @@ def pull(
         if not (found / "cells").is_dir():
             raise InputError(f"{repository}: holds no results called '{name}'")
         refuse_odd(found)
-        received = parcel(found, repository, name, page)
+        received = plan_upload(found, repository, name, page)
         _copy(received, Path(here) / "proven")
         shutil.copytree(Path(here) / "proven", out, dirs_exist_ok=True)
     return load_cells([out])

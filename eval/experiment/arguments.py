@@ -14,7 +14,7 @@ from .schema import stem
 _LONGEST = 80  # of a name that becomes a folder's
 
 
-def from_words(
+def from_arguments(
     models: Sequence[str], datasets: Sequence[str], retriever: str | None = None, k: int | None = None
 ) -> dict[str, Any]:
     """What a YAML file would say; its name comes from the models and the datasets.

@@ -35,7 +35,7 @@ class CellCheck:
 
 
 @dataclass(frozen=True)
-class Report:
+class GateReport:
     """All cells in the order of their keys, means over datasets after them, and the policy they were judged by."""
 
     cells: tuple[CellCheck, ...]
@@ -47,7 +47,9 @@ class Report:
         return not any(cell.failed for cell in self.cells)
 
 
-def check(baseline: Baseline, run: Mapping[str, Snapshot], policy: GatePolicy | None = None, seed: int = 0) -> Report:
+def check(
+    baseline: Baseline, run: Mapping[str, Snapshot], policy: GatePolicy | None = None, seed: int = 0
+) -> GateReport:
     """Judge every cell of the baseline and of the run by `policy` (default: the baseline's own).
 
     Raises InputError when the baseline holds no cell, or not a metric that the policy asks for.
@@ -73,7 +75,7 @@ def check(baseline: Baseline, run: Mapping[str, Snapshot], policy: GatePolicy | 
     judged = [_judge(key, measured[key], policy, *comparable[key]) for key in cells]
     judged_means = [_judge(key, measured[key], policy) for key in over_datasets]
     in_order = sorted([*apart, *judged], key=lambda cell: cell.key)
-    return Report((*in_order, *judged_means), policy)
+    return GateReport((*in_order, *judged_means), policy)
 
 
 def _corrected(measured: Mapping[str, list[MetricCheck]], alpha: float) -> dict[str, list[MetricCheck]]:

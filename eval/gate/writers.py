@@ -11,12 +11,12 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from ..text.sanitize import clean
-from .check import CellCheck, Report, Status
+from .check import CellCheck, GateReport, Status
 
 _MARKS = {"OK": "✅", "NEW": "🆕", "DRIFT": "🟡"}
 
 
-def to_text(report: Report) -> str:
+def to_text(report: GateReport) -> str:
     """A table for the terminal, then what was found, then one line of summary."""
     rows = [("status", "cell", "metric", "accepted", "now", "change", "p (Holm)")]
     rows += [(cell.status, f"{cell.key}", *figures) for cell in report.cells for figures in _figures(cell)]
@@ -28,7 +28,7 @@ def to_text(report: Report) -> str:
     return "\n".join([*lines, *([""] if remarks else []), *remarks, "", summary(report)])
 
 
-def to_markdown(report: Report) -> str:
+def to_markdown(report: GateReport) -> str:
     """For a GitHub step summary or a comment: verdict, what was found, then all figures; what is OK is folded."""
     lines = [f"### Regression check: {'passed ✅' if report.passed else 'failed ❌'}", "", summary(report), ""]
     fine = [cell for cell in report.cells if cell.status == "OK"]
@@ -57,7 +57,7 @@ def _markdown_table(cells: Sequence[CellCheck]) -> list[str]:
     return lines
 
 
-def to_junit(report: Report) -> str:
+def to_junit(report: GateReport) -> str:
     """One test case per cell; DRIFT and NEW pass, with their findings as output."""
     failures = sum(cell.failed for cell in report.cells)
     suite = ET.Element("testsuite", name="rerankbench check", tests=str(len(report.cells)), failures=str(failures))
@@ -72,7 +72,7 @@ def to_junit(report: Report) -> str:
     return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def to_annotations(report: Report) -> str:
+def to_annotations(report: GateReport) -> str:
     """GitHub workflow commands: an error per failed cell, a warning per drift, a notice per new cell."""
     lines = []
     for cell in report.cells:
@@ -84,14 +84,14 @@ def to_annotations(report: Report) -> str:
     return "".join(lines)
 
 
-def to_json(report: Report) -> str:
+def to_json(report: GateReport) -> str:
     """Everything, NaN as null."""
     cells = [{**asdict(cell), "failed": cell.failed} for cell in report.cells]
     body = {"passed": report.passed, "policy": report.policy.model_dump(mode="json"), "cells": cells}
     return json.dumps(_finite(body), indent=1, ensure_ascii=False, allow_nan=False)
 
 
-def summary(report: Report) -> str:
+def summary(report: GateReport) -> str:
     """`failed: 1 FAIL, 3 OK (judge: significance, alpha 0.05, Holm over 4 tests, or a drop beyond 0.2)`."""
     counts = Counter(cell.status for cell in report.cells)
     found = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()))
@@ -99,7 +99,7 @@ def summary(report: Report) -> str:
     return f"{verdict}: {found} (judge: {report.policy.judge}, {_rule(report)})"
 
 
-def _rule(report: Report) -> str:
+def _rule(report: GateReport) -> str:
     policy = report.policy
     if policy.judge == "significance":
         tests = sum(m.p_holm is not None for cell in report.cells for m in cell.metrics)
@@ -124,7 +124,7 @@ def _figures(cell: CellCheck) -> Sequence[tuple[str, str, str, str, str]]:
     ]
 
 
-def _told(report: Report) -> list[tuple[str, tuple[str, ...]]]:
+def _told(report: GateReport) -> list[tuple[str, tuple[str, ...]]]:
     """`STATUS cell` and its findings; cells of one status with the same findings stand together."""
     groups: dict[tuple[Status, tuple[str, ...]], list[str]] = {}
     for cell in report.cells:
@@ -137,7 +137,7 @@ def _named(keys: list[str]) -> str:
     return keys[0] if len(keys) == 1 else f"{len(keys)} cells: {', '.join(keys[:3])}{', …' if len(keys) > 3 else ''}"
 
 
-def _remarks(report: Report) -> Counter[str]:
+def _remarks(report: GateReport) -> Counter[str]:
     """Remarks that fail nothing, often the same for many cells, each with its number of cells."""
     return Counter(f.text for cell in report.cells for f in cell.findings if f.level == "OK")
 

@@ -11,7 +11,7 @@ from .table import load_published
 
 
 @dataclass(frozen=True)
-class Report:
+class TableCheck:
     """Everything that was checked in some tables."""
 
     means: tuple[MeanCheck, ...]
@@ -28,7 +28,7 @@ class Report:
         return {"means": means, "cells": [asdict(cell) for cell in self.cells], "unexplained": self.unexplained}
 
 
-def check_tables(names: Sequence[str]) -> Report:
+def check_tables(names: Sequence[str]) -> TableCheck:
     """Check some published tables by name."""
     means: list[MeanCheck] = []
     cells: list[CellCheck] = []
@@ -36,10 +36,10 @@ def check_tables(names: Sequence[str]) -> Report:
         means += check_means(table)
         if table.older:
             cells += check_cells(table, load_published(table.older))
-    return Report(tuple(means), tuple(cells))
+    return TableCheck(tuple(means), tuple(cells))
 
 
-def to_text(report: Report) -> str:
+def to_text(report: TableCheck) -> str:
     """What does not fit together, column by column."""
     differing = [mean for mean in report.means if mean.status != "consistent"]
     lines = [

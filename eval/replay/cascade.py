@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ...rerankers.errors import InputError
 from .depth import DEPTHS, depths_of
 from .order import Gains, first_order, paid, rerank
-from .pool import Pool, Scores
+from .pool import CandidatePool, Scores
 
 Array = NDArray[Any]
 EXITS = (0.25, 0.5, 0.75)  # shares of queries that stop after the first stage
@@ -25,7 +25,7 @@ _MOST = 60_000_000  # values held at once: 1 GB
 
 
 @dataclass(frozen=True)
-class Plan:
+class CascadePlan:
     """What is done for a query: (place of the scores in the pool, candidates reranked) for each stage.
 
     `stops` is the share of queries, those with the widest gap between the first two scores, that end after one stage.
@@ -34,7 +34,7 @@ class Plan:
     stages: tuple[tuple[int, int], ...]
     stops: float = 0.0
 
-    def name(self, pool: Pool) -> str:
+    def name(self, pool: CandidatePool) -> str:
         """`L1 top 100 > L6 top 20, 50 % stop`."""
         several = len({scores.cell.manifest.model for scores in pool.scores}) > 1
         parts = []
@@ -54,14 +54,14 @@ class Options:
         first: the metric of the first stage's order, float64 of shape (queries,).
     """
 
-    pool: Pool
-    plans: tuple[Plan, ...]
+    pool: CandidatePool
+    plans: tuple[CascadePlan, ...]
     values: Array
     flops: Array
     first: Array
 
 
-def options(pool: Pool, metric: str, *, depths: Sequence[int] = DEPTHS, stages: int = 3) -> Options:
+def options(pool: CandidatePool, metric: str, *, depths: Sequence[int] = DEPTHS, stages: int = 3) -> Options:
     """All plans of at most `stages` stages, each stage dearer than the one before it and over fewer candidates.
 
     Raises InputError for a metric other than nDCG@k, when no variant's FLOPs are known, and when there are too many.
@@ -84,15 +84,15 @@ def options(pool: Pool, metric: str, *, depths: Sequence[int] = DEPTHS, stages: 
 class _Maker:
     """Values and FLOPs of plans; what plans have in common is computed once."""
 
-    pool: Pool
+    pool: CandidatePool
     judge: Callable[[Array], Array]
     stages: int
-    made: list[Plan] = field(default_factory=list)
+    made: list[CascadePlan] = field(default_factory=list)
     values: list[Array] = field(default_factory=list)
     flops: list[Array] = field(default_factory=list)
     _orders: dict[tuple[tuple[int, int], ...], Array] = field(default_factory=dict)
     _costs: dict[tuple[int, ...], Array] = field(default_factory=dict)
-    _at: dict[Plan, int] = field(default_factory=dict)
+    _at: dict[CascadePlan, int] = field(default_factory=dict)
 
     @property
     def order(self) -> list[int]:
@@ -100,13 +100,13 @@ class _Maker:
         totals = {i: int(flops.sum()) for i, one in enumerate(self.pool.scores) if (flops := one.flops) is not None}
         return sorted(totals, key=lambda i: totals[i])
 
-    def plans(self, depths: Sequence[int]) -> Iterator[Plan]:
+    def plans(self, depths: Sequence[int]) -> Iterator[CascadePlan]:
         """Shorter ones first, so that an early exit finds its first stage."""
         chains = [((place, depth),) for place in self.order for depth in depths]
         for length in range(1, self.stages + 1):
-            yield from (Plan(chain) for chain in chains)
+            yield from (CascadePlan(chain) for chain in chains)
             if length == 2:
-                yield from (Plan(chain, stops) for chain in chains for stops in EXITS)
+                yield from (CascadePlan(chain, stops) for chain in chains for stops in EXITS)
             chains = [(*chain, step) for chain in chains for step in self._steps(chain, depths)]
 
     def _steps(self, chain: tuple[tuple[int, int], ...], depths: Sequence[int]) -> list[tuple[int, int]]:
@@ -114,11 +114,11 @@ class _Maker:
         dearer = order[order.index(last) + 1 :]
         return [(place, depth) for place in dearer for depth in depths if depth < above]
 
-    def add(self, plan: Plan) -> None:
+    def add(self, plan: CascadePlan) -> None:
         """Compute a plan; those it builds on come before it."""
         before = plan.stages[:-1]
         if plan.stops:
-            first, whole = self._at[Plan(before)], self._at[Plan(plan.stages)]
+            first, whole = self._at[CascadePlan(before)], self._at[CascadePlan(plan.stages)]
             going = ~self._stopping(plan)
             found = np.where(going, self.values[whole], self.values[first])
             flops = np.where(going, self.flops[whole], self.flops[first])
@@ -127,7 +127,7 @@ class _Maker:
             found = self.judge(rerank(self.pool, start, depth, self.pool.scores[place]))
             flops = paid(self._cost(place, tuple(p for p, _ in before)), start, depth)
             if before:
-                flops = flops + self.flops[self._at[Plan(before)]]
+                flops = flops + self.flops[self._at[CascadePlan(before)]]
         self._at[plan] = len(self.made)
         self.made.append(plan)
         self.values.append(found)
@@ -149,7 +149,7 @@ class _Maker:
             self._costs[key] = flops
         return self._costs[key]
 
-    def _stopping(self, plan: Plan) -> Array:
+    def _stopping(self, plan: CascadePlan) -> Array:
         gaps = margins(self.pool.scores[plan.stages[0][0]], self._order(plan.stages[:1]))
         return gaps >= np.quantile(gaps, 1 - plan.stops, method="higher")
 

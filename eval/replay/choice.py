@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .cascade import Options, Plan
+from .cascade import CascadePlan, Options
 
 Array = NDArray[Any]
 SPLITS = 20
@@ -27,7 +27,7 @@ class Chosen:
         scores: by split.
     """
 
-    plan: Plan
+    plan: CascadePlan
     times: int
     score: float
     flops: float

@@ -11,12 +11,12 @@ from ..board.limits import limits_of
 from ..board.pivot import Board, Row, Variant
 from ..results import Cell
 from .order import Array, first_order, judge, paid, rerank
-from .pool import Pool, Scores, pools
+from .pool import CandidatePool, Scores, pools
 
 DEPTHS = (5, 10, 20, 50, 100, 200, 500, 1000)
 
 
-def depths_of(pool: Pool, asked: Sequence[int] = DEPTHS) -> list[int]:
+def depths_of(pool: CandidatePool, asked: Sequence[int] = DEPTHS) -> list[int]:
     """Those below the depth of the run, and that one."""
     return sorted({depth for depth in asked if depth < pool.depth} | {pool.depth})
 
@@ -52,7 +52,7 @@ def depth_points(cells: Sequence[Cell], metric: str, depths: Sequence[int] = DEP
     return points_of(depth_board(cells, metric, depths))
 
 
-def _figure(pool: Pool, scores: Scores, depth: int, of: Callable[[Array], Array]) -> Figure:
+def _figure(pool: CandidatePool, scores: Scores, depth: int, of: Callable[[Array], Array]) -> Figure:
     order = first_order(pool)
     known = figure(scores.cell, next(iter(scores.cell.manifest.metrics)))
     found = of(rerank(pool, order, depth, scores))

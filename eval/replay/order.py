@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from ...rerankers.errors import InputError
 from ..metrics import trec
 from ..metrics.measures import parse_metric
-from .pool import Pool, Scores
+from .pool import CandidatePool, Scores
 
 Array = NDArray[Any]
 
 
-def first_order(pool: Pool) -> Array:
+def first_order(pool: CandidatePool) -> Array:
     """The first stage's: places of candidates, best first, int64 of shape (queries, candidates)."""
     return np.broadcast_to(np.arange(pool.width), pool.present.shape)
 
 
-def rerank(pool: Pool, order: Array, depth: int, scores: Scores) -> Array:
+def rerank(pool: CandidatePool, order: Array, depth: int, scores: Scores) -> Array:
     """`order` with its best `depth` candidates put into the order of some scores; the others keep theirs behind.
 
     Equal scores are in trec_eval's order, by document id, descending.
@@ -38,7 +38,7 @@ def paid(flops: Array, order: Array, depth: int) -> Array:
     return np.take_along_axis(flops, order[:, :depth], axis=1).sum(axis=1)
 
 
-def values(pool: Pool, order: Array, metric: str) -> Array:
+def values(pool: CandidatePool, order: Array, metric: str) -> Array:
     """Any metric of an order by query, by trec_eval: float64 of shape (queries,)."""
     run = {
         query: {docs[place]: float(-rank) for rank, place in enumerate(row) if place < len(docs)}
@@ -51,7 +51,7 @@ def values(pool: Pool, order: Array, metric: str) -> Array:
 class Gains:
     """nDCG at a cutoff of many orders, by the formula; tested against trec_eval."""
 
-    def __init__(self, pool: Pool, metric: str) -> None:
+    def __init__(self, pool: CandidatePool, metric: str) -> None:
         """Raises InputError for a metric that is not nDCG@k with linear gain."""
         asked = parse_metric(metric)
         if not self.knows(metric) or asked.cutoff is None:
@@ -74,6 +74,6 @@ class Gains:
         return (gains @ self._discount) * self._share
 
 
-def judge(pool: Pool, metric: str) -> Callable[[Array], Array]:
+def judge(pool: CandidatePool, metric: str) -> Callable[[Array], Array]:
     """What gives the metric of an order by query; the quick way where there is one."""
     return Gains(pool, metric) if Gains.knows(metric) else lambda order: values(pool, order, metric)

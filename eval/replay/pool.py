@@ -60,7 +60,7 @@ class Scores:
 
 
 @dataclass(frozen=True)
-class Pool:
+class CandidatePool:
     """One dataset's candidates and every variant that scored them.
 
     Attributes:
@@ -103,7 +103,7 @@ class Pool:
         return self.first.manifest.dataset
 
 
-def pools(cells: Sequence[Cell]) -> Iterator[Pool]:
+def pools(cells: Sequence[Cell]) -> Iterator[CandidatePool]:
     """One for each first stage that was reranked, in the order of the cells, each read when it is asked for.
 
     Raises InputError where runs disagree about a variant, judgements are not stored, or stored scores are gone or
@@ -130,7 +130,7 @@ def pools(cells: Sequence[Cell]) -> Iterator[Pool]:
     return (_pool(first[key], mine) for key, mine in reranked.items())
 
 
-def _pool(first: Cell, cells: Sequence[Cell]) -> Pool:
+def _pool(first: Cell, cells: Sequence[Cell]) -> CandidatePool:
     qrels = first.qrels()
     if qrels is None:
         raise InputError(f"{first.path}: holds no judgements; run the experiment again, which adds them")
@@ -146,7 +146,7 @@ def _pool(first: Cell, cells: Sequence[Cell]) -> Pool:
     relevant = tuple(np.sort([grade for grade in qrels[query].values() if grade > 0])[::-1] for query in queries)
     tables: dict[str, _Stored] = {}
     scores = tuple(_scores(cell, run, queries, present, tables) for cell in cells)
-    return Pool(first, queries, docs, grades, present, by_id, qrels, relevant, scores)
+    return CandidatePool(first, queries, docs, grades, present, by_id, qrels, relevant, scores)
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,17 @@ from ...rerankers.storage.atomic import write_whole
 from ..experiment.models import Specs
 from ..experiment.schema import Experiment
 from ..verify.golden import load_golden
-from ..verify.verify import Report, verify
+from ..verify.verify import Verification, verify
 
 FILE = "verified.json"
 
 
 def verify_models(
-    experiment: Experiment, specs: Specs, out: Path, goldens: Path | None, tell: Callable[[str, Report | str], None]
+    experiment: Experiment,
+    specs: Specs,
+    out: Path,
+    goldens: Path | None,
+    tell: Callable[[str, Verification | str], None],
 ) -> list[str]:
     """Verify what is not known to be as published; names of models that are not. `tell` gets each report, or why none.
 

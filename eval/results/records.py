@@ -89,7 +89,7 @@ class Tokens(_Record):
     shared: Count | None = None
 
 
-class Asked(_Record):
+class ServerUsage(_Record):
     """What a server was asked over all blocks of a pass. `p50_seconds`, `p95_seconds`: of the answers.
 
     `billed` is what the server says that it costs, in `unit`; None where it does not say.
@@ -122,7 +122,7 @@ class Cost(_Record):
     peak_memory_bytes: Count | None = None
     energy_joules: Amount | None = None
     pass_settings: tuple[str, ...] = ()
-    asked: Asked | None = None
+    asked: ServerUsage | None = None
 
     @model_serializer(mode="wrap")
     def _plain(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:

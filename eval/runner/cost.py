@@ -13,7 +13,7 @@ import pandas as pd
 from ...rerankers import flops
 from ...rerankers.api import Requests, Scored
 from ...rerankers.settings import Setting
-from ..results import Asked, Cost, Flops, Tokens
+from ..results import Cost, Flops, ServerUsage, Tokens
 from .engine import Engine, LoadedModel
 
 PHASES = ("tokenise", "forward", "store")
@@ -84,7 +84,7 @@ class PassCost:
             return None
         return sum(block["joules"] for block in self.blocks)
 
-    def asked(self) -> Asked | None:
+    def asked(self) -> ServerUsage | None:
         """What a server was asked; None where none was, or where a block's figures were lost."""
         found = [Requests(**block["requests"]) for block in self.blocks if "requests" in block]
         if not self.known or len(found) < len(self.blocks):
@@ -92,7 +92,7 @@ class PassCost:
         total = reduce(Requests.__add__, found)
         forward = self.seconds("forward")
         p50, p95 = np.percentile(total.seconds, (50, 95)).tolist() if total.seconds else (None, None)
-        return Asked(
+        return ServerUsage(
             requests=total.sent,
             retried=total.retried,
             requests_per_second=total.sent / forward if forward else None,

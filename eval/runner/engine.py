@@ -18,7 +18,7 @@ from ...rerankers.spec import ModelSpec
 from ..data import Dataset
 from ..hardware.peak import device_name, peak_memory, peak_tflops
 from ..results.store import Block
-from .prefetch import one_ahead
+from .prefetch import prefetch
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ class LoadedModel:
         )
 
 
-@dataclass(frozen=True)
-class Task:
+@dataclass(frozen=True, eq=False)
+class ScoringTask:
     """Pairs of one dataset under settings that share a forward pass. `source` is what `load_dataset` is given."""
 
     source: str
@@ -71,7 +71,7 @@ class Task:
 class Job:
     """One block of a task."""
 
-    task: Task
+    task: ScoringTask
     block: Block
 
 
@@ -154,7 +154,7 @@ class LocalEngine:
             groups = [QueryGroup(dataset.queries[query], dataset.texts(docs)) for query, docs in job.block.candidates]
             return groups, self._loaded.prepare(groups, job.task.text)
 
-        for job, (groups, prepared) in one_ahead(prepare, jobs):
+        for job, (groups, prepared) in prefetch(prepare, jobs):
             scored = self._loaded.score(groups, job.task.settings, job.task.text, prepared)
             yield job, scored, self.loaded.device_name
 

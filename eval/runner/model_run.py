@@ -23,7 +23,7 @@ from ..results.store import Block, PassScores
 from .cell_writer import CellWriter, Measured
 from .cells import Target, data_provenance, existing_cells, targets
 from .cost import PassCost, Tally, block_cost
-from .engine import Engine, Job, Task
+from .engine import Engine, Job, ScoringTask
 from .engines import MakeEngine
 from .inputs import Inputs
 from .origin import Origin, plan_origins
@@ -38,7 +38,7 @@ class _Pass:
     """One forward pass over a dataset: its scores, how many blocks are still to come, and the cells they make."""
 
     inputs: Inputs
-    task: Task
+    task: ScoringTask
     origin: Origin
     missing: list[Block]
     targets: dict[Setting, Target]
@@ -112,13 +112,13 @@ class ModelRun:
             missing = origin.missing(partial(existing_cells, mine, inputs, origin))
             if damaged := sum(group.path(block).exists() for block in missing):
                 log.warning("%s: %d blocks are damaged or edited and are scored again", group.folder, damaged)
-            task = Task(inputs.source, dataset, group.settings, text)
+            task = ScoringTask(inputs.source, dataset, group.settings, text)
             passes.append(_Pass(inputs, task, origin, missing, mine, len(missing)))
         return passes
 
     def _score(self, passes: Sequence[_Pass]) -> Iterator[_Pass]:
         """Executes the blocks that are not stored; yields each pass whose last block is stored now."""
-        by_task = {id(one.task): one for one in passes}
+        by_task = {one.task: one for one in passes}
         total = sum(block.pairs for one in passes for block in one.blocks)
         left = sum(block.pairs for one in passes for block in one.missing)
         names = ", ".join(dict.fromkeys(s.name for one in passes for s in one.group.settings))
@@ -128,7 +128,7 @@ class ModelRun:
         before = read() if read else 0.0
         try:
             for job, scored, device in self.engine.run(jobs):
-                one = by_task[id(job.task)]
+                one = by_task[job.task]
                 now_read = read() if read else 0.0
                 one.group.write(job.block, scored, block_cost(scored, device, now_read - before if read else None))
                 before = now_read

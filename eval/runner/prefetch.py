@@ -10,7 +10,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def one_ahead(prepare: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[tuple[Item, Result]]:
+def prefetch(prepare: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[tuple[Item, Result]]:
     """Each item with what `prepare` made of it, in order. An error of `prepare` is raised when its item is due."""
     with ThreadPoolExecutor(1, thread_name_prefix="prepare") as pool:
         last = None

@@ -30,7 +30,7 @@ from .first_stage_check import check_first_stage
 from .identity_cache import finished, remember
 from .inputs import Inputs
 from .provenance import environment, now
-from .run_folder import take_over
+from .run_folder import claim
 from .subset import WHOLE, Part
 
 log = logging.getLogger("rerankbench")
@@ -57,7 +57,7 @@ def run_experiment(
     if specs is None:
         specs = find_models(experiment) if load is load_from_registry else unresolved(experiment)
     with folder_lock(out):
-        take_over(out, overwrite)
+        claim(out, overwrite)
         shared = {"experiment": experiment.model_dump(mode="json"), "command": command, **environment()}
         inputs: list[Inputs] = []
         first_stages: list[Cell] = []

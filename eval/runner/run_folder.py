@@ -14,7 +14,7 @@ MARK = ".rerankbench"  # the file that a run puts into its folder
 PARTS = ("cells", "scores", "candidates", CONTEXTS)
 
 
-def take_over(out: Path, overwrite: bool) -> None:
+def claim(out: Path, overwrite: bool) -> None:
     """Makes `out` the folder of a run, or sees that it is one; `overwrite` removes what a run left there.
 
     Raises InputError for a folder that holds something else under the names of a run, and for links below it: nothing

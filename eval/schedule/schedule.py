@@ -1,6 +1,6 @@
 """Which worker gets which block next, and what happens when a worker dies or hangs.
 
-Nothing here knows Ray or a model: a `Pool` starts workers and runs blocks. The engine's pool is Ray actors
+Nothing here knows Ray or a model: a `WorkerPool` starts workers and runs blocks. The engine's pool is Ray actors
 (`ray_pool`); predictions and tests use workers on a virtual clock (`virtual_pool`).
 """
 
@@ -69,7 +69,7 @@ class Lost:
 Event = Ready | Refused | Done | Failed | Lost
 
 
-class Pool(Protocol):
+class WorkerPool(Protocol):
     """Workers 0 to `workers` - 1, which are starting when the pool is made. Each runs its blocks in order."""
 
     workers: int
@@ -114,7 +114,7 @@ class Schedule:
         workers: what each worker is doing and has done.
     """
 
-    def __init__(self, pool: Pool, patience: Patience, *, retries: int = 2) -> None:
+    def __init__(self, pool: WorkerPool, patience: Patience, *, retries: int = 2) -> None:
         self.pool, self.patience, self.retries = pool, patience, retries
         self.workers = [_Worker(pool.now()) for _ in range(pool.workers)]
         self.failures: dict[int, str] = {}

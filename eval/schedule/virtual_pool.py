@@ -28,22 +28,22 @@ class VirtualPool:
         heappush(self._events, (at, next(self._order), event))
 
     def submit(self, worker: int, job: int) -> None:
-        """See `Pool.submit`."""
+        """See `WorkerPool.submit`."""
         self._free[worker] = max(self._free[worker], self.clock + self.latency) + self.seconds[job]
         self._announce(self._free[worker] + self.latency, Done(worker, job, None))
 
     def restart(self, worker: int) -> None:
-        """See `Pool.restart`."""
+        """See `WorkerPool.restart`."""
         self.retire(worker)
         self._free[worker] = self.clock
         self._announce(self.clock + self.load_seconds, Ready(worker, None))
 
     def retire(self, worker: int) -> None:
-        """See `Pool.retire`."""
+        """See `WorkerPool.retire`."""
         self._events = sorted(entry for entry in self._events if entry[2].worker != worker)
 
     def wait(self, seconds: float) -> list[Event]:
-        """See `Pool.wait`; moves the clock."""
+        """See `WorkerPool.wait`; moves the clock."""
         until = self.clock + seconds
         self.clock = max(self.clock, min(until, self._events[0][0] if self._events else until))
         found: list[Event] = []
@@ -52,7 +52,7 @@ class VirtualPool:
         return found
 
     def now(self) -> float:
-        """See `Pool.now`."""
+        """See `WorkerPool.now`."""
         return self.clock
 
 

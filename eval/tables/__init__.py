@@ -15,9 +15,9 @@ from .layout import Grid
 from .layout import layout as lay_out
 
 Format = Literal["text", "md", "csv", "latex", "html", "json"]
-Layout = Literal["auto", "beir", "miracl"]
+TableLayout = Literal["auto", "beir", "miracl"]
 FORMATS: tuple[Format, ...] = ("text", "md", "csv", "latex", "html", "json")
-LAYOUTS: tuple[Layout, ...] = ("auto", "beir", "miracl")
+LAYOUTS: tuple[TableLayout, ...] = ("auto", "beir", "miracl")
 _GRID_WRITERS = {"text": as_text.write, "md": as_markdown.write, "latex": as_latex.write, "html": as_html.write}
 _ALSO: dict[str, Format] = {"markdown": "md"}
 
@@ -41,7 +41,7 @@ def render(
     format: Format = "text",
     published: str | None = None,
     costs: bool = True,
-    layout: Layout = "auto",
+    layout: TableLayout = "auto",
     all_rows: bool = False,
 ) -> str:
     """A table of `metric` over cells, ending in a newline.

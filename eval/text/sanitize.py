@@ -32,7 +32,7 @@ class ClosedPipe(BaseException):
     """Nobody reads any more. Not an OSError, which libraries on the way would make something else of."""
 
 
-class InertStream(io.TextIOBase):
+class SanitizedStream(io.TextIOBase):
     """A stream that is written to as it is, but whose text is inert. `\\r` passes on terminals, for progress bars."""
 
     def __init__(self, stream: TextIO) -> None:

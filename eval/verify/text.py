@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from ..text.aligned import listing
 from ..text.units import size
-from .verify import Report, Row
+from .verify import Row, Verification
 
 _VERDICT = {True: "met", False: "OFF", None: "-"}
 
 
-def to_text(report: Report) -> str:
+def to_text(report: Verification) -> str:
     """Published, found, difference and verdict; then what the model is made of, and what it took."""
     rows = [_row(row) for row in report.rows]
     head = ("QUERY", "PASSAGE", "SETTING", "PUBLISHED", "FOUND", "DIFFERENCE", "ALLOWED", "VERDICT")
@@ -34,7 +34,7 @@ def _short(text: str) -> str:
     return text if len(text) <= 24 else text[:21] + "..."
 
 
-def _conclusion(report: Report) -> str:
+def _conclusion(report: Verification) -> str:
     if report.passed:
         beside = f"; so do {'; '.join(report.others)}" if report.others else ""
         under = f" under {report.default}" if report.default else ""

@@ -57,7 +57,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Report:
+class Verification:
     """Rows of the options that were asked for come first."""
 
     model: str
@@ -93,7 +93,9 @@ class Report:
         return {**asdict(self), "rows": rows, "passed": self.passed, "others": self.others}
 
 
-def verify(spec: ModelSpec, golden: Golden, options: LoadOptions, opener: Callable[..., Reranker] = load) -> Report:
+def verify(
+    spec: ModelSpec, golden: Golden, options: LoadOptions, opener: Callable[..., Reranker] = load
+) -> Verification:
     """Load a model once, score its golden pairs under every policy that its family has, and check what it is made of.
 
     `options.dtype` `auto` is the published precision on CUDA and float32 on a CPU. Raises InputError when the model
@@ -107,7 +109,7 @@ def verify(spec: ModelSpec, golden: Golden, options: LoadOptions, opener: Callab
         for policies in family_of(spec).choose(spec).combinations()
         for row in _rows(reranker.with_options(**policies) if policies else reranker, policies, golden)
     ]
-    return Report(
+    return Verification(
         model=spec.name,
         device=f"{reranker.device} ({device_name(reranker.device)})",
         dtype=reranker.dtype,

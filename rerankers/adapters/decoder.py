@@ -17,7 +17,7 @@ from ..checkpoint.weights import load_weights
 from ..errors import InputError
 from ..models.decoder import Decoder, Readout, decoder_shapes, with_own_head
 from ..models.layout import Layout, as_index
-from ..models.work import Work
+from ..models.ops import Ops
 from ..options import TextOptions
 from ..prompting.template import PromptTemplate
 from ..settings import Setting
@@ -146,15 +146,15 @@ class DecoderAdapter(Reranker):
         def forward(batch: list[int]) -> None:
             nonlocal executed
             ids, layout = _join(pairs, batch, group_of, prefixes)
-            work, found = Work(), []
+            ops, found = Ops(), []
             device = self.model.embedding.device
             for one in passes:
                 more = {"ratio": one.ratio, "compress_layers": one.compress_layers}
-                found.append(self.model.forward(as_index(ids, device), layout, one.reads, work, **more))
+                found.append(self.model.forward(as_index(ids, device), layout, one.reads, ops, **more))
             done.append((batch, torch.cat(found)))  # read at the end: the next batch need not wait for a GPU
             whole = sum(len(pairs[i].ids) for i in batch)
             executed += Executed(
-                flops=work.flops,
+                flops=ops.flops,
                 real_tokens=layout.rows * len(passes),
                 shared_tokens=(whole - layout.rows) * len(passes),
             )
@@ -198,7 +198,7 @@ def _load_decoder(plan: DecoderPlan, files: Resolved, placement: Placement) -> D
         return unread or name.endswith("rotary_emb.inv_freq")
 
     weights = load_weights(files.folder, decoder_shapes(config), precision.dtype, device, ignore=ignore)
-    model = Decoder(config, weights, attention_softcap=plan.softcap)
+    model = Decoder(config, weights, capped=plan.softcap)
     model.convert_matrices(precision.arrange)
     return model
 

@@ -12,7 +12,7 @@ import torch
 from ..errors import InputError, suggest
 from ..models.fp8 import fp8_matrix, fp8_runs_here
 from ..models.int8 import Int8Matrix, int8_runs_here
-from ..models.onednn import blocked
+from ..models.onednn import blocked, set_cache_limits
 from ..options import LoadOptions
 
 log = logging.getLogger("rerankbench")
@@ -28,7 +28,7 @@ class Precision:
     Attributes:
         name: in identities and tables: `float32`, `bfloat16`, `float16`, `int8` or `fp8`.
         dtype: of states, and of weights other than the matrices of the layers.
-        arrange: brings a matrix (out, in) of a layer into the form that `Work` multiplies with.
+        arrange: brings a matrix (out, in) of a layer into the form that `Ops` multiplies with.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Placement:
     @classmethod
     def of(cls, options: LoadOptions, *, native: bool = True) -> Placement:
         """From the options; eight bits are for `native` models. Raises InputError for what is absent here."""
+        set_cache_limits()
         device = resolve_device(options.device)
         if native:
             return cls(device, resolve_precision(options.dtype, device), options.token_budget)

@@ -10,8 +10,8 @@ from ..checkpoint.hub import Resolved
 from ..errors import InputError
 from ..models.encoder import Encoder
 from ..models.modern_encoder import ModernEncoder
+from ..models.ops import Ops
 from ..models.packed import Packed
-from ..models.work import Work
 from ..settings import Setting
 from ..tokenization.encoder_pairs import Pairs
 from ..tokenization.tokenizer import Tokenizer
@@ -44,8 +44,8 @@ class EncoderClassifier(PairAdapter):
             raise InputError(f"setting '{setting.name}': model '{self.spec.name}' has a head after layer {layers} only")
         return []
 
-    def logits(self, pairs: Pairs, batch: Sequence[int], work: Work) -> tuple[torch.Tensor, int]:
+    def logits(self, pairs: Pairs, batch: Sequence[int], ops: Ops) -> tuple[torch.Tensor, int]:
         """See `PairAdapter.logits`; nothing is padded."""
         types = [pairs.types(i) for i in batch] if self.tokenizer.has_types else None
         packed = Packed.of([pairs.ids[i] for i in batch], types, self.encoder.device)
-        return self.encoder.scores(packed, work)[:, 0], 0
+        return self.encoder.scores(packed, ops)[:, 0], 0

@@ -21,7 +21,7 @@ from ..checkpoint.weights import load_weights
 from ..errors import InputError
 from ..models.decoder import Decoder, decoder_shapes
 from ..models.layout import Layout, as_index
-from ..models.work import Work
+from ..models.ops import Ops
 from ..options import ResolvedText, TextOptions
 from ..prompting.listwise import states_prompt
 from ..settings import Setting
@@ -90,8 +90,8 @@ class ListAdapter(FullDepth):
     ) -> Scored:
         """See `base.Reranker.score_distinct`. A score depends on its group: the passages and their order."""
         resolved = self.plan.text.resolve(text)
-        start, work = time.perf_counter(), Work()
-        lists = [self._list(group, resolved, work) for group in groups if group.passages]
+        start, ops = time.perf_counter(), Ops()
+        lists = [self._list(group, resolved, ops) for group in groups if group.passages]
 
         def joined(name: str, kind: type[np.generic]) -> np.ndarray:
             return np.concatenate([np.empty(0), *(getattr(one, name) for one in lists)]).astype(kind)
@@ -106,7 +106,7 @@ class ListAdapter(FullDepth):
             scores=scores,
             **tokens,
             truncated=joined("truncated", np.bool_),
-            executed=Executed(flops=work.flops, real_tokens=real, seconds=seconds),
+            executed=Executed(flops=ops.flops, real_tokens=real, seconds=seconds),
         )
 
     def _mark(self, token: str) -> int:
@@ -115,7 +115,7 @@ class ListAdapter(FullDepth):
             raise InputError(f"{self.files.folder}: the tokenizer has no token {token}, which marks what is compared")
         return ids[0]
 
-    def _list(self, group: Group, text: ResolvedText, work: Work) -> _List:
+    def _list(self, group: Group, text: ResolvedText, ops: Ops) -> _List:
         whole = self.tokenizer.ids([group.query, *group.passages])
         limits = [text.query_max_length, *[text.max_length] * len(group.passages)]
         query, *passages = (
@@ -126,7 +126,7 @@ class ListAdapter(FullDepth):
         of_query, of_prompt = np.zeros(len(passages)), np.zeros(len(passages))
         vectors, queries, weights = [], [], []
         for first, stop in self._blocks(lengths[1:], int(lengths[0]), text.max_length):
-            found, own, tokens = self._pass(query, passages[first:stop], work)
+            found, own, tokens = self._pass(query, passages[first:stop], ops)
             vectors.append(found)
             queries.append(own)
             weights.append(((1 + _cosine(own, found)) / 2).max())
@@ -151,7 +151,7 @@ class ListAdapter(FullDepth):
         return blocks + ([(first, len(lengths))] if first < len(lengths) else [])
 
     @torch.inference_mode()
-    def _pass(self, query: str, passages: Sequence[str], work: Work) -> tuple[np.ndarray, np.ndarray, int]:
+    def _pass(self, query: str, passages: Sequence[str], ops: Ops) -> tuple[np.ndarray, np.ndarray, int]:
         """Vectors (passages, 512) and (512,) of one prompt, float64, and its number of tokens."""
         (ids,) = self.tokenizer.ids([self.prompt.text(query, passages)])
         check_ids([ids], self.positions, self.config.vocab, self.files.root)
@@ -160,8 +160,8 @@ class ListAdapter(FullDepth):
         device = self.model.embedding.device
         layout = Layout([0], [0], [len(ids)], [(0, 0)])
         at = as_index(np.concatenate(places), device)
-        states = self.model.states(as_index(tokens, device), layout, at, work)
-        vectors = work.linear(F.relu(work.linear(states, self.projector[0])), self.projector[1])
+        states = self.model.states(as_index(tokens, device), layout, at, ops)
+        vectors = ops.linear(F.relu(ops.linear(states, self.projector[0])), self.projector[1])
         found = vectors.cpu().numpy().astype(np.float64)
         return found[:-1], found[-1], len(ids)
 

@@ -14,7 +14,7 @@ from ..api import Executed, Group, Prepared, Scored
 from ..checkpoint.hub import Resolved
 from ..models.heads import activation
 from ..models.layout import as_index
-from ..models.work import Work
+from ..models.ops import Ops
 from ..options import TextOptions
 from ..settings import Setting
 from ..tokenization.encoder_pairs import Pairs, build_pairs
@@ -40,7 +40,7 @@ class PairAdapter(Reranker):
         self.token_budget = placement.budget(BUDGET)
 
     @abstractmethod
-    def logits(self, pairs: Pairs, batch: Sequence[int], work: Work) -> tuple[torch.Tensor, int]:
+    def logits(self, pairs: Pairs, batch: Sequence[int], ops: Ops) -> tuple[torch.Tensor, int]:
         """Float32 logits (len(batch),) of some pairs, and how many padding tokens were computed with them."""
 
     def identity(self, text: TextOptions) -> dict[str, Any]:
@@ -68,13 +68,13 @@ class PairAdapter(Reranker):
         """See `base.Reranker.score_distinct`."""
         pairs: Pairs = prepared.tokens
         start = time.perf_counter()
-        lengths, work, padded = [len(ids) for ids in pairs.ids], Work(), 0
+        lengths, ops, padded = [len(ids) for ids in pairs.ids], Ops(), 0
         check_ids(pairs.ids, self.plan.positions, self.plan.ids, self.files.root)
         found = torch.empty(len(lengths), dtype=torch.float32, device=self.device)
 
         def run(batch: list[int]) -> None:
             nonlocal padded
-            logits, more = self.logits(pairs, batch, work)
+            logits, more = self.logits(pairs, batch, ops)
             found[as_index(np.array(batch), found.device)] = self.activation(logits)
             padded += more
 
@@ -90,5 +90,5 @@ class PairAdapter(Reranker):
             passage_tokens=pairs.passage_tokens,
             prompt_tokens=np.zeros(len(lengths), dtype=np.int32),
             truncated=pairs.truncated,
-            executed=Executed(flops=work.flops, real_tokens=sum(lengths), padded_tokens=padded, seconds=seconds),
+            executed=Executed(flops=ops.flops, real_tokens=sum(lengths), padded_tokens=padded, seconds=seconds),
         )

@@ -23,8 +23,8 @@ from ..errors import InputError
 from ..models.encoder import Encoder
 from ..models.heads import PooledHead
 from ..models.layout import as_index
+from ..models.ops import Ops
 from ..models.packed import Packed
-from ..models.work import Work
 from ..options import TextOptions
 from ..settings import Setting
 from ..spec import DEFAULT_LENGTH
@@ -101,13 +101,13 @@ class TextEncoder(Reranker):
         pairs = [(group.query, passage) for group in groups for passage in group.passages]
         distinct = list(dict.fromkeys([*queries.values(), *passages.values()]))
         place = {ids: number for number, ids in enumerate(distinct)}
-        work, device = Work(), self.encoder.device
+        ops, device = Ops(), self.encoder.device
         layers = sorted({setting.cutoff_layer or self.config.layers for setting in settings})
-        vectors, entered = self._encode(distinct, layers, work)
+        vectors, entered = self._encode(distinct, layers, ops)
         left = as_index(np.array([place[queries[q]] for q, _ in pairs]), device)
         right = as_index(np.array([place[passages[p]] for _, p in pairs]), device)
         similar = {
-            layer: _similarity(self.saved.similarity, x, left, right, work).cpu().numpy()
+            layer: _similarity(self.saved.similarity, x, left, right, ops).cpu().numpy()
             for layer, x in zip(layers, vectors)
         }
         order = [setting.cutoff_layer or self.config.layers for setting in settings]
@@ -123,14 +123,14 @@ class TextEncoder(Reranker):
             prompt_tokens=np.zeros(len(pairs), dtype=np.int32),
             truncated=np.array([q in query_cut or p in passage_cut for q, p in pairs], dtype=bool),
             executed=Executed(
-                flops=work.flops,
+                flops=ops.flops,
                 real_tokens=entered,
                 shared_tokens=int(query_tokens.sum() + passage_tokens.sum()) - entered,
                 seconds=seconds,
             ),
         )
 
-    def _encode(self, texts: Sequence[tuple[int, ...]], layers: Sequence[int], work: Work) -> tuple[torch.Tensor, int]:
+    def _encode(self, texts: Sequence[tuple[int, ...]], layers: Sequence[int], ops: Ops) -> tuple[torch.Tensor, int]:
         """Vectors (layers, texts, width) in float32, and how many tokens had to be encoded."""
         found = torch.empty(len(layers), len(texts), self.plan.width, device=self.encoder.device)
         new = []
@@ -146,10 +146,10 @@ class TextEncoder(Reranker):
             around = self.template.special
             types = [self.template.types(len(ids) - around) for ids in some] if self.tokenizer.has_types else None
             packed = Packed.of(some, types, self.encoder.device)
-            pooled = self.encoder.vectors(packed, layers, self.head.pool, work)
+            pooled = self.encoder.vectors(packed, layers, self.head.pool, ops)
             rows = as_index(np.array([new[i] for i in batch]), self.encoder.device)
             found[:, rows] = torch.stack(
-                [self.head.apply(pooled[layer], work)[:, : self.plan.width] for layer in layers]
+                [self.head.apply(pooled[layer], ops)[:, : self.plan.width] for layer in layers]
             )
 
         lengths = [len(texts[i]) for i in new]
@@ -179,10 +179,10 @@ class TextEncoder(Reranker):
         return {text: tuple(self.template.join(self.tokenizer.cut(ids, room))) for text, ids in found.items()}, cut
 
 
-def _similarity(kind: str, x: torch.Tensor, left: torch.Tensor, right: torch.Tensor, work: Work) -> torch.Tensor:
+def _similarity(kind: str, x: torch.Tensor, left: torch.Tensor, right: torch.Tensor, ops: Ops) -> torch.Tensor:
     """Float32 similarities (pairs,) of the rows `left` and `right` of x; distances count negative."""
     if kind in ("cosine", "dot"):
         x = F.normalize(x, dim=-1) if kind == "cosine" else x
-        return work.matmul(x[left].unsqueeze(1), x[right].unsqueeze(2)).flatten()
+        return ops.matmul(x[left].unsqueeze(1), x[right].unsqueeze(2)).flatten()
     apart = x[left] - x[right]
     return -(apart.abs().sum(-1) if kind == "manhattan" else apart.square().sum(-1).sqrt())

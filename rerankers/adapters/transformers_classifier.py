@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..checkpoint.hub import Resolved
-from ..models.work import Work
+from ..models.ops import Ops
 from ..settings import Setting
 from ..tokenization.encoder_pairs import Pairs
 from ..tokenization.tokenizer import Tokenizer
@@ -19,7 +19,7 @@ from .full_depth import check_full_depth
 from .padding_probe import BatchingProbe, Sequences, Side, probe_ids
 from .pair_classifier import PairAdapter
 from .plans import PairPlan
-from .transformers_models import Read, text_config
+from .transformers_models import ReadScores, text_config
 
 _PROBES = ((2, 3), (3, 2), (2, 9), (7, 40))  # tokens of the made-up pairs that tell how batches may look
 
@@ -35,7 +35,7 @@ class TransformersClassifier(PairAdapter):
     """Adapter of `AutoModelForSequenceClassification`. Its shape is not known here, so FLOPs are not measured."""
 
     def __init__(
-        self, plan: PairPlan, files: Resolved, tokenizer: Tokenizer, placement: Placement, model: Any, read: Read
+        self, plan: PairPlan, files: Resolved, tokenizer: Tokenizer, placement: Placement, model: Any, read: ReadScores
     ) -> None:
         super().__init__(plan, files, tokenizer, placement)
         self.model, self.read = model, read
@@ -57,7 +57,7 @@ class TransformersClassifier(PairAdapter):
         """See `base.Reranker.check`."""
         return check_full_depth(self.spec, setting)
 
-    def logits(self, pairs: Pairs, batch: Sequence[int], work: Work) -> tuple[Tensor, int]:
+    def logits(self, pairs: Pairs, batch: Sequence[int], ops: Ops) -> tuple[Tensor, int]:
         """See `PairAdapter.logits`; what is padded and where, the probe decided."""
         scores, padded = self.probe.scores([(pairs.ids[i], pairs.types(i)) for i in batch])
         return scores.to(self.device), padded

@@ -14,7 +14,7 @@ from ..checkpoint.hub import Resolved
 from ..checkpoint.logit_score import scoring_tokens
 from ..errors import InputError, refusing
 from ..models.heads import SCORE, read_head
-from ..models.work import Work
+from ..models.ops import Ops
 from ..spec import ModelSpec
 
 # sentence-transformers loads the encoder alone of these (its base/modules/transformer.py), by model type
@@ -35,10 +35,10 @@ _ENCODERS = {
 # tables that older releases stored although they are computed
 _COMPUTED = ("position_ids", "token_type_ids", "inv_freq", "masked_bias", "attn.bias")
 
-Read = Callable[[Any, Tensor], Tensor]  # (output, mask (n, length)) to float32 (n,)
+ReadScores = Callable[[Any, Tensor], Tensor]  # (output, mask (n, length)) to float32 (n,)
 
 
-def load_model(spec: ModelSpec, files: Resolved, dtype: torch.dtype, device: torch.device) -> tuple[Any, Read]:
+def load_model(spec: ModelSpec, files: Resolved, dtype: torch.dtype, device: torch.device) -> tuple[Any, ReadScores]:
     """The model on its device, and how its output is read.
 
     A classifier gives its logit; the modules of a sentence-transformers cross-encoder, its score. Raises InputError
@@ -129,7 +129,7 @@ def _inside(model: Any, key: str) -> bool:
     return part in parts and not key.endswith(_COMPUTED)
 
 
-def _modular(files: Resolved, model: Any, device: torch.device) -> Read:
+def _modular(files: Resolved, model: Any, device: torch.device) -> ReadScores:
     """Pooling and dense layers of sentence-transformers on the last states."""
     hidden = getattr(text_config(model), "hidden_size", None)
     if not isinstance(hidden, int):
@@ -141,12 +141,12 @@ def _modular(files: Resolved, model: Any, device: torch.device) -> Read:
     def read(output: Any, mask: Tensor) -> Tensor:
         states = output.last_hidden_state
         pooled = [head.pool(row[keep.bool()].unsqueeze(0)) for row, keep in zip(states, mask)]
-        return head.apply(torch.cat(pooled), Work(), SCORE)[:, 0]
+        return head.apply(torch.cat(pooled), Ops(), SCORE)[:, 0]
 
     return read
 
 
-def _logit_score(files: Resolved, model: Any) -> Read:
+def _logit_score(files: Resolved, model: Any) -> ReadScores:
     """The logit of a token after the last position, or the difference of two."""
     ids = scoring_tokens(files.saved.modules, model.get_output_embeddings().weight.shape[0], files.root)
 

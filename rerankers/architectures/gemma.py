@@ -59,7 +59,7 @@ def gemma3(raw: Mapping[str, Any], where: str) -> DecoderConfig:
         raise InputError(f"{where}: key 'sliding_window_pattern': expected a positive number, found {every!r:.60}")
     usual = [layer for layer in range(raw["num_hidden_layers"]) if (layer + 1) % every]
     whole, local = read_nested(raw, where, "rope_theta", "rope_local_base_freq")
-    own = {**_matrices(raw, where, whole), **_second(raw, where, usual), "attention_softcap": None}
+    own = {**_matrices(raw, where, whole), **_second(raw, where, usual), "attention_cap": None}
     return DecoderConfig(**own, local_rope=local, qk_norm=True)
 
 
@@ -94,7 +94,7 @@ def _second(raw: Mapping[str, Any], where: str, usual: Iterable[int] | None = No
     return {
         "sandwich_norms": True,
         "query_scale": raw["query_pre_attn_scalar"] ** -0.5,
-        "attention_softcap": raw.get("attn_logit_softcapping"),
+        "attention_cap": raw.get("attn_logit_softcapping"),
         "final_softcap": raw.get("final_logit_softcapping"),
         "sliding_window": window,
         "sliding_layers": sliding,

@@ -27,7 +27,7 @@ class DecoderConfig:
         residual_scale: factor on each block's output before it is added (MiniCPM's depth scale).
         logit_scale: factor on the last hidden state before a vocabulary head (MiniCPM's dim_model_base rule).
         query_scale: factor on q.k.
-        attention_softcap, final_softcap: c in c * tanh(x / c), or None.
+        attention_cap, final_softcap: c in c * tanh(x / c), or None.
         sliding_window: tokens that a sliding layer sees, or None.
         sliding_layers: the layers that slide.
         rope: the rotary embedding, and `local_rope` that of the layers that slide; None: the same.
@@ -56,7 +56,7 @@ class DecoderConfig:
     embedding_scale: float = 1.0
     residual_scale: float = 1.0
     logit_scale: float = 1.0
-    attention_softcap: float | None = None
+    attention_cap: float | None = None
     final_softcap: float | None = None
     sliding_window: int | None = None
     sliding_layers: tuple[int, ...] = ()

@@ -19,13 +19,13 @@ from torch import Tensor
 from ..checkpoint.weights import Checkpoint
 from .compression import compress
 from .config import DecoderConfig
-from .decoder_attention import AttentionKind, How, Masks, attend
+from .decoder_attention import AttentionKind, AttentionSpec, Masks, attend
 from .heads import activation
 from .layout import Layout, as_index
+from .ops import Ops, States, Weights
 from .output_rows import OutputRows
 from .pointwise import add_block, norm, rms_norm
 from .rope import frequencies, rope_tables, rotate
-from .work import States, Weights, Work
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class Decoder:
     Args:
         config: shapes and switches.
         weights: tensors by name; taken over as they are, never copied (but the norms, which are kept in float32).
-        attention_softcap: apply the configured cap on attention scores.
+        capped: apply the configured cap on attention scores.
         attention: how attention is computed; see `decoder_attention.py`.
     """
 
@@ -123,12 +123,12 @@ class Decoder:
         config: DecoderConfig,
         weights: dict[str, Tensor],
         *,
-        attention_softcap: bool = True,
+        capped: bool = True,
         attention: AttentionKind = "auto",
     ):
         self.config = config
         self.embedding = weights["model.embed_tokens.weight"]
-        self.softcap = config.attention_softcap if attention_softcap else None
+        self.softcap = config.attention_cap if capped else None
         self.attention: AttentionKind = attention
         self._weights = weights
         # the scale is rounded to the model's dtype, as transformers does (sqrt(3584) = 59.87 is 59.75 in bfloat16)
@@ -151,7 +151,7 @@ class Decoder:
     def with_softcap(self, applied: bool) -> Decoder:
         """The same weights, the configured cap on attention scores applied or not."""
         other = copy.copy(self)
-        other.softcap = self.config.attention_softcap if applied else None
+        other.softcap = self.config.attention_cap if applied else None
         return other
 
     def convert_matrices(self, arrange: Callable[[Tensor], Any]) -> None:
@@ -165,7 +165,7 @@ class Decoder:
         ids: Tensor,
         layout: Layout,
         reads: Sequence[Readout],
-        work: Work,
+        ops: Ops,
         *,
         ratio: int = 1,
         compress_layers: Sequence[int] = (),
@@ -176,7 +176,7 @@ class Decoder:
             ids: token ids, int64, shape (rows,), in the order of `layout`.
             layout: boundaries of the packed batch.
             reads: what to read on the way; the pass stops at the deepest.
-            work: counts the FLOPs.
+            ops: counts the FLOPs.
             ratio: how many passage states become one.
             compress_layers: layers before which that happens; 0 never counts.
 
@@ -199,19 +199,19 @@ class Decoder:
                 tables = self._tables(layout)
                 last = as_index(layout.last, x.device)
             only = i == deepest - 1 and not config.bidirectional
-            x = self._layer(i, x, layout, tables, last if only else None, masks, work)
+            x = self._layer(i, x, layout, tables, last if only else None, masks, ops)
         final[deepest] = self._final(x, layout, None if deepest and not config.bidirectional else last)
         return torch.stack(
-            [score_rows(read.output, self._logits(final[read.layer], read.output.rows, work)) for read in reads]
+            [score_rows(read.output, self._logits(final[read.layer], read.output.rows, ops)) for read in reads]
         )
 
     @torch.inference_mode()
-    def states(self, ids: Tensor, layout: Layout, at: Tensor, work: Work) -> Tensor:
+    def states(self, ids: Tensor, layout: Layout, at: Tensor, ops: Ops) -> Tensor:
         """Normed float32 states (tokens, hidden) after all layers, of the tokens in the rows `at` of a packed batch."""
         x = F.embedding(ids, self.embedding) * self._embedding_scale
         masks, tables = Masks(layout.longest, x.dtype, x.device), self._tables(layout)
         for i in range(self.config.layers):
-            x = self._layer(i, x, layout, tables, None, masks, work)
+            x = self._layer(i, x, layout, tables, None, masks, ops)
         return rms_norm(x[at].float(), self._norms["model.norm.weight"], self.config.norm_eps)
 
     def _tables(self, layout: Layout) -> list[tuple[Tensor, Tensor]]:
@@ -233,12 +233,12 @@ class Decoder:
             return normed
         return torch.segment_reduce(normed, "mean", lengths=as_index(layout.lengths, x.device), axis=0)
 
-    def _logits(self, state: Tensor, rows: tuple[int, ...], work: Work) -> Tensor:
+    def _logits(self, state: Tensor, rows: tuple[int, ...], ops: Ops) -> Tensor:
         """State (sequences, hidden) through some rows of the output head, in float32: shape (sequences, rows)."""
         cap = self.config.final_softcap
         if self.config.start_layer is None:
             state = state * self.config.logit_scale
-        logits = work.linear(state, self._heads[list(rows)].float())
+        logits = ops.linear(state, self._heads[list(rows)].float())
         return logits if cap is None else cap * torch.tanh(logits / cap)
 
     def _layer(
@@ -249,7 +249,7 @@ class Decoder:
         tables: list[tuple[Tensor, Tensor]],
         last: Tensor | None,
         masks: Masks,
-        work: Work,
+        ops: Ops,
     ) -> Tensor:
         """One block on x (rows, hidden). With `last` given, only those rows come out: (sequences, hidden)."""
         config, name, weights = self.config, f"model.layers.{index}.", self._weights
@@ -261,18 +261,18 @@ class Decoder:
             return self._norms[f"{name}{part}.weight"]
 
         def heads(x: States, part: str) -> Tensor:
-            found = work.linear(x, *matrix(f"self_attn.{part}_proj")).unflatten(-1, (-1, config.head_dim))
+            found = ops.linear(x, *matrix(f"self_attn.{part}_proj")).unflatten(-1, (-1, config.head_dim))
             normed = config.qk_norm and part != "v"
             return norm(found, weight(f"self_attn.{part}_norm"), config.norm_eps) if normed else found
 
         cos, sin = tables[-1 if index in config.sliding_layers else 0]
         normed = norm(x, weight("input_layernorm"), config.norm_eps)
-        read = work.shared(normed, *(matrix(f"self_attn.{part}_proj")[0] for part in "qkv"))
+        read = ops.shared(normed, *(matrix(f"self_attn.{part}_proj")[0] for part in "qkv"))
         k, v = rotate(heads(read, "k"), cos, sin), heads(read, "v")
         if last is not None:
             x, read, cos, sin = x[last], normed[last], cos[last], sin[last]
         q = rotate(heads(read, "q"), cos, sin)
-        how = How(
+        spec = AttentionSpec(
             scale=config.query_scale,
             softcap=self.softcap,
             window=config.sliding_window if index in config.sliding_layers else None,
@@ -280,8 +280,8 @@ class Decoder:
             kind=self.attention,
             causal=not config.bidirectional,
         )
-        attended = attend(q, k, v, layout, how, masks, work)
-        block = work.linear(attended.flatten(1), *matrix("self_attn.o_proj"))
+        attended = attend(q, k, v, layout, spec, masks, ops)
+        block = ops.linear(attended.flatten(1), *matrix("self_attn.o_proj"))
         eps, scale = config.norm_eps, config.residual_scale
         if config.sandwich_norms:
             after, before = weight("post_attention_layernorm"), weight("pre_feedforward_layernorm")
@@ -290,5 +290,5 @@ class Decoder:
             after, before, last_norm = None, weight("post_attention_layernorm"), None
         x, normed = add_block(x, block, scale, after, before, eps)
         gate, up, down = (matrix(f"mlp.{part}_proj") for part in ("gate", "up", "down"))
-        block = work.feed(normed, up, down, config.activation, gate)
+        block = ops.feed(normed, up, down, config.activation, gate)
         return add_block(x, block, scale, last_norm, None, eps)[0]

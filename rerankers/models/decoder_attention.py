@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from . import flex, varlen
-from .layout import Block, Layout
-from .work import Work
+from .layout import Layout, SuffixBlock
+from .ops import Ops
 
 AttentionKind = Literal["auto", "blocks", "varlen", "flex", "plain"]
 
@@ -58,30 +58,30 @@ class Masks:
             self._gathered[key] = varlen.Gathered.of(layout, last_only, self.device)
         return self._gathered[key]
 
-    def whole(self, layout: Layout, how: How) -> Any:
+    def whole(self, layout: Layout, spec: AttentionSpec) -> Any:
         """The mask of the whole batch for FlexAttention."""
-        window = None if how.window is not None and how.window >= self.longest else how.window
-        key = (layout, window, how.last_only)
+        window = None if spec.window is not None and spec.window >= self.longest else spec.window
+        key = (layout, window, spec.last_only)
         if key not in self._whole:
-            sight = flex.Sight.of(layout, how.last_only, causal=how.causal)
-            self._whole[key] = flex.block_mask(sight, window, self.device)
+            visible = flex.VisibleRange.of(layout, spec.last_only, causal=spec.causal)
+            self._whole[key] = flex.block_mask(visible, window, self.device)
         return self._whole[key]
 
 
 def plain(
-    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float, softcap: float | None, work: Work
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float, softcap: float | None, ops: Ops
 ) -> Tensor:
     """softmax(cap(q.k * scale) + mask).v with the softmax in float32; shapes (batch, heads, tokens, head_dim)."""
-    scores = work.matmul(q, k.transpose(-1, -2)) * scale
+    scores = ops.matmul(q, k.transpose(-1, -2)) * scale
     if softcap is not None:
         scores = softcap * torch.tanh(scores / softcap)
     if mask is not None:
         scores = scores + mask
-    return work.matmul(torch.softmax(scores, dim=-1, dtype=torch.float32).to(q.dtype), v)
+    return ops.matmul(torch.softmax(scores, dim=-1, dtype=torch.float32).to(q.dtype), v)
 
 
 @dataclass(frozen=True)
-class How:
+class AttentionSpec:
     """What a layer's attention is.
 
     Attributes:
@@ -102,65 +102,65 @@ class How:
     causal: bool = True
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, layout: Layout, how: How, masks: Masks, work: Work) -> Tensor:
+def attend(q: Tensor, k: Tensor, v: Tensor, layout: Layout, spec: AttentionSpec, masks: Masks, ops: Ops) -> Tensor:
     """Attention of every row to its sequence (causal: to those before it), or of each sequence's last one.
 
     Args:
-        q: shape (rows, heads, head_dim), or (sequences, heads, head_dim) when `how.last_only`.
+        q: shape (rows, heads, head_dim), or (sequences, heads, head_dim) when `spec.last_only`.
         k: shape (rows, kv_heads, head_dim).
         v: the same.
         layout: where the rows lie.
-        how: scale, cap, window and kernel.
+        spec: scale, cap, window and kernel.
         masks: masks in the dtype and on the device of q.
-        work: counts the FLOPs.
+        ops: counts the FLOPs.
 
     Returns:
         The shape of q.
     """
-    kind = how.kind
+    kind = spec.kind
     if kind == "auto":
-        kind = "varlen" if how.softcap is None and varlen.serves(q) else "flex" if flex.serves(q) else "blocks"
+        kind = "varlen" if spec.softcap is None and varlen.serves(q) else "flex" if flex.serves(q) else "blocks"
     if kind in ("varlen", "flex"):
-        work.attention(q.shape[1], q.shape[2], _products(layout, how.last_only))
+        ops.attention(q.shape[1], q.shape[2], _products(layout, spec.last_only))
         if kind == "flex":
-            return flex.flex_attend(q, k, v, masks.whole(layout, how), how.scale, how.softcap)
-        gathered = masks.gathered(layout, how.last_only)
-        return varlen.attend_gathered(q, k, v, gathered, how.scale, how.window, how.causal)
+            return flex.flex_attend(q, k, v, masks.whole(layout, spec), spec.scale, spec.softcap)
+        gathered = masks.gathered(layout, spec.last_only)
+        return varlen.attend_gathered(q, k, v, gathered, spec.scale, spec.window, spec.causal)
     out = torch.empty_like(q)
-    if not how.last_only:
+    if not spec.last_only:
         for start, length in zip(layout.prefix_starts.tolist(), layout.prefixes.tolist()):
             if length:
                 part = slice(start, start + length)
                 own_q, own_k, own_v = (x[part].transpose(0, 1)[None] for x in (q, k, v))
-                out[part] = _dense(own_q, own_k, own_v, how, masks, work)[0].transpose(0, 1)
+                out[part] = _dense(own_q, own_k, own_v, spec, masks, ops)[0].transpose(0, 1)
     for block in layout.blocks:
         own = slice(block.start, block.start + block.count * block.length)
-        asked = slice(block.first, block.first + block.count) if how.last_only else own
+        asked = slice(block.first, block.first + block.count) if spec.last_only else own
         queries = q[asked].unflatten(0, (block.count, -1)).transpose(1, 2)
-        result = _dense(queries, _keys(k, block, own), _keys(v, block, own), how, masks, work)
+        result = _dense(queries, _keys(k, block, own), _keys(v, block, own), spec, masks, ops)
         out[asked] = result.transpose(1, 2).flatten(0, 1)
     return out
 
 
-def _dense(q: Tensor, k: Tensor, v: Tensor, how: How, masks: Masks, work: Work) -> Tensor:
+def _dense(q: Tensor, k: Tensor, v: Tensor, spec: AttentionSpec, masks: Masks, ops: Ops) -> Tensor:
     """Shapes: q (count, heads, queries, head_dim), k and v (count, kv_heads, keys, head_dim) -> that of q."""
     count, heads, queries, head_dim = q.shape
     share, keys = heads // k.shape[1], k.shape[2]  # query heads to a key head
     # key heads become batch entries, so that the query heads of each see them without a copy
     q = q.reshape(-1, share, queries, head_dim)
     k, v = (x.reshape(-1, 1, keys, head_dim).expand(-1, share, -1, -1) for x in (k, v))
-    if how.kind == "plain" or how.softcap is not None:
-        mask = masks.get(queries, keys, how.window) if how.causal else None
-        attended = plain(q, k, v, mask, how.scale, how.softcap, work)
+    if spec.kind == "plain" or spec.softcap is not None:
+        mask = masks.get(queries, keys, spec.window) if spec.causal else None
+        attended = plain(q, k, v, mask, spec.scale, spec.softcap, ops)
     else:
-        work.attention(heads, head_dim, count * queries * keys)
-        causal = how.causal and queries == keys and (how.window is None or how.window >= keys)
-        mask = None if causal or not how.causal else masks.get(queries, keys, how.window)
-        attended = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal, scale=how.scale)
+        ops.attention(heads, head_dim, count * queries * keys)
+        causal = spec.causal and queries == keys and (spec.window is None or spec.window >= keys)
+        mask = None if causal or not spec.causal else masks.get(queries, keys, spec.window)
+        attended = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal, scale=spec.scale)
     return attended.reshape(count, heads, queries, head_dim)
 
 
-def _keys(x: Tensor, block: Block, own: slice) -> Tensor:
+def _keys(x: Tensor, block: SuffixBlock, own: slice) -> Tensor:
     """Keys or values of a block's sequences (count, kv_heads, keys, head_dim): the shared prefix, then their own."""
     suffixes = x[own].unflatten(0, (block.count, -1)).transpose(1, 2)
     if not block.prefix:

@@ -19,9 +19,9 @@ from torch import Tensor
 
 from ..checkpoint.weights import Checkpoint
 from .config import EncoderConfig
+from .ops import Ops
 from .packed import AttentionKind, Packed, attend_all
 from .pointwise import add_layer_norm
-from .work import Work
 
 _PREFIX = re.compile(r"^(bert|roberta)\.")
 # other spellings: BERT's first checkpoints, and the flash-attention layout of jina-reranker-v2, whose names map one to
@@ -169,22 +169,22 @@ class Encoder:
                 layer.qkv = layer.qkv.new_empty(0)
             layer.out, layer.up, layer.down = arrange(layer.out), arrange(layer.up), arrange(layer.down)
 
-    def scores(self, batch: Packed, work: Work) -> Tensor:
+    def scores(self, batch: Packed, ops: Ops) -> Tensor:
         """(n, labels) float32 logits of the classification head on each sequence's first token."""
         x = self._embed(batch)
         for layer in self.layers[:-1]:
-            x = self._block(x, layer, batch, work)
-        x = self._block(x, self.layers[-1], batch, work, first_only=True).float()  # (n, d)
+            x = self._block(x, layer, batch, ops)
+        x = self._block(x, self.layers[-1], batch, ops, first_only=True).float()  # (n, d)
         dense, dense_bias, project, project_bias = self.head
-        return work.linear(torch.tanh(work.linear(x, dense, dense_bias)), project, project_bias)
+        return ops.linear(torch.tanh(ops.linear(x, dense, dense_bias)), project, project_bias)
 
     def vectors(
-        self, batch: Packed, layers: Sequence[int], pool: Callable[[Tensor], Tensor], work: Work
+        self, batch: Packed, layers: Sequence[int], pool: Callable[[Tensor], Tensor], ops: Ops
     ) -> dict[int, Tensor]:
         """(n, out) by layer (from 1): each sequence's states pooled (see `Packed.pooled`), in one pass."""
         x, found = self._embed(batch), {}
         for number, layer in enumerate(self.layers[: max(layers)], start=1):
-            x = self._block(x, layer, batch, work)
+            x = self._block(x, layer, batch, ops)
             if number in layers:
                 found[number] = batch.pooled(x, pool)
         return found
@@ -201,20 +201,20 @@ class Encoder:
         x += self.types[0] if batch.types is None else F.embedding(batch.types, self.types)
         return F.layer_norm(x, (config.hidden,), self.norm, self.norm_bias, config.norm_eps)
 
-    def _block(self, x: Tensor, layer: Layer, batch: Packed, work: Work, first_only: bool = False) -> Tensor:
+    def _block(self, x: Tensor, layer: Layer, batch: Packed, ops: Ops, first_only: bool = False) -> Tensor:
         """One layer on x (T, d); with `first_only` the result is that of the first tokens alone, (n, d)."""
         config, d = self.config, self.config.hidden
         if first_only:  # keys and values of all tokens, everything else of the first ones
             queries, others = layer.parts or (layer.qkv[:d], layer.qkv[d:])
-            kv = work.linear(x, others, layer.qkv_bias[d:])
+            kv = ops.linear(x, others, layer.qkv_bias[d:])
             x = x[batch.firsts]
-            q = work.linear(x, queries, layer.qkv_bias[:d]).unflatten(-1, (config.heads, config.head_dim))
+            q = ops.linear(x, queries, layer.qkv_bias[:d]).unflatten(-1, (config.heads, config.head_dim))
             k, v = kv.unflatten(-1, (2, config.heads, config.head_dim)).unbind(1)
         else:
-            qkv = work.linear(x, layer.qkv, layer.qkv_bias)
+            qkv = ops.linear(x, layer.qkv, layer.qkv_bias)
             q, k, v = qkv.unflatten(-1, (3, config.heads, config.head_dim)).unbind(1)  # (T, H, h) each, views
-        seen = attend_all(q, k, v, batch, work, self.attention, first_only)  # (T or n, d)
-        block, eps = work.linear(seen, layer.out, layer.out_bias), config.norm_eps
+        seen = attend_all(q, k, v, batch, ops, self.attention, first_only)  # (T or n, d)
+        block, eps = ops.linear(seen, layer.out, layer.out_bias), config.norm_eps
         x = add_layer_norm(x, block, layer.norm1, layer.norm1_bias, eps)
-        block = work.feed(x, (layer.up, layer.up_bias), (layer.down, layer.down_bias), config.activation)
+        block = ops.feed(x, (layer.up, layer.up_bias), (layer.down, layer.down_bias), config.activation)
         return add_layer_norm(x, block, layer.norm2, layer.norm2_bias, eps)

@@ -43,7 +43,7 @@ def _known() -> bool:
 
 
 @dataclass(frozen=True)
-class Sight:
+class VisibleRange:
     """What each query sees, as rows: [start, row] and, of the shared prefix, [prefix_start, prefix_stop).
 
     `row` is the query's own, or without a causal mask the last one of its sequence.
@@ -60,7 +60,7 @@ class Sight:
     rows: int
 
     @classmethod
-    def of(cls, layout: Layout, last_only: bool, *, causal: bool = True) -> Sight:
+    def of(cls, layout: Layout, last_only: bool, *, causal: bool = True) -> VisibleRange:
         """Of every row, or of each sequence's last one. Without a causal mask nothing is shared."""
         prefixes, starts = layout.prefixes, layout.prefix_starts
         none = np.zeros(int(prefixes.sum()), dtype=np.int64)  # a prefix stands behind no other
@@ -94,30 +94,30 @@ class Sight:
         return touched(self.start, self.row + 1) | touched(self.prefix_start, self.prefix_stop)
 
 
-def block_mask(sight: Sight, window: int | None, device: torch.device) -> Any:
+def block_mask(ranges: VisibleRange, window: int | None, device: torch.device) -> Any:
     """The BlockMask of what is seen; the same for every layer with this window."""
     from torch.nn.attention.flex_attention import BlockMask
 
     row, start, prefix_start, prefix_stop = (
-        as_index(values, device).int() for values in (sight.row, sight.start, sight.prefix_start, sight.prefix_stop)
+        as_index(values, device).int() for values in (ranges.row, ranges.start, ranges.prefix_start, ranges.prefix_stop)
     )
 
     # a tensor, because another number would have the kernel compiled again
-    reach = as_index(np.array([sight.rows if window is None else window]), device).int()[0]
+    reach = as_index(np.array([ranges.rows if window is None else window]), device).int()[0]
 
     def visible(_batch: Tensor, _head: Tensor, q: Tensor, k: Tensor) -> Tensor:
         own = (k >= start[q]) & (k <= row[q]) & (row[q] - k < reach)
         prefix = (k >= prefix_start[q]) & (k < prefix_stop[q]) & (row[q] - start[q] + prefix_stop[q] - k < reach)
         return own | prefix
 
-    blocks = sight.blocks()
+    blocks = ranges.blocks()
     order = np.argsort(~blocks, axis=1, kind="stable")  # the indices of the blocks to visit come first
     return BlockMask.from_kv_blocks(
         as_index(blocks.sum(1)[None, None], device).int(),
         as_index(order[None, None], device).int(),
         BLOCK_SIZE=BLOCK,
         mask_mod=visible,
-        seq_lengths=(len(sight.row), sight.rows),
+        seq_lengths=(len(ranges.row), ranges.rows),
     )
 
 

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from ..checkpoint.sentence_transformers import Module, positive, refuse_others, take
 from ..checkpoint.weights import load_weights
 from ..errors import InputError, refusing, suggest
-from .work import Work
+from .ops import Ops
 
-Step = Callable[[dict[str, Tensor], Work], None]  # reads and writes vectors (n, width) by name
+Step = Callable[[dict[str, Tensor], Ops], None]  # reads and writes vectors (n, width) by name
 VECTOR, SCORE = "sentence_embedding", "scores"
 
 _LEGACY = {
@@ -69,11 +69,11 @@ class PooledHead:
         """(count, width) float32 from the states (count, length, hidden) of sequences of one length."""
         return torch.cat([_POOLS[mode](states) for mode in self.modes], dim=-1)
 
-    def apply(self, pooled: Tensor, work: Work, name: str = VECTOR) -> Tensor:
+    def apply(self, pooled: Tensor, ops: Ops, name: str = VECTOR) -> Tensor:
         """The vectors that the last module leaves under `name`, (n, width) float32."""
         features = {VECTOR: pooled}
         for step in self.steps:
-            step(features, work)
+            step(features, ops)
         return features[name]
 
 
@@ -176,7 +176,7 @@ def _names(module: Module, widths: Mapping[str, int]) -> tuple[str, str]:
 
 
 def _normalize(source: str, target: str) -> Step:
-    def step(features: dict[str, Tensor], work: Work) -> None:
+    def step(features: dict[str, Tensor], ops: Ops) -> None:
         features[target] = F.normalize(features[source], dim=-1)
 
     return step
@@ -187,7 +187,7 @@ def _layer_norm(module: Module, width: int, device: torch.device) -> Step:
     _fits(module, "dimension", width)
     held = load_weights(module.folder, {"norm.weight": (width,), "norm.bias": (width,)}, torch.float32, device)
 
-    def step(features: dict[str, Tensor], work: Work) -> None:
+    def step(features: dict[str, Tensor], ops: Ops) -> None:
         features[VECTOR] = F.layer_norm(features[VECTOR], (width,), held["norm.weight"], held["norm.bias"])
 
     return step
@@ -213,11 +213,11 @@ def _dense(
         shapes["residual.weight"] = (out, width)
     held = load_weights(module.folder, shapes, torch.float32, device)
 
-    def step(features: dict[str, Tensor], work: Work) -> None:
+    def step(features: dict[str, Tensor], ops: Ops) -> None:
         x = features[source]
-        found = act(work.linear(x, held["linear.weight"], held.get("linear.bias")))
+        found = act(ops.linear(x, held["linear.weight"], held.get("linear.bias")))
         if residual:
-            found = found + (work.linear(x, held["residual.weight"]) if "residual.weight" in held else x)
+            found = found + (ops.linear(x, held["residual.weight"]) if "residual.weight" in held else x)
         features[target] = found
 
     return step, [(width, out)] * (2 if "residual.weight" in held else 1)

@@ -20,7 +20,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Block:
+class SuffixBlock:
     """Sequences of one group with suffixes of equal length, side by side.
 
     Attributes:
@@ -85,15 +85,15 @@ class Layout:
         return np.concatenate([counted(self.prefixes), suffixes])
 
     @cached_property
-    def blocks(self) -> list[Block]:
+    def blocks(self) -> list[SuffixBlock]:
         """Runs of neighbouring sequences with the same group and length; callers sort by length to make them long."""
-        found: list[Block] = []
+        found: list[SuffixBlock] = []
         same = (np.diff(self.groups) == 0) & (np.diff(self.lengths) == 0)
         edges = np.concatenate([[0], np.flatnonzero(~same) + 1, [len(self.lengths)]])
         for first, stop in zip(edges[:-1].tolist(), edges[1:].tolist()):
             group = self.groups[first]
             found.append(
-                Block(
+                SuffixBlock(
                     prefix_start=int(self.prefix_starts[group]),
                     prefix=int(self.prefixes[group]),
                     start=int(self.suffix_starts[first]),

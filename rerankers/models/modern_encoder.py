@@ -21,11 +21,11 @@ from torch import Tensor
 from ..checkpoint.weights import Checkpoint
 from .heads import SCORE, PooledHead
 from .modern_config import ModernConfig
+from .ops import Ops
 from .packed import AttentionKind, Packed, attend_all
 from .pointwise import add_then_norm
 from .rope import frequencies, rope_tables, rotate
 from .rope_config import Rope
-from .work import Work
 
 _PREFIX = re.compile(r"^model\.")
 _UNUSED = re.compile(r"^(decoder|head)\.")  # of pre-training, beside an encoder without a classifier
@@ -154,18 +154,18 @@ class ModernEncoder:
             layer.mlp = tuple(arrange(part) for part in layer.mlp)
             layer.wi = layer.wi.new_empty(0)
 
-    def scores(self, batch: Packed, work: Work) -> Tensor:
+    def scores(self, batch: Packed, ops: Ops) -> Tensor:
         """(n, labels) float32 logits of the classification head, or of the modules that stand in its place."""
-        x = self._states(batch, work)
+        x = self._states(batch, ops)
         pooled = x.float() if self.first_only else batch.pooled(x, self.pooler.pool)
         if self.config.head == "none":
-            return self.pooler.apply(pooled, work, SCORE)
+            return self.pooler.apply(pooled, ops, SCORE)
         config = self.config
-        x = work.linear(pooled, self.dense, self.dense_bias, config.head_activation)
+        x = ops.linear(pooled, self.dense, self.dense_bias, config.head_activation)
         x = F.layer_norm(x, (config.hidden,), *self.head_norm, config.norm_eps)
-        return work.linear(x, self.project, self.project_bias)
+        return ops.linear(x, self.project, self.project_bias)
 
-    def _states(self, batch: Packed, work: Work) -> Tensor:
+    def _states(self, batch: Packed, ops: Ops) -> Tensor:
         """Normalised states after the last layer: (T, d), or (n, d) where the first tokens are all that is read."""
         config = self.config
         tables = {
@@ -179,32 +179,32 @@ class ModernEncoder:
             local = number in config.local_layers
             last = number == config.layers - 1 and self.first_only
             turned = tables[config.local_theta if local else config.global_theta]
-            block = self._attention(read, layer, batch, work, turned, config.window if local else None, last)
+            block = self._attention(read, layer, batch, ops, turned, config.window if local else None, last)
             x, read = add_then_norm(x[batch.firsts] if last else x, block, *layer.mlp_norm, config.norm_eps)
-            block = self._feed(read, layer, work)
+            block = self._feed(read, layer, ops)
             assert norm is not None, "only the first layer has no norm before it"
             x, read = add_then_norm(x, block, *norm, config.norm_eps)
         return read
 
-    def _feed(self, x: Tensor, layer: Layer, work: Work) -> Tensor:
+    def _feed(self, x: Tensor, layer: Layer, ops: Ops) -> Tensor:
         biases = (None, None) if layer.wi_bias is None else layer.wi_bias.chunk(2)
         gate, up = zip(layer.mlp, biases)
-        return work.feed(x, up, (layer.down, layer.down_bias), self.config.activation, gate)
+        return ops.feed(x, up, (layer.down, layer.down_bias), self.config.activation, gate)
 
     def _attention(
-        self, x: Tensor, layer: Layer, batch: Packed, work: Work, tables: Tables, window: int | None, last: bool
+        self, x: Tensor, layer: Layer, batch: Packed, ops: Ops, tables: Tables, window: int | None, last: bool
     ) -> Tensor:
         """The attention block on x (T, d); where it is the `last`, of the first tokens alone, (n, d)."""
         config, d, heads = self.config, self.config.hidden, self.config.heads
         if last:  # keys and values of all tokens, queries of the first ones, which stand at position 0: not turned
             biases = (None, None) if layer.qkv_bias is None else (layer.qkv_bias[:d], layer.qkv_bias[d:])
             queries, others = layer.parts or (layer.qkv[:d], layer.qkv[d:])
-            q = work.linear(x[batch.firsts], queries, biases[0]).unflatten(-1, (heads, config.head_dim))
-            kv = work.linear(x, others, biases[1]).unflatten(-1, (2 * heads, config.head_dim))
+            q = ops.linear(x[batch.firsts], queries, biases[0]).unflatten(-1, (heads, config.head_dim))
+            kv = ops.linear(x, others, biases[1]).unflatten(-1, (2 * heads, config.head_dim))
             k, v = rotate(kv[:, :heads], *tables), kv[:, heads:]
         else:
-            qkv = work.linear(x, layer.qkv, layer.qkv_bias).unflatten(-1, (3 * heads, config.head_dim))
+            qkv = ops.linear(x, layer.qkv, layer.qkv_bias).unflatten(-1, (3 * heads, config.head_dim))
             q, k = rotate(qkv[:, : 2 * heads], *tables).chunk(2, dim=1)
             v = qkv[:, 2 * heads :]
-        seen = attend_all(q, k, v, batch, work, self.attention, last, window)  # (T or n, d)
-        return work.linear(seen, layer.out, layer.out_bias)
+        seen = attend_all(q, k, v, batch, ops, self.attention, last, window)  # (T or n, d)
+        return ops.linear(seen, layer.out, layer.out_bias)

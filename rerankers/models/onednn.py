@@ -1,6 +1,6 @@
 """Weights in the blocked layout of oneDNN, which multiplies faster on CPUs than the plain one.
 
-A blocked matrix serves `Work.linear` only. Its products are those of the plain layout up to rounding, and do not depend
+A blocked matrix serves `Ops.linear` only. Its products are those of the plain layout up to rounding, and do not depend
 on the number of rows or threads. PyTorch's Inductor uses the same operators when it freezes a model for CPUs.
 """
 
@@ -12,12 +12,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# oneDNN compiles a product for each number of rows, and attention for each length, and keeps 1,024 of them unless told
-# otherwise before the first (its developer guide, "Primitive Cache"): fewer than the texts of a collection ask for
-os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8192")
-
 ROWS = 2048  # the row count that the layout is chosen for; any other works
 _FUSED = {None: ("none", ""), "gelu": ("gelu", "none"), "gelu_tanh": ("gelu", "tanh"), "silu": ("swish", "")}
+
+
+def set_cache_limits() -> None:
+    """How many compiled products oneDNN and its wrapper in torch keep; called before a model's first product.
+
+    oneDNN compiles a product for each number of rows, and attention for each length, and keeps 1,024 of them unless
+    told otherwise before the first (its developer guide, "Primitive Cache"): fewer than the texts of a collection ask
+    for. torch's wrapper keeps another 1,024 of its own (`LRU_CACHE_CAPACITY`), which hold what oneDNN has dropped.
+    """
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8192")
 
 
 def blocked(weight: Tensor) -> Tensor:

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from . import varlen
 from .layout import moved
+from .ops import Ops
 from .window import attend_window, in_window
-from .work import Work
 
 AttentionKind = Literal["auto", "grouped", "varlen", "nested", "plain"]
 
@@ -126,7 +126,7 @@ def attend_all(
     k: Tensor,
     v: Tensor,
     batch: Packed,
-    work: Work,
+    ops: Ops,
     kind: AttentionKind = "auto",
     first_only: bool = False,
     window: int | None = None,
@@ -138,7 +138,7 @@ def attend_all(
         k: (T, heads, dim).
         v: (T, heads, dim).
         batch: says where sequences begin.
-        work: counts the products.
+        ops: counts the products.
         kind: `grouped` runs torch's fused attention on neighbours of equal length, `varlen` and `nested` one kernel for
             all lengths (CUDA), `plain` the formula itself. `auto` is `varlen` where torch has it (2.10, half
             precision), else `nested` on CUDA, which costs milliseconds of Python per layer, else `grouped`.
@@ -153,10 +153,10 @@ def attend_all(
     if kind == "auto":
         kind = _kind(q, batch, window)
     if kind == "varlen":
-        work.attention(heads, dim, batch.seen(first_only, window))
+        ops.attention(heads, dim, batch.seen(first_only, window))
         return _attend_varlen(q, k, v, batch, first_only, window)
     if kind == "nested" and window is None:
-        work.attention(heads, dim, batch.seen(first_only, None))
+        ops.attention(heads, dim, batch.seen(first_only, None))
         return _nested(q, k, v, batch, first_only)
     out = torch.empty(q.shape[0], heads * dim, dtype=q.dtype, device=q.device)
     for same in batch.neighbours:
@@ -166,11 +166,11 @@ def attend_all(
         part_q = q[rows].unflatten(0, (same.count, asks)).transpose(1, 2)
         part_k, part_v = (x[_tokens(same)].unflatten(0, (same.count, same.length)).transpose(1, 2) for x in (k, v))
         if kind == "plain":
-            found = _plain(part_q, part_k, part_v, work, window)
+            found = _plain(part_q, part_k, part_v, ops, window)
         elif window is not None and same.length > window + 1:
-            found = attend_window(part_q, part_k, part_v, window, work)
+            found = attend_window(part_q, part_k, part_v, window, ops)
         else:
-            work.attention(heads, dim, same.count * asks * same.length)
+            ops.attention(heads, dim, same.count * asks * same.length)
             found = F.scaled_dot_product_attention(part_q, part_k, part_v)
         out[rows] = found.transpose(1, 2).reshape(-1, heads * dim)
     return out
@@ -196,12 +196,12 @@ def _kind(q: Tensor, batch: Packed, window: int | None) -> AttentionKind:
     return "nested" if jagged and window is None and len(batch.neighbours) > 1 else "grouped"
 
 
-def _plain(q: Tensor, k: Tensor, v: Tensor, work: Work, window: int | None) -> Tensor:
-    logits = work.matmul(q, k.transpose(-1, -2)) / math.sqrt(q.shape[-1])
+def _plain(q: Tensor, k: Tensor, v: Tensor, ops: Ops, window: int | None) -> Tensor:
+    logits = ops.matmul(q, k.transpose(-1, -2)) / math.sqrt(q.shape[-1])
     if window is not None:
         asks, sees = (torch.arange(x.shape[-2], device=q.device) for x in (q, k))
         logits = logits.masked_fill((asks[:, None] - sees).abs() > window, -math.inf)
-    return work.matmul(logits.softmax(-1, dtype=torch.float32).to(v.dtype), v)
+    return ops.matmul(logits.softmax(-1, dtype=torch.float32).to(v.dtype), v)
 
 
 def _attend_varlen(q: Tensor, k: Tensor, v: Tensor, batch: Packed, first_only: bool, window: int | None) -> Tensor:

@@ -23,7 +23,7 @@ class Codes(NamedTuple):
 
 
 class Quantised(ABC):
-    """A weight (out, in) in eight bits; serves `Work`."""
+    """A weight (out, in) in eight bits; serves `Ops`."""
 
     is_mkldnn = False
     shape: tuple[int, ...]

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .work import Work
+from .ops import Ops
 
 
 def in_window(length: int, window: int) -> int:
@@ -17,7 +17,7 @@ def in_window(length: int, window: int) -> int:
     return length * (2 * reach + 1) - reach * (reach + 1)
 
 
-def attend_window(q: Tensor, k: Tensor, v: Tensor, window: int, work: Work) -> Tensor:
+def attend_window(q: Tensor, k: Tensor, v: Tensor, window: int, ops: Ops) -> Tensor:
     """Softmax attention of queries 0, 1, ... of sequences of one length.
 
     Args:
@@ -25,7 +25,7 @@ def attend_window(q: Tensor, k: Tensor, v: Tensor, window: int, work: Work) -> T
         k: (count, heads, length, dim).
         v: the same.
         window: tokens seen on each side.
-        work: counts the products that are computed: a piece of queries and all keys that any of them sees.
+        ops: counts the products that are computed: a piece of queries and all keys that any of them sees.
 
     Returns the shape of q.
     """
@@ -39,7 +39,7 @@ def attend_window(q: Tensor, k: Tensor, v: Tensor, window: int, work: Work) -> T
         low, high = max(0, start - window), min(length, stop + window)
         band = _kept_band if (stop - start) * (high - low) <= _WORTH_KEEPING else _band
         mask = band(stop - start, high - low, start - low, window, q.dtype, q.device)
-        work.attention(heads, dim, count * (stop - start) * (high - low))
+        ops.attention(heads, dim, count * (stop - start) * (high - low))
         keys, values = k[:, :, low:high], v[:, :, low:high]
         parts.append(F.scaled_dot_product_attention(q[:, :, start:stop], keys, values, attn_mask=mask))
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)

@@ -61,7 +61,7 @@ def test_a_run_whose_corpus_changes_ends_and_scores_nothing_else(fresh: Trial, m
 
     monkeypatch.setattr(model_run.PassScores, "write", rewrite)
     monkeypatch.setattr(
-        "rerankbench.eval.runner.engine.one_ahead", lambda prepare, jobs: ((j, prepare(j)) for j in jobs)
+        "rerankbench.eval.runner.engine.prefetch", lambda prepare, jobs: ((j, prepare(j)) for j in jobs)
     )
     fresh.run().refused(str(path), "was changed")
     monkeypatch.undo()

@@ -14,7 +14,7 @@ from gate_cells import FakeCell, some_scores
 from hypothesis import given
 from hypothesis import strategies as st
 from rerankbench.eval.tables import render
-from rerankbench.eval.text.sanitize import InertStream, clean, without_commands
+from rerankbench.eval.text.sanitize import SanitizedStream, clean, without_commands
 from table_cells import make_cell
 
 HOSTILE = [
@@ -56,7 +56,7 @@ def test_no_line_is_a_command(text: str) -> None:
 
 def test_a_stream_of_few_characters() -> None:
     raw = io.BytesIO()
-    stream = InertStream(io.TextIOWrapper(raw, encoding="ascii"))
+    stream = SanitizedStream(io.TextIOWrapper(raw, encoding="ascii"))
     stream.write("ä→\x1b\n")
     stream.flush()
     assert raw.getvalue() == b"\\xe4\\u2192\\x1b\n"

@@ -10,7 +10,7 @@ from ....rerankers import flops
 from ....rerankers.prompting.template import TOKENS_PER_WORD
 from ....rerankers.registry import family_of
 from ...plan.lengths import WITHOUT_BLANKS
-from ..engine import Job, LoadedModel, Task
+from ..engine import Job, LoadedModel, ScoringTask
 
 _SAMPLE = 100  # passages per dataset whose words are counted
 
@@ -39,7 +39,7 @@ def _task_costs(jobs: Sequence[Job], loaded: LoadedModel) -> list[float]:
     return costs
 
 
-def _pair(task: Task, loaded: LoadedModel, query: np.ndarray, passage: int) -> np.ndarray:
+def _pair(task: ScoringTask, loaded: LoadedModel, query: np.ndarray, passage: int) -> np.ndarray:
     """Cost of a pair, per query."""
     rules, shape = family_of(loaded.spec).text_rules(loaded.spec), loaded.shape
     text = rules.resolve(task.text)

@@ -18,7 +18,7 @@ from rerankbench.eval.board.prices import (
     usd_per_thousand_queries,
 )
 from rerankbench.eval.hardware.energy import meter
-from rerankbench.eval.results import Asked, Cell, Cost, load_cells
+from rerankbench.eval.results import Cell, Cost, ServerUsage, load_cells
 from rerankbench.eval.text import units
 from rerankbench.rerankers.errors import InputError
 from rerankbench.rerankers.served.api import apis
@@ -41,7 +41,9 @@ def test_dollars_are_hours_times_the_price() -> None:
 
 
 def asked_of(api: str, model: str, unit: str | None, billed: float | None) -> Cell:
-    found = make_cell("a", 0.5, cost=Cost(pairs_per_second=100.0, asked=Asked(requests=1, billed=billed, unit=unit)))
+    found = make_cell(
+        "a", 0.5, cost=Cost(pairs_per_second=100.0, asked=ServerUsage(requests=1, billed=billed, unit=unit))
+    )
     found.manifest.identity_parts["reranker"] = {"api": api, "model": model}
     return found
 

@@ -12,7 +12,7 @@ import yaml
 from beir_folder import write_beir
 from in_process import Command
 from rerankbench.eval.cli.logs import log_to_stderr
-from rerankbench.eval.experiment.arguments import from_words
+from rerankbench.eval.experiment.arguments import from_arguments
 from rerankbench.eval.results import load_cells
 from rerankbench.eval.runner import progress
 
@@ -86,7 +86,7 @@ def test_dry_run_computes_nothing_and_prints_what_runs(call: Any, tmp_path: Path
 
 def test_names_are_folders_names() -> None:
     def name(*words: list[str]) -> str:
-        return from_words(*words)["name"]
+        return from_arguments(*words)["name"]
 
     assert name(["BAAI/bge-reranker-base"], ["beir/scifact"]) == "bge-reranker-base--beir-scifact"
     assert name(["a.yaml", "my_module:Mine"], ["../tea/"]) == "a--Mine--..-tea"

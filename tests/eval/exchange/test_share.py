@@ -95,8 +95,8 @@ def test_one_line_for_what_is_not_there(run: Path, hub: Hub, tmp_path: Path) -> 
         assert told in done.stderr
         assert len(done.stderr.splitlines()) == 1
     with pytest.raises(InputError, match="write it as OWNER/NAME"):
-        share.parcel(run, "results", None, str)
+        share.plan_upload(run, "results", None, str)
     with pytest.raises(InputError, match="is there already"):
         share.pull("me/results", "mine", run, str)
     with pytest.raises(InputError):
-        share.parcel(tmp_path, "me/results", None, str)
+        share.plan_upload(tmp_path, "me/results", None, str)

@@ -10,7 +10,7 @@ import pytest
 from gate_cells import FakeCell, some_scores
 from rerankbench.eval.gate import baseline as baselines
 from rerankbench.eval.gate.baseline import Baseline, GatePolicy
-from rerankbench.eval.gate.check import CellCheck, Report, check
+from rerankbench.eval.gate.check import CellCheck, GateReport, check
 from rerankbench.eval.gate.snapshot import snapshots
 from rerankbench.rerankers.errors import InputError
 
@@ -34,7 +34,7 @@ class Gate:
             cell.write(root, order)
         return root
 
-    def check(self, *cells: FakeCell, policy: GatePolicy | None = None, order: np.ndarray | None = None) -> Report:
+    def check(self, *cells: FakeCell, policy: GatePolicy | None = None, order: np.ndarray | None = None) -> GateReport:
         return check(self.baseline, snapshots(self.write(*cells, order=order), GatePolicy().metrics), policy)
 
     def one(self, cell: FakeCell, policy: GatePolicy | None = None) -> CellCheck:

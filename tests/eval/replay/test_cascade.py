@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from in_process import Command
 from replay_run import LAYERS, qrels_file, run_file
 from rerankbench.eval.metrics.trec import per_query
-from rerankbench.eval.replay.cascade import Options, Plan, options
+from rerankbench.eval.replay.cascade import CascadePlan, Options, options
 from rerankbench.eval.replay.choice import choose, families_of, frontier
 from rerankbench.eval.replay.order import Gains, first_order, values
-from rerankbench.eval.replay.pool import Pool, pools
+from rerankbench.eval.replay.pool import CandidatePool, pools
 from rerankbench.eval.results import Cell, load_cells
 from rerankbench.eval.text.units import parse_flops
 from rerankbench.rerankers.errors import InputError
@@ -39,12 +39,12 @@ def cells(root: Path) -> list[Cell]:
 
 
 @pytest.fixture(scope="module")
-def pool(cells: list[Cell]) -> Pool:
+def pool(cells: list[Cell]) -> CandidatePool:
     return next(pools(cells))
 
 
 @pytest.fixture(scope="module")
-def found(pool: Pool) -> Options:
+def found(pool: CandidatePool) -> Options:
     return options(pool, "nDCG@10", depths=DEPTHS)
 
 
@@ -94,9 +94,9 @@ class Runner:
     "stages", [[(1, 20), (LAYERS, 8)], [(1, 20), (2, 8), (LAYERS, 3)], [(2, 8), (LAYERS, 3)], [(2, 20)]]
 )
 def test_really_running_it_costs_and_ranks_the_same(
-    root: Path, pool: Pool, found: Options, stages: list[tuple[int, int]]
+    root: Path, pool: CandidatePool, found: Options, stages: list[tuple[int, int]]
 ) -> None:
-    plan = found.plans.index(Plan(tuple((PLACES[layers], depth) for layers, depth in stages)))
+    plan = found.plans.index(CascadePlan(tuple((PLACES[layers], depth) for layers, depth in stages)))
     runner = Runner(root)
     for row in (0, 7, 23):
         docs = list(pool.docs[row])
@@ -108,7 +108,7 @@ def test_really_running_it_costs_and_ranks_the_same(
 
 
 def test_values_are_those_of_plain_python_on_the_files(
-    root: Path, cells: list[Cell], pool: Pool, found: Options
+    root: Path, cells: list[Cell], pool: CandidatePool, found: Options
 ) -> None:
     runs = {cell.manifest.setting: run_file(cell) for cell in cells}
     names = ["L1", "L2", "full"]
@@ -128,21 +128,25 @@ def test_values_are_those_of_plain_python_on_the_files(
             assert found.values[found.plans.index(plan), row] == pytest.approx(dcg / ideal, abs=1e-12)
 
 
-def test_early_exits_stop_where_the_gap_is_widest(root: Path, cells: list[Cell], pool: Pool, found: Options) -> None:
+def test_early_exits_stop_where_the_gap_is_widest(
+    root: Path, cells: list[Cell], pool: CandidatePool, found: Options
+) -> None:
     scores = run_file(next(cell for cell in cells if cell.manifest.setting == "L1"))
     gaps = []
     for query in pool.queries:
         top = sorted(scores.get(query, {}).values(), reverse=True)
         gaps.append(top[0] - top[1] if len(top) > 1 else math.inf)
     stages = ((PLACES[1], 20), (PLACES[LAYERS], 8))
-    half, whole, first = (found.plans.index(p) for p in (Plan(stages, 0.5), Plan(stages), Plan(stages[:1])))
+    half, whole, first = (
+        found.plans.index(p) for p in (CascadePlan(stages, 0.5), CascadePlan(stages), CascadePlan(stages[:1]))
+    )
     stopped = np.array(gaps) >= sorted(gaps)[len(gaps) // 2]
     assert (found.flops[half] == np.where(stopped, found.flops[first], found.flops[whole])).all()
     assert (found.values[half] == np.where(stopped, found.values[first], found.values[whole])).all()
     assert 0.4 <= stopped.mean() <= 0.6
 
 
-def test_the_formula_is_trec_evals(pool: Pool) -> None:
+def test_the_formula_is_trec_evals(pool: CandidatePool) -> None:
     draw = np.random.default_rng(3)
     for metric in ("nDCG@1", "nDCG@10", "nDCG@1000"):
         order = np.argsort(np.where(pool.present, draw.random(pool.present.shape), 2), axis=1)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import threading
 
 import pytest
-from rerankbench.eval.runner.prefetch import one_ahead
+from rerankbench.eval.runner.prefetch import prefetch
 
 
 def test_in_order_and_one_step_ahead():
     asked = []
-    steps = one_ahead(lambda n: asked.append(n) or n * n, range(5))
+    steps = prefetch(lambda n: asked.append(n) or n * n, range(5))
     assert next(steps) == (0, 0)
     assert set(asked) <= {0, 1}
     assert list(steps) == [(1, 1), (2, 4), (3, 9), (4, 16)]
-    assert list(one_ahead(str, [])) == []
+    assert list(prefetch(str, [])) == []
 
 
 def test_preparation_runs_while_the_item_before_is_used():
@@ -25,13 +25,13 @@ def test_preparation_runs_while_the_item_before_is_used():
             started.set()
         return n
 
-    steps = one_ahead(prepare, range(2))
+    steps = prefetch(prepare, range(2))
     next(steps)
     assert started.wait(5)
 
 
 def test_an_error_comes_with_its_item():
-    steps = one_ahead(lambda n: 1 // (n - 1), range(3))
+    steps = prefetch(lambda n: 1 // (n - 1), range(3))
     assert next(steps) == (0, -1)
     with pytest.raises(ZeroDivisionError):
         next(steps)

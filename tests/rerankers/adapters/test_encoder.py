@@ -15,8 +15,8 @@ from rerankbench.rerankers import LoadOptions, ScoreError, Setting, TextOptions,
 from rerankbench.rerankers.api import Group
 from rerankbench.rerankers.errors import InputError
 from rerankbench.rerankers.models.heads import PooledHead
+from rerankbench.rerankers.models.ops import Ops
 from rerankbench.rerankers.models.packed import Packed
-from rerankbench.rerankers.models.work import Work
 
 EXACT = LoadOptions("cpu", "float32")
 PAIRS = [
@@ -125,18 +125,18 @@ def test_executed_flops_are_what_the_counter_sees(both):
     _, reranker = both
     batch = Packed.of([[5] * n for n in (9, 9, 4, 2)], None, torch.device("cpu"))
     for read in (
-        lambda work: reranker.encoder.scores(batch, work),
-        lambda work: reranker.encoder.vectors(batch, [1, 2], PooledHead().pool, work),
+        lambda ops: reranker.encoder.scores(batch, ops),
+        lambda ops: reranker.encoder.vectors(batch, [1, 2], PooledHead().pool, ops),
     ):
         reranker.encoder.attention = "plain"  # the counter sees no fused attention on CPU
-        work = Work()
+        ops = Ops()
         with flop_counter() as counter, torch.no_grad():
-            read(work)
-        assert work.flops == counter.get_total_flops() > 0
+            read(ops)
+        assert ops.flops == counter.get_total_flops() > 0
         reranker.encoder.attention = "auto"
-        fused = Work()
+        fused = Ops()
         read(fused)
-        assert fused.flops == work.flops
+        assert fused.flops == ops.flops
 
 
 def test_full_depth_only(both):

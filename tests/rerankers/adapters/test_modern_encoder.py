@@ -18,8 +18,8 @@ from modern import make_modern
 from rerankbench.rerankers import InputError, LoadOptions, ModelSpec, Setting, TextOptions, load, load_spec
 from rerankbench.rerankers.api import Group
 from rerankbench.rerankers.flops import reference, useful
+from rerankbench.rerankers.models.ops import Ops
 from rerankbench.rerankers.models.packed import Packed
-from rerankbench.rerankers.models.work import Work
 from rerankbench.rerankers.registry import family_named, find_spec
 from rerankbench.rerankers.tokenization.encoder_pairs import build_pairs
 from torch.utils.flop_counter import FlopCounterMode
@@ -69,7 +69,7 @@ def test_equal_to_transformers_around_and_beyond_the_window(tmp_path, config):
     sequences = [torch.randint(4, 90, (n,), generator=generator).tolist() for n in LENGTHS for _ in range(2)]
     with torch.no_grad():
         expected = [model(torch.tensor([ids])).logits.item() for ids in sequences]
-        found = encoder.scores(Packed.of(sequences, None, torch.device("cpu")), Work())[:, 0]
+        found = encoder.scores(Packed.of(sequences, None, torch.device("cpu")), Ops())[:, 0]
     assert np.ptp(expected) > 0.1
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
 
@@ -178,13 +178,13 @@ def test_flops(tmp_path, pooling, every):
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
             model(input_ids=ids, attention_mask=torch.ones_like(ids))
         assert counter.get_total_flops() == reference(shape, Setting(), length, 0, 0)
-        work, batch = Work(), Packed.of(ids.tolist(), None, torch.device("cpu"))
+        ops, batch = Ops(), Packed.of(ids.tolist(), None, torch.device("cpu"))
         with torch.no_grad():
-            reranker.encoder.scores(batch, work)
+            reranker.encoder.scores(batch, ops)
         needed, whole = useful(shape, Setting(), length, 0, 0), reference(shape, Setting(), length, 0, 0)
-        assert needed <= work.flops <= whole
+        assert needed <= ops.flops <= whole
         if length <= 9:  # nothing is beyond the window
-            assert work.flops == needed
+            assert ops.flops == needed
 
 
 def test_useful_counts_the_pairs_inside_the_window(tmp_path):
@@ -199,13 +199,13 @@ def test_useful_counts_the_pairs_inside_the_window(tmp_path):
 def test_executed_flops_are_what_the_counter_sees(small):
     batch = Packed.of([[5] * n for n in (9, 9, 40, 2)], None, torch.device("cpu"))
     small.encoder.attention = "plain"  # the counter sees no fused attention on CPU
-    work = Work()
+    ops = Ops()
     with flop_counter() as counter, torch.no_grad():
-        plain = small.encoder.scores(batch, work)
+        plain = small.encoder.scores(batch, ops)
     small.encoder.attention = "auto"
-    assert work.flops == counter.get_total_flops() > 0
+    assert ops.flops == counter.get_total_flops() > 0
     with torch.no_grad():
-        torch.testing.assert_close(small.encoder.scores(batch, Work()), plain, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(small.encoder.scores(batch, Ops()), plain, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])

@@ -29,7 +29,7 @@ def test_gemma2_without_its_caps_has_the_librarys():
     own = Gemma2Config()
     raw = {"model_type": "gemma2", "architectures": ["Gemma2ForCausalLM"]}
     config = family_named("llm").config(raw)
-    assert config.attention_softcap == own.attn_logit_softcapping == 50.0
+    assert config.attention_cap == own.attn_logit_softcapping == 50.0
     assert (config.final_softcap, config.sliding_window) == (own.final_logit_softcapping, own.sliding_window)
     assert (config.kv_heads, config.head_dim) == (own.num_key_value_heads, own.head_dim)
     assert config.query_scale == own.query_pre_attn_scalar**-0.5

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from layouts import layouts, seen_by_definition
 from rerankbench.rerankers.models import flex, varlen
-from rerankbench.rerankers.models.decoder_attention import How, Masks, attend
+from rerankbench.rerankers.models.decoder_attention import AttentionSpec, Masks, attend
 from rerankbench.rerankers.models.layout import Layout
-from rerankbench.rerankers.models.work import Work
+from rerankbench.rerankers.models.ops import Ops
 
 cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
@@ -19,7 +19,7 @@ cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"
 @settings(max_examples=60, deadline=None)
 @given(layouts(), st.sampled_from([None, 1, 7, 200]), st.booleans())
 def test_mask_is_the_definition_and_its_blocks_leave_nothing_out(layout, window, last_only):
-    mask = flex.block_mask(flex.Sight.of(layout, last_only), window, torch.device("cpu"))
+    mask = flex.block_mask(flex.VisibleRange.of(layout, last_only), window, torch.device("cpu"))
     rows = layout.last if last_only else np.arange(layout.rows)
     q, k = torch.arange(len(rows))[:, None], torch.arange(layout.rows)
     zero = torch.tensor(0)
@@ -39,7 +39,7 @@ def test_mask_is_the_definition_and_its_blocks_leave_nothing_out(layout, window,
 def test_mask_visits_few_blocks_of_many_sequences():
     lengths = [150] * 200
     layout = Layout([20], [0] * 200, lengths, [(0, n) for n in lengths])
-    blocks = flex.Sight.of(layout, last_only=False).blocks()
+    blocks = flex.VisibleRange.of(layout, last_only=False).blocks()
     assert blocks.sum(1).max() <= 4 < blocks.shape[1] == -(-layout.rows // flex.BLOCK)
 
 
@@ -60,10 +60,10 @@ def test_kernel_equals_the_formula_on_cuda(last_only, window, softcap, heads, kv
         found = {}
         for kind in ("auto", "flex", "plain"):
             dtype = torch.float32 if kind == "plain" else torch.bfloat16
-            work, masks = Work(), Masks(layout.longest, dtype, q.device)
-            how = How(head_dim**-0.5, softcap, window, last_only, kind)
-            found[kind] = attend(*(x.to(dtype) for x in (q, k, v)), layout, how, masks, work).float()
-            assert work.flops > 0
+            ops, masks = Ops(), Masks(layout.longest, dtype, q.device)
+            spec = AttentionSpec(head_dim**-0.5, softcap, window, last_only, kind)
+            found[kind] = attend(*(x.to(dtype) for x in (q, k, v)), layout, spec, masks, ops).float()
+            assert ops.flops > 0
         if softcap is not None or varlen.kernel("window_size") is None:
             assert torch.equal(found["auto"], found["flex"])
         torch.testing.assert_close(found["flex"], found["plain"], rtol=2e-2, atol=2e-2)

@@ -10,7 +10,7 @@ from decoder_goldens import PARITY, pairs
 from rerankbench.rerankers import InputError, LoadOptions, Setting, TextOptions, load
 from rerankbench.rerankers.api import Group
 from rerankbench.rerankers.models.fp8 import Fp8Matrix, fp8_matrix, fp8_runs_here
-from rerankbench.rerankers.models.work import Work
+from rerankbench.rerankers.models.ops import Ops
 from rerankbench.rerankers.random_weights import write_random_weights
 from rerankbench.rerankers.spec import ModelSpec
 
@@ -46,11 +46,11 @@ def test_products_are_those_of_the_formula(device: str, bias: bool):
     x = torch.randn(37, 64, generator=generator).bfloat16() * torch.logspace(-3, 3, 37)[:, None].bfloat16()
     gate, up, down = (torch.randn(size, generator=generator).bfloat16() for size in ((96, 64), (96, 64), (64, 96)))
     added = torch.randn(96, generator=generator).bfloat16() if bias else None
-    work, here = Work(), [None if added is None else added.to(device), "silu"]
+    ops, here = Ops(), [None if added is None else added.to(device), "silu"]
     matrices = [Fp8Matrix(matrix.to(device)) for matrix in (gate, up, down)]
-    linear = work.linear(x.to(device), matrices[0], *here).cpu()
-    fed = work.feed(x.to(device), (matrices[1], None), (matrices[2], None), "silu", (matrices[0], here[0])).cpu()
-    assert work.flops == 2 * 37 * 64 * 96 * 4
+    linear = ops.linear(x.to(device), matrices[0], *here).cpu()
+    fed = ops.feed(x.to(device), (matrices[1], None), (matrices[2], None), "silu", (matrices[0], here[0])).cpu()
+    assert ops.flops == 2 * 37 * 64 * 96 * 4
     first = torch.nn.functional.silu(coded(x) @ coded(gate).T + (0.0 if added is None else added.double()))
     inner = first * (coded(x) @ coded(up).T)
     for found, exact, close in ((linear, first, 0.01), (fed, coded(inner) @ coded(down).T, 0.06)):

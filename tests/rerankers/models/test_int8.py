@@ -15,7 +15,7 @@ from rerankbench.rerankers import InputError, LoadOptions, Setting, TextOptions,
 from rerankbench.rerankers.api import Group
 from rerankbench.rerankers.models import compiled
 from rerankbench.rerankers.models.int8 import Int8Matrix, int8_runs_here
-from rerankbench.rerankers.models.work import Work
+from rerankbench.rerankers.models.ops import Ops
 from rerankbench.rerankers.registry import find_spec
 
 needs_vnni = pytest.mark.skipif(not int8_runs_here(), reason="this CPU has no VNNI or AMX instructions")
@@ -59,13 +59,13 @@ def test_products_are_those_of_the_formula(tokens: int, width: int, out: int, ac
     (a, of_tokens), (b, of_rows) = codes(x.double().numpy()), codes(weight.double().numpy())
     exact = torch.from_numpy((a @ b.T) * of_tokens * of_rows.T + bias.numpy())
     applied = torch.nn.GELU()(exact) if activation else exact
-    work = Work()
-    found = work.linear(x, Int8Matrix(weight), bias, activation)
+    ops = Ops()
+    found = ops.linear(x, Int8Matrix(weight), bias, activation)
     # a value within float32's rounding of a half may get the next code
     step = float((of_tokens * np.abs(weight.numpy()).max()).max()) + 1e-5
     assert float((found - applied).abs().max()) <= 1.2 * step
     assert float((found - applied).abs().median()) <= 1e-4
-    assert work.flops == 2 * tokens * width * out
+    assert ops.flops == 2 * tokens * width * out
 
 
 @needs_vnni

@@ -6,9 +6,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rerankbench.rerankers.models.ops import Ops
 from rerankbench.rerankers.models.packed import Packed, attend_all
 from rerankbench.rerankers.models.window import in_window
-from rerankbench.rerankers.models.work import Work
 
 LENGTHS = st.lists(st.integers(1, 12), min_size=1, max_size=8)
 
@@ -47,11 +47,11 @@ def test_kernels_equal_the_formula(kind, lengths, first_only):
     generator = torch.Generator().manual_seed(1)
     q, k, v = torch.randn(sum(lengths), 3, heads, dim, generator=generator).unbind(1)  # views, as the encoder has them
     q = q[batch.firsts] if first_only else q
-    plain_work, work = Work(), Work()
+    plain_work, ops = Ops(), Ops()
     expected = attend_all(q, k, v, batch, plain_work, "plain", first_only)
-    found = attend_all(q, k, v, batch, work, kind, first_only)
+    found = attend_all(q, k, v, batch, ops, kind, first_only)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
-    assert work.flops == plain_work.flops > 0
+    assert ops.flops == plain_work.flops > 0
 
 
 @settings(max_examples=40, deadline=None)
@@ -61,12 +61,12 @@ def test_a_window_equals_the_masked_formula(lengths, first_only, window):
     generator = torch.Generator().manual_seed(1)
     q, k, v = torch.randn(sum(lengths), 3, heads, dim, generator=generator).unbind(1)
     q = q[batch.firsts] if first_only else q
-    plain_work, work = Work(), Work()
+    plain_work, ops = Ops(), Ops()
     expected = attend_all(q, k, v, batch, plain_work, "plain", first_only, window)
-    found = attend_all(q, k, v, batch, work, "grouped", first_only, window)
+    found = attend_all(q, k, v, batch, ops, "grouped", first_only, window)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
     inside = sum(min(n, window + 1) if first_only else in_window(n, window) for n in lengths)
-    assert 4 * heads * dim * inside <= work.flops <= plain_work.flops
+    assert 4 * heads * dim * inside <= ops.flops <= plain_work.flops
 
 
 @given(st.integers(1, 60), st.integers(0, 70))
@@ -83,8 +83,8 @@ def test_a_window_equals_the_masked_formula_on_cuda(dtype, first_only):
     batch = Packed.of([[1] * n for n in lengths], None, torch.device("cuda"))
     q, k, v = torch.randn(sum(lengths), 3, 4, 64, device="cuda", dtype=dtype).unbind(1)
     q = q[batch.firsts] if first_only else q
-    expected = attend_all(q.float(), k.float(), v.float(), batch, Work(), "plain", first_only, 64)
-    found = attend_all(q, k, v, batch, Work(), "auto", first_only, 64).float()
+    expected = attend_all(q.float(), k.float(), v.float(), batch, Ops(), "plain", first_only, 64)
+    found = attend_all(q, k, v, batch, Ops(), "auto", first_only, 64).float()
     tolerance = 1e-5 if dtype == torch.float32 else 2e-2
     torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance)
 
@@ -99,7 +99,7 @@ def test_kernels_equal_the_formula_on_cuda(dtype, first_only, kind):
     batch = Packed.of([[1] * n for n in lengths], None, torch.device("cuda"))
     q, k, v = torch.randn(sum(lengths), 3, 4, 32, device="cuda", dtype=dtype).unbind(1)
     q = q[batch.firsts] if first_only else q
-    expected = attend_all(q.float(), k.float(), v.float(), batch, Work(), "plain", first_only)
-    found = attend_all(q, k, v, batch, Work(), kind, first_only).float()
+    expected = attend_all(q.float(), k.float(), v.float(), batch, Ops(), "plain", first_only)
+    found = attend_all(q, k, v, batch, Ops(), kind, first_only).float()
     tolerance = 1e-5 if dtype == torch.float32 else 2e-2
     torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance)

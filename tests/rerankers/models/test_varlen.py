@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from layouts import layouts
 from rerankbench.rerankers.models import varlen
-from rerankbench.rerankers.models.decoder_attention import How, Masks, attend
+from rerankbench.rerankers.models.decoder_attention import AttentionSpec, Masks, attend
 from rerankbench.rerankers.models.layout import Layout
-from rerankbench.rerankers.models.work import Work
+from rerankbench.rerankers.models.ops import Ops
 
 cuda = pytest.mark.skipif(
     not torch.cuda.is_available() or varlen.kernel("window_size") is None, reason="no CUDA device, or torch < 2.11"
@@ -41,9 +41,9 @@ def both(layout: Layout, how: dict[str, Any], heads: tuple[int, int], dim: int, 
     k, v = (torch.randn(layout.rows, sees, dim, generator=generator, **where) for _ in range(2))
     masks, found = Masks(layout.longest, q.dtype, q.device), []
     for kind in ("varlen", "plain"):
-        work = Work()
-        found.append(attend(q, k, v, layout, How(dim**-0.5, kind=kind, **how), masks, work))
-        assert work.flops > 0
+        ops = Ops()
+        found.append(attend(q, k, v, layout, AttentionSpec(dim**-0.5, kind=kind, **how), masks, ops))
+        assert ops.flops > 0
     return found
 
 
@@ -64,8 +64,8 @@ def test_all_tokens_see_all_of_their_sequence_without_a_causal_mask():
     layout = Layout([0, 0], [0, 1, 1], [5, 1, 9], [(0, 1)] * 3)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(varlen, "kernel", lambda *_: by_definition)
-        how, where = {"causal": False, "last_only": False}, {"device": "cpu", "dtype": torch.float32}
-        found, exact = both(layout, how, (2, 1), 8, where)
+        shape, where = {"causal": False, "last_only": False}, {"device": "cpu", "dtype": torch.float32}
+        found, exact = both(layout, shape, (2, 1), 8, where)
     torch.testing.assert_close(found, exact, rtol=1e-5, atol=1e-5)
 
 
@@ -77,6 +77,6 @@ def test_all_tokens_see_all_of_their_sequence_without_a_causal_mask():
 @pytest.mark.parametrize("last_only", [False, True])
 def test_the_kernel_equals_the_formula_on_cuda(heads, dim, window, last_only):
     layout = Layout([37, 0, 130], [0, 0, 0, 1, 2, 2], [200, 1, 31, 90, 300, 128], [(0, 1)] * 6)
-    how, where = {"window": window, "last_only": last_only}, {"device": "cuda", "dtype": torch.bfloat16}
-    found, exact = both(layout, how, heads, dim, where)
+    shape, where = {"window": window, "last_only": last_only}, {"device": "cuda", "dtype": torch.bfloat16}
+    found, exact = both(layout, shape, heads, dim, where)
     torch.testing.assert_close(found, exact, rtol=2e-2, atol=2e-2)

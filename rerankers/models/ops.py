@@ -18,7 +18,7 @@ States = Tensor | Codes  # (tokens, in)
 
 
 @dataclass
-class Work:
+class Ops:
     """FLOPs so far: 2 per multiply-add, matrix products only."""
 
     flops: int = 0
