@@ -63,7 +63,7 @@ class Worst:
 
 @dataclass
 class Finder:
-    """Looks for the worst queries, reading each dataset and each run once. `notes` say which texts are missing."""
+    """Looks for the worst queries. Reads each dataset once, and of runs what is shown. `notes`: texts not found."""
 
     evidence: Evidence
     load: Loader | None
@@ -86,6 +86,10 @@ class Finder:
         low = sorted((r for r in rows if (r[0].path, r[1]) not in taken), key=lambda r: (r[3], -r[2]))
         names = dict.fromkeys(first.manifest.model for _, first in pairs)
         partner = {cell.path: first for cell, first in pairs}
+        for cell, first in pairs:
+            queries = {row[1] for row in (*shown, *low[:SHOWN]) if row[0].path == cell.path}
+            self._read(cell, queries)
+            self._read(first, queries)
         return Worst(
             label(variant),
             ", ".join(names),
@@ -119,17 +123,17 @@ class Finder:
 
     def _query(self, cell: Cell, first: Cell, query: str, before: float, after: float) -> Query:
         dataset = self.dataset(cell)
-        tops = self._run(first).get(query, {}), self._run(cell).get(query, {})
+        tops = self._runs[str(first.path)].get(query, {}), self._runs[str(cell.path)].get(query, {})
         ranks = [{doc: i for i, doc in enumerate(rank(top)[:DEPTH], start=1)} for top in tops]
         text = dataset.queries.get(query) if dataset else None
         left, right = (_passages(top, query, dataset, other) for top, other in zip(tops, reversed(ranks)))
         return Query(cell.manifest.dataset, query, text and shorten(text, QUERY), before, after, left, right)
 
-    def _run(self, cell: Cell) -> dict[str, dict[str, float]]:
-        key = str(cell.path)
-        if key not in self._runs:
-            self._runs[key] = cell.run()
-        return self._runs[key]
+    def _read(self, cell: Cell, queries: set[str]) -> None:
+        """Of a run, which may be large, the queries that are shown."""
+        known = self._runs.setdefault(str(cell.path), {})
+        if missing := queries - known.keys():
+            known |= cell.run(missing)
 
     def dataset(self, cell: Cell) -> Dataset | None:
         """The dataset, if it can be read and is still what was scored."""

@@ -14,7 +14,7 @@ The first stage is a cell too, with the setting `first-stage`; it also has
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -212,14 +212,15 @@ class Cell:
         path = self.path / "per_query.parquet"
         return read_table(path, self.manifest.counts.queries, path)
 
-    def run(self) -> dict[str, dict[str, float]]:
-        """The run: query id -> document id -> score."""
+    def run(self, only: Container[str] | None = None) -> dict[str, dict[str, float]]:
+        """The run: query id -> document id -> score; of some queries, or of all."""
         run: dict[str, dict[str, float]] = {}
         for number, line in enumerate(read_packed(self.path / "run.trec.gz")):
             if number == self.manifest.counts.pairs:
                 raise InputError(f"{self.path / 'run.trec.gz'}: has more lines than the manifest counts pairs")
             query, _, doc, _, score, _ = line.split(maxsplit=5)  # the tag may hold blanks
-            run.setdefault(query, {})[doc] = float(score)
+            if only is None or query in only:
+                run.setdefault(query, {})[doc] = float(score)
         return run
 
     def qrels(self) -> dict[str, dict[str, int]] | None:
