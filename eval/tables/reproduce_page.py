@@ -26,15 +26,17 @@ _HEAD = """# Reproduce the published tables
 
 <!-- Made by `python -m rerankbench.eval.tables.reproduce_page` from configs/; a test keeps it up to date. -->
 
-Each table is an experiment of its own. It needs a GPU and the Hugging Face hub, verifies the models, retrieves,
-compares the first stage with its published nDCG@10 before it spends time on reranking, reranks, and can be
-interrupted: the same command continues. `--sample 50` estimates a table from 50 queries per dataset, with intervals.
+Each table is an experiment of its own.
+It needs a GPU and the Hugging Face hub, verifies the models, retrieves, compares the first stage with its published \
+nDCG@10 before it spends time on reranking, reranks, and can be interrupted: the same command resumes where it stopped.
+`--sample 50` estimates a table from 50 queries per dataset, with intervals.
 
-No published model was run to write this page: the figures below are those of the sources, and the estimates are
-arithmetic (lengths of BEIR by its paper's words, elsewhere 20 query and 150 passage tokens). What has been run are the
-three tables of the card and nfcorpus-top10 with all their models, nanobeir, `verify` with every shipped file, and a
-set of each other collection of the hub, on tiny stand-ins, most from a hub on the same machine: random weights and
-made-up texts (tests/eval/reproduce, tests/eval/tables), which says nothing about quality.
+No published model was run to write this page: the figures below are those of the sources, and the estimates are \
+arithmetic (lengths of BEIR by its paper's words, elsewhere 20 query and 150 passage tokens).
+What has been run is the three tables of the model card and nfcorpus-top10 with all their models, nanobeir, `verify` \
+with every shipped file, and one set of each other collection of the hub, all on tiny stand-ins, most from a hub on \
+the same machine: random weights and made-up texts (tests/eval/reproduce, tests/eval/tables), which show nothing about \
+quality.
 """
 
 
@@ -53,10 +55,10 @@ rerankbench reproduce fiqa-bge-large     # with a dense first stage
 rerankbench reproduce beir-bge-large --budget 1 --device h100-sxm
 ```
 
-`reproduce` plans, verifies, checks the first stage, runs, and prints the table beside the published one with a verdict
-for each cell; the same command continues. `--budget HOURS` takes the cheapest datasets, and a larger budget later adds
-to them.
-`verify` knows published scores of {goldens}.
+`reproduce` plans, verifies, checks the first stage, runs, and prints the table beside the published one with a verdict \
+for each cell; the same command resumes where it stopped.
+`--budget HOURS` takes the cheapest datasets, and a larger budget later adds to them.
+`verify` has published scores of {goldens}.
 
 Minutes by `rerankbench plan NAME --tflops {tflops}`, without downloads and loading, an estimate:
 
@@ -68,8 +70,9 @@ Minutes by `rerankbench plan NAME --tflops {tflops}`, without downloads and load
 
 _COLLECTIONS = """## Collections without a table here
 
-Fetched from the hub once (`pip install "rerankbench[beir]"`), then offline; the revision is pinned, and other numbers
-of documents or queries than these are refused. The files in configs/datasets/ say where each choice comes from.
+Fetched from the hub once (`pip install "rerankbench[beir]"`), then offline; the revision is pinned, and other numbers \
+of documents or queries than these are refused.
+The files in configs/datasets/ cite the source of each choice.
 
 | collection | sets | queries | documents | what it is |
 | :-- | --: | --: | --: | :-- |
@@ -81,10 +84,10 @@ rerankbench run nanobeir                                                   # a l
 rerankbench run --model ms-marco-minilm-l6-v2 --dataset bright/pony
 ```
 
-- BRIGHT's `excluded_ids` are dropped for their query before the top k are taken, as its own evaluation does. That its
-  queries are asked as `answer` is a **guess**: no source words them for a reranker.
-- FollowIR is left out: its figure, p-MRR, compares the ranks of two runs, before and after an instruction is changed,
-  and every measure here judges one run.
+- BRIGHT's `excluded_ids` are dropped for their query before the top k are taken, as its own evaluation does.
+  That its queries are asked as `answer` is a **guess**: no source words them for a reranker.
+- FollowIR is left out: its figure, p-MRR, compares the ranks of two runs, before and after an instruction is changed, \
+and every measure here judges one run.
 """
 
 
@@ -168,8 +171,8 @@ def _section(experiment: Experiment, name: str) -> str:
         own = "".join(f"; {c.model} within {c.tolerance:g}" for c in table.columns if c.tolerance)
         lines += [
             f"Expect {table.metric} x 100 as below, within {tolerance.first_stage:g} (first stage), "
-            f"{tolerance.reranker:g} (reranker) and {tolerance.mean:g} (mean){own}. A figure with a star is compared "
-            "with its correction below, a mean with the mean of its rows:",
+            f"{tolerance.reranker:g} (reranker) and {tolerance.mean:g} (mean){own}.",
+            "A figure with a star is compared with its correction below, a mean with the mean of its rows:",
             "",
             as_markdown.write(grid_of(table)),
         ]
