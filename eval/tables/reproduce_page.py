@@ -55,8 +55,8 @@ rerankbench reproduce fiqa-bge-large     # with a dense first stage
 rerankbench reproduce beir-bge-large --budget 1 --device h100-sxm
 ```
 
-`reproduce` plans, verifies, checks the first stage, runs, and prints the table beside the published one with a verdict \
-for each cell; the same command resumes where it stopped.
+`reproduce` plans, verifies, checks the first stage, runs, and prints the table beside the published one with a \
+verdict for each cell; the same command resumes where it stopped.
 `--budget HOURS` takes the cheapest datasets, and a larger budget later adds to them.
 `verify` has published scores of {goldens}.
 
