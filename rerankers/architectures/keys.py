@@ -94,7 +94,7 @@ class Architecture:
     def check(self, raw: Mapping[str, Any], where: str) -> None:
         """Raise InputError for the first key whose value is not obeyed."""
         known = self.keys | self.idle | COMMON | IDLE
-        only, advice = {**_ONLY, **self.only}, self._advice()
+        only, advice = {**_ONLY, **self.only}, self._advice(raw)
         refuse_code(raw, where, self.code)
         for key, value in raw.items():
             if key in only:
@@ -117,11 +117,12 @@ class Architecture:
         if self.library not in CONFIG_MAPPING:
             return False
         default = getattr(CONFIG_MAPPING[self.library](), key, ...)
-        return default is not ... and type(default) is type(value) and default == value
+        return default == value and isinstance(default, bool) is isinstance(value, bool)
 
-    def _advice(self) -> str:
-        other = ", or let transformers run the model (family: sequence-classification)" if self.elsewhere else ""
-        return f"; remove it if it changes no score{other}"
+    def _advice(self, raw: Mapping[str, Any]) -> str:
+        classifies = any("SequenceClassification" in name for name in raw.get("architectures") or ())
+        other = ", or let transformers run the model (family: sequence-classification)"
+        return f"; remove it if it changes no score{other if self.elsewhere and classifies else ''}"
 
 
 class _Stated(dict[str, Any]):
@@ -180,8 +181,8 @@ def refuse_code(raw: Mapping[str, Any], where: str, known: Iterable[str] = ()) -
             if name is not None and str(name).rpartition("--")[2] not in known:
                 raise InputError(
                     f"{where}: key 'auto_map': the model is code of its repository ({name!s:.80}), which may score "
-                    "otherwise than the class of this model_type; if you trust it, write a YAML file with family: "
-                    "sequence-classification and trust_remote_code: true; if not, remove the key",
+                    "otherwise than the class of this model_type; remove the key, or, if you trust the code of a "
+                    "classifier, write a YAML file with family: sequence-classification and trust_remote_code: true",
                     unread=True,
                 )
 

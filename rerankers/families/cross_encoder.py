@@ -24,7 +24,7 @@ class CrossEncoder(EncoderFamily):
     """A sequence classifier that reads query and passage together; only the full depth has a head."""
 
     name = "cross-encoder"
-    adapter = "cross-encoder/1"
+    adapter = "cross-encoder/2"
     score = "classification head on the first token"
     options = PairOptions
 

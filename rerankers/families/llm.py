@@ -23,7 +23,7 @@ class LlmReranker(DecoderFamily):
     """Reads one row of the vocabulary head: the first token of `Yes`, without a space before it."""
 
     name = "llm"
-    adapter = "llm/1"
+    adapter = "llm/2"
     score = "logit of `Yes`"
     options = LlmOptions
     architectures = {"gemma": gemma, "gemma2": gemma2}

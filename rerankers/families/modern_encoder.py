@@ -27,7 +27,7 @@ class ModernEncoderFamily(Family):
     """An encoder with rotary positions, most of whose layers see a window; only the full depth has a head."""
 
     name = "modern-encoder"
-    adapter = "modern-encoder/1"
+    adapter = "modern-encoder/2"
     score = "classification head, or saved modules"
     options = PairOptions
     architectures = {"modernbert": modernbert}

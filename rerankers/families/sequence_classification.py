@@ -25,7 +25,7 @@ class SequenceClassification(EncoderFamily):
     """Every model type that transformers knows; its shape is known for bodies of BERT's kind only."""
 
     name = "sequence-classification"
-    adapter = "sequence-classification/2"
+    adapter = "sequence-classification/3"
     score = "the model's own"
     options = PairOptions
 

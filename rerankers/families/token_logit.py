@@ -62,7 +62,7 @@ class TokenLogit(TemplatedFamily):
     """Template, tokens and formula are the specification's (Qwen3-Reranker, mxbai-rerank-v2, zerank)."""
 
     name = "token-logit"
-    adapter = "token-logit/1"
+    adapter = "token-logit/2"
     score = "logits of the tokens that the specification names"
     options = TokenLogitOptions
     architectures = {

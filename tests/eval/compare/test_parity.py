@@ -103,7 +103,7 @@ def test_native_and_transformers_agree_and_bfloat16_does_not(call: Any, tmp_path
     (found,) = content["datasets"]
     assert 0 < found["largest"] < 1e-4
     assert (found["changed"], found["reordered"]) == (0, 0)
-    assert found["parts"]["reranker.adapter"] == ["cross-encoder/1", "sequence-classification/2"]
+    assert found["parts"]["reranker.adapter"] == ["cross-encoder/2", "sequence-classification/3"]
     assert content["b"].endswith("family=sequence-classification")
     status, out, err = call(TINY, TINY, "--b", "family=sequence-classification", *CPU)
     assert "pairs/s" not in err  # both are stored
