@@ -20,16 +20,24 @@ Choice = Callable[[str, str], bool]
 
 @dataclass(frozen=True)
 class CellFolder:
-    """A cell's folder below that of a run, and its files as they were found there."""
+    """A cell's folder below that of a run, and its files as they were found there.
+
+    `parts` are those of its path below `cells/`.
+    """
 
     root: Path
-    path: Path
+    parts: tuple[str, ...]
     files: Mapping[str, os.DirEntry[str]]
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return self.root.joinpath("cells", *self.parts)
 
     @property
     def place(self) -> Place:
         """Dataset, model and setting, as its path has them."""
-        *dataset, model, setting = ("", "", *self.path.relative_to(self.root / "cells").parts)
+        *dataset, model, setting = ("", "", *self.parts)
         return "/".join(filter(None, dataset)), model, setting
 
     @property
@@ -45,12 +53,13 @@ class CellFolder:
 
 def find_cells(root: Path) -> list[CellFolder]:
     """All folders below `root` that hold files of a cell, by path. Nothing of them is read."""
-    return sorted(_walk(root, root / "cells"), key=lambda folder: folder.path)
+    return sorted(_walk(root, os.fspath(root / "cells"), ()), key=lambda folder: folder.parts)
 
 
 def find_cell(root: Path, path: Path) -> CellFolder:
     """One of them, whether it is there or not."""
-    return next(_walk(root, path, deep=False), CellFolder(root, path, {}))
+    parts = path.relative_to(root / "cells").parts
+    return next(_walk(root, os.fspath(path), parts, deep=False), CellFolder(root, parts, {}))
 
 
 def load_cells(roots: Iterable[Path], choose: Choice | None = None, *, afresh: bool = False) -> list[Cell]:
@@ -93,7 +102,7 @@ def _proven(folders: Sequence[CellFolder], root: Path, memo: Memo, afresh: bool)
     return cells
 
 
-def _walk(root: Path, top: Path, deep: bool = True) -> Iterator[CellFolder]:
+def _walk(root: Path, top: str, parts: tuple[str, ...], deep: bool = True) -> Iterator[CellFolder]:
     try:
         with os.scandir(top) as entries:
             found = list(entries)
@@ -101,7 +110,7 @@ def _walk(root: Path, top: Path, deep: bool = True) -> Iterator[CellFolder]:
         return
     files = {entry.name: entry for entry in found if entry.name in _OF_A_CELL}
     if files:
-        yield CellFolder(root, top, files)
+        yield CellFolder(root, parts, files)
     for entry in found if deep else ():
         if entry.name not in files and entry.is_dir(follow_symlinks=False):
-            yield from _walk(root, top / entry.name)
+            yield from _walk(root, entry.path, (*parts, entry.name))

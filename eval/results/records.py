@@ -183,8 +183,7 @@ class Cell:
     @property
     def root(self) -> Path:
         """The run's folder: the one that holds `cells/<dataset>/<model>/<setting>`."""
-        below = Path(self.manifest.dataset, self.manifest.model, self.manifest.setting)
-        return self.path.parents[len(below.parts)]
+        return self.path.parents[self.manifest.dataset.count("/") + 3]
 
     @property
     def source(self) -> str:

@@ -62,6 +62,8 @@ def write_whole(path: Path, content: bytes | str) -> None:
 
 def refuse_odd(top: Path) -> None:
     """Raises InputError for a link, a pipe or a device in a folder, or in its place: nothing is written through it."""
+    if not os.path.lexists(top):
+        return
     mode = top.lstat().st_mode
     if not stat.S_ISDIR(mode):
         if not stat.S_ISREG(mode):

@@ -20,6 +20,7 @@ from rerankbench.eval.data.jsonl_index import JsonlIndex
 from rerankbench.eval.locks import file_lock, folder_lock, name_lock
 from rerankbench.rerankers.errors import InputError
 from rerankbench.rerankers.prompting.time_limit import TookTooLong, run_limited
+from rerankbench.rerankers.storage.atomic import refuse_odd
 
 
 def corpus(path: Path, word: str) -> None:
@@ -165,3 +166,17 @@ def test_data_of_the_hub_comes_without_code_and_from_a_revision() -> None:
             entry = {**content.get("defaults", {}), **(entry or {})}
             if "hub" in entry:
                 assert len(str(entry.get("revision", ""))) == 40, f"{file.name}: {name}"
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling link", "pipe"])
+@pytest.mark.parametrize("deep", [False, True])
+def test_odd_files_are_refused_wherever_they_are(kind: str, deep: bool, tmp_path: Path) -> None:
+    refuse_odd(tmp_path / "nothing")
+    top = tmp_path / "top"
+    (top / "below").mkdir(parents=True)
+    (top / "below" / "file").write_text("x")
+    refuse_odd(top)
+    odd = top / "below" / "odd" if deep else tmp_path / "odd"
+    os.mkfifo(odd) if kind == "pipe" else odd.symlink_to(top if kind == "link" else "nowhere")
+    with pytest.raises(InputError, match="is no regular file" if kind == "pipe" else "is a link"):
+        refuse_odd(top if deep else odd)
