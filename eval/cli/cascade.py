@@ -1,4 +1,4 @@
-"""`rerankbench cascade`: a cheap setting on many candidates, a dear one on few, from a stored run."""
+"""`rerankbench cascade`: a cheap setting on many candidates, an expensive one on few, from a stored run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ def cascade(
     budget: Annotated[
         list[str] | None,
         typer.Option(
-            help="FLOPs per query, such as 2TFLOP, or 70% of the dearest; again for more. Default: each setting's."
+            help="FLOPs per query, such as 2TFLOP, or 70% of the most expensive setting's; can be repeated. "
+            "Default: each setting's."
         ),
     ] = None,
     metric: Annotated[str, typer.Option(help="nDCG at some cutoff.")] = "nDCG@10",

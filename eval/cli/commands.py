@@ -80,10 +80,10 @@ for _panel, _commands in {
     "Decide": (
         (table, "The table of stored results, in six formats."),
         (compare, "Two variants query by query: intervals, p-values, texts."),
-        (rank, "Which variants can be told apart: ranks, tests, power, judged."),
+        (rank, "Which variants differ significantly: ranks, tests, power, judged."),
         (pareto, "What each variant scores for its FLOPs; which are dominated."),
         (depth, "What fewer reranked candidates would score and cost."),
-        (cascade, "Cheap setting first, dear one on few: the best within a budget."),
+        (cascade, "Cheap setting first, expensive one on few: the best within a budget."),
         (price, "Dollars per 1,000 queries and per million pairs, and energy."),
     ),
     "Share": (

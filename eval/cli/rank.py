@@ -1,4 +1,4 @@
-"""`rerankbench rank`: which variants the queries can tell apart."""
+"""`rerankbench rank`: which variants differ significantly."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Ranking metrics by pytrec_eval, spelled as in ir_measures: `nDCG@10`, `R@100`, `RR@10`, `AP`, `P(rel=2)@5`.
 
-trec_eval's rules hold (contract 5 of the design): linear gain, a document is relevant from grade 1 on, scores are
+trec_eval's rules hold (docs/footguns.md, Metrics): linear gain, a document is relevant from grade 1 on, scores are
 compared as float32, descending, and equal ones by document id, descending. A mean is over all judged queries; one
 that is missing from the run counts 0.
 """

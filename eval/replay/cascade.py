@@ -1,4 +1,4 @@
-"""Cascades of stored scores: a cheap setting on many candidates, a dear one on those that it puts first.
+"""Cascades of stored scores: a cheap setting on many candidates, an expensive one on those that it ranks first.
 
 A stage reranks the best candidates of the order before it; the others keep their places behind. A stage pays for the
 layers that no earlier stage of the same model has computed (`rerankers.flops.shared_layers`) and for its head. An early
@@ -62,7 +62,7 @@ class Options:
 
 
 def options(pool: CandidatePool, metric: str, *, depths: Sequence[int] = DEPTHS, stages: int = 3) -> Options:
-    """All plans of at most `stages` stages, each stage dearer than the one before it and over fewer candidates.
+    """All plans of at most `stages` stages, each stage more expensive than the one before it and over fewer candidates.
 
     Raises InputError for a metric other than nDCG@k, when no variant's FLOPs are known, and when there are too many.
     """
@@ -111,8 +111,8 @@ class _Maker:
 
     def _steps(self, chain: tuple[tuple[int, int], ...], depths: Sequence[int]) -> list[tuple[int, int]]:
         order, (last, above) = self.order, chain[-1]
-        dearer = order[order.index(last) + 1 :]
-        return [(place, depth) for place in dearer for depth in depths if depth < above]
+        later = order[order.index(last) + 1 :]
+        return [(place, depth) for place in later for depth in depths if depth < above]
 
     def add(self, plan: CascadePlan) -> None:
         """Compute a plan; those it builds on come before it."""

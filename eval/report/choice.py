@@ -63,14 +63,12 @@ def _value(evidence: Evidence, best: Variant) -> Advice | None:
     hidden = f" These queries would show a difference of {least:.2f} or more." if least else ""
     gap = f"{test.difference:+.2f}".replace("-", "\N{MINUS SIGN}")
     if near.setting == FIRST_STAGE:
-        told = (
-            f"{named(near)}, that is no reranking: its difference of {gap} to the best is not told from none.{hidden}"
-        )
-        return Advice("If cost counts, too", told)
+        text = f"{named(near)}, that is no reranking: its difference of {gap} to the best is not significant.{hidden}"
+        return Advice("If cost counts, too", text)
     if not spent or not cost or cost >= spent:
         return None
-    told = f"{named(near)}: {gap}, not told from none, for {100 * (1 - cost / spent):.0f} % fewer FLOPs.{hidden}"
-    return Advice("If cost counts, too", told)
+    text = f"{named(near)}: {gap}, not significant, for {100 * (1 - cost / spent):.0f} % fewer FLOPs.{hidden}"
+    return Advice("If cost counts, too", text)
 
 
 def _best_reranker(evidence: Evidence) -> Variant | None:

@@ -23,7 +23,7 @@ class Summary:
 
 
 def summarise(evidence: Evidence) -> Summary:
-    """The best variant by the mean over rows, its cost, and the cheapest one that the test does not tell from it."""
+    """The best variant by the mean over rows, its cost, and the cheapest one that is not significantly below it."""
     board = evidence.board
     complete = evidence.comparable(MEAN)
     if not complete:
@@ -52,7 +52,7 @@ def summarise(evidence: Evidence) -> Summary:
 
 
 def cheapest_near(evidence: Evidence) -> Variant | None:
-    """The cheapest variant with counted FLOPs that the test does not tell from the best one; a first stage is free."""
+    """The cheapest variant with counted FLOPs that is not significantly below the best one; a first stage is free."""
     near = [v for v, test in evidence.against_best(MEAN).items() if not test.sign]
     costs = {v: 0.0 if v.setting == FIRST_STAGE else evidence.board.mean(v).flops for v in near}
     known = {v: cost for v, cost in costs.items() if cost is not None}
@@ -68,7 +68,7 @@ def _others(evidence: Evidence) -> str:
     told = f" The best reranker is {named(top)} with {scores[top]:.2f}, at {_cost(evidence, top)}"
     if test is None:
         return f"{told}; the two were not tested, for they do not share their queries."
-    verdict = "significantly below it" if test.sign else "not told from it by the test"
+    verdict = "significantly below it" if test.sign else "not significantly different from it"
     return f"{told}: {verdict} ({_gap(test, evidence.difference_interval(MEAN, top, test.against))})."
 
 
@@ -82,14 +82,14 @@ def _cheaper(evidence: Evidence, best: Variant) -> str:
         return f" It is significantly above each of the {len(tests)} other variants that share its queries."
     test, gap = tests[near], evidence.difference_interval(MEAN, near, best)
     if near.setting == FIRST_STAGE:
-        return f" But not even the first stage ({_gap(test, gap)}) can be told from it: no gain by reranking is shown."
+        return f" But the first stage ({_gap(test, gap)}) is not significantly below it: no gain by reranking is shown."
     cost = evidence.board.mean(near).flops
     if spent is not None and cost is not None and cost >= spent:
         return " Every cheaper variant with a counted cost is significantly below it."
     saving = f", {100 * (1 - cost / spent):.0f} % less" if spent and cost else ""
     return (
-        f" The cheapest variant that the test does not tell from it is {named(near)}, "
-        f"at {_cost(evidence, near)}{saving} ({_gap(test, gap)}). Not told apart does not mean equal."
+        f" The cheapest variant that is not significantly below it is {named(near)}, "
+        f"at {_cost(evidence, near)}{saving} ({_gap(test, gap)}). Not significantly different does not mean equal."
     )
 
 

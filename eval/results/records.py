@@ -65,7 +65,7 @@ class Counts(_Record):
 
 
 class Flops(_Record):
-    """FLOPs over all pairs of the cell, 2 per multiply-add (contract 4). None is "not measured".
+    """FLOPs over all pairs of the cell, 2 per multiply-add (docs/flops.md). None is "not measured".
 
     `saved` compares `reference` with the same model at full depth, uncompressed, on the same pairs;
     `saved_naive` is layers x tokens, the way the card counts.

@@ -45,4 +45,6 @@ def check_first_stage(experiment: Experiment, cells: Sequence[Cell]) -> None:
     elif stage.on_mismatch == "warn":
         log.warning("%s", line)
     else:
-        raise InputError(f"{line}; reranking was not started: --set first_stage.on_mismatch=warn goes on all the same")
+        raise InputError(
+            f"{line}; reranking was not started; --set first_stage.on_mismatch=warn starts it nevertheless"
+        )

@@ -9,7 +9,7 @@ from ..text.sanitize import clean
 
 _TEXT = """# {experiment}
 
-Made by rerankbench: {metric} x 100. Behind every figure is a cell of `cells/`, with its manifest, its ranking and its
+Made by rerankbench: {metric} x 100. Every figure comes from a cell in `cells/`, with its manifest, its ranking and its
 values by query.
 
 {table}
@@ -17,13 +17,13 @@ values by query.
 |---|---|
 | see it in another format or metric | `rerankbench table DIR --format latex --metric RR@10` |
 | know which differences are real | `rerankbench compare 'DIR#@first-stage' 'DIR#MODEL'` |
-| get one page to pass on | `rerankbench report DIR -o report.html` |
+| get one page to share | `rerankbench report DIR -o report.html` |
 | give it to other tools | `rerankbench export DIR --format trec` (or `mteb`, `model-index`) |
 | guard it in CI | `rerankbench accept --run DIR --baseline baseline.json --reason start` |
-| go on where a run stopped | the command of the run again |
+| resume a run that stopped | the command of the run again |
 
-`candidates/` holds the first stages, `scores/` what a killed run continues from, which may be deleted when nothing
-will be continued or added.
+`candidates/` holds the first stages, `scores/` the stored scores from which a killed run resumes; `scores/` may be
+deleted when nothing will be resumed or added.
 """
 
 

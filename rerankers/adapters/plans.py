@@ -54,7 +54,7 @@ class PairPlan:
         adapter: name and version of the family; part of the identity.
         spec: the specification, its length filled in.
         text: how texts are cut.
-        positions: most tokens of a pair that the model can tell apart; None: any number.
+        positions: most tokens of a pair, as the model has positions; None: any number.
         ids: rows of its table of word embeddings; None: unknown.
         shape: what a pair costs; None: not known.
         query_prompt: stands before every query.
