@@ -127,6 +127,11 @@ def evaluate_queries(
 
     scores = run if isinstance(run, Mapping) else read_run(Path(run))
     judged = qrels if isinstance(qrels, Mapping) else read_qrels(Path(qrels))
+    if judged and not any(query in judged for query in scores):
+        first = next(iter(scores), "")
+        raise InputError(
+            f"none of the run's queries is judged (first: '{first}'), so that every measure is 0; do they fit?"
+        )
     return per_query(scores, judged, [parse_metric(name).name for name in metrics])
 
 

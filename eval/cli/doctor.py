@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..text.sanitize import to_json
 from .output import emit
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def doctor(
         }
         plain = {key: [asdict(item) for item in items] for key, items in records.items()}
         found = {"versions": versions, **plain, "problems": problems, "remarks": remarks}
-        emit(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+        emit(to_json(found, indent=2) + "\n")
     else:
         sections = {
             "Versions": [(name, number or "not installed") for name, number in versions.items()],

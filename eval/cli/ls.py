@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Annotated, Any
 
 import typer
 
 from ...rerankers.errors import InputError, suggest
+from ..text.sanitize import to_json
 from .output import emit
 
 # what is shown of each kind; the rest is in --json
@@ -46,7 +46,7 @@ def ls(
         raise InputError(f"ls '{kind}': nothing to list{suggest(kind, _COLUMNS)}")
     items: list[dict[str, Any]] = getattr(shipped, kind)()
     if as_json:
-        emit(json.dumps(items, indent=2, ensure_ascii=False) + "\n")
+        emit(to_json(items, indent=2) + "\n")
     else:
         emit(_text(kind, items))
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
 from ...rerankers.errors import InputError
+from ..text.sanitize import to_json
 from .output import emit
 
 
@@ -80,4 +80,4 @@ def _of_model(model: str, row: str | None, as_json: bool) -> str:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    return to_json(value, indent=2) + "\n"

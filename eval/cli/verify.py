@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
+from ..text.sanitize import to_json
 from .family_options import Options, parse_options
 from .output import emit
 
@@ -38,6 +38,6 @@ def verify(
     spec = choose(find_spec(model), parse_options(option))
     published = load_golden(golden) if golden else golden_of(spec)
     report = run(spec, published, LoadOptions(device=device, dtype=dtype))
-    emit(json.dumps(report.to_json(), indent=2, ensure_ascii=False) + "\n" if as_json else to_text(report))
+    emit(to_json(report.to_json(), indent=2) + "\n" if as_json else to_text(report))
     if not report.passed:
         raise typer.Exit(1)

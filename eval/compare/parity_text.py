@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
 from ..text.aligned import listing
+from ..text.sanitize import to_json as json_text
 from .parity import Parity
 
 _HEAD = ("DATASET", "PAIRS", "LARGEST", "MEAN", "SPREAD", "SPEARMAN", "LEAST", "TOP 10", "ORDER")
@@ -34,7 +34,7 @@ def to_text(found: Sequence[Parity], metric: str, sides: Sequence[str], told: Se
 def to_json(found: Sequence[Parity], metric: str, sides: Sequence[str], told: Sequence[str]) -> str:
     """Everything."""
     head = {"a": sides[0], "b": sides[1], "metric": metric, "beyond": list(told)}
-    return json.dumps({**head, "datasets": [asdict(p) for p in found]}, indent=1, ensure_ascii=False)
+    return json_text({**head, "datasets": [asdict(p) for p in found]}, indent=1)
 
 
 def _row(p: Parity) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..metrics.statistics import CORRECTION_NAMES
 from ..text.aligned import pad, width
+from ..text.sanitize import to_json as json_text
 from .runs import Comparison, Difference, Document, QueryChange
 
 _SIDE = 56
@@ -44,7 +45,7 @@ def to_text(comparison: Comparison, metric: str) -> str:
 
 def to_json(comparison: Comparison, metric: str) -> str:
     """Everything."""
-    return json.dumps({"metric": metric, **asdict(comparison)}, indent=1, ensure_ascii=False)
+    return json_text({"metric": metric, **asdict(comparison)}, indent=1)
 
 
 def _row(d: Difference) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from string import Formatter
@@ -14,6 +14,7 @@ from ...rerankers.errors import InputError
 from ...rerankers.validate import validated
 from .dataset import Policy
 from .hub import HubSource
+from .languages import language_code
 from .lines import encodable
 
 
@@ -81,6 +82,10 @@ def make_policy(values: dict[str, Any], where: str) -> Policy:
     Raises InputError for an unknown key, a value of another type and a `join` that cannot be filled in.
     """
     policy = validated(Policy, values, where)
+    try:
+        policy = replace(policy, language=language_code(policy.language))
+    except InputError as err:
+        raise InputError(f"{where}: {err}") from err
     if not encodable(policy.join) or not _only_names(policy.join):
         raise InputError(f"{where}: join {policy.join!a:.80} may use {{title}} and {{text}} only, as they are")
     if "{text}" not in policy.join:

@@ -33,7 +33,7 @@ class FolderDataset:
         self.excluded = read_excluded(file) if file.is_file() else {}
         check_excluded(str(file), self.excluded, queries, self.qrels)
         self._corpus = JsonlIndex(folder / "corpus.jsonl", cache)
-        warn_missing(self.missing(judged_documents(self.qrels)), self.warnings)
+        warn_missing(str(folder), self.missing(judged_documents(self.qrels)), self.qrels, self.warnings)
         if self._corpus.empty:
             self.warnings.append(f"{self._corpus.empty} documents have neither title nor text")
         self.checksum = checksum(self.queries, self.qrels, self._corpus.sha256, self.excluded)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 import tempfile
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from ...rerankers.errors import InputError, one_line
+from .delimited import write_rows
 
 _QRELS = ("default", "qrels")  # what mteb calls the configuration that holds the judgements
 _QUERIES = ("queries", "query")  # mteb's, R2MED's
@@ -161,6 +161,5 @@ def write_folder(target: Path, split: str, parts: Parts) -> None:
 def _write_table(path: Path, head: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:
     path.parent.mkdir()
     with path.open("w", encoding="utf-8", newline="") as file:
-        lines = csv.writer(file, delimiter="\t", lineterminator="\n")
-        lines.writerow(head)
-        lines.writerows(rows)
+        write_rows(file, [head])
+        write_rows(file, rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import logging
 import re
@@ -17,6 +18,7 @@ from ...rerankers.errors import InputError, suggest
 from ...rerankers.storage.atomic import replacing, temporary_name, write_whole
 from ...rerankers.storage.cache import cache_folder
 from .catalog import folder_policy
+from .delimited import parse_grade, write_rows
 from .folder import FolderDataset
 from .lines import check_id, encodable
 from .rows import Table, open_table
@@ -84,13 +86,13 @@ def import_data(
     out.parent.mkdir(parents=True, exist_ok=True)
     folder = out.with_name(temporary_name(out.name))
     try:
-        _records(folder / "corpus.jsonl", *_opened("corpus", tables, columns), allow_empty=True)
-        _records(folder / "queries.jsonl", *_opened("queries", tables, columns), allow_empty=False)
-        _judgements(folder / "qrels" / f"{split}.tsv", *_opened("qrels", tables, columns))
+        _records(folder / "corpus.jsonl", *_opened("corpus", tables, columns, split), allow_empty=True)
+        _records(folder / "queries.jsonl", *_opened("queries", tables, columns, split), allow_empty=False)
+        _judgements(folder / "qrels" / f"{split}.tsv", *_opened("qrels", tables, columns, split))
         said = {"split": split, **(policy or {})}
         if said != {"split": "test"}:
             write_whole(folder / "policy.yaml", yaml.safe_dump(said, sort_keys=False, allow_unicode=True))
-        checked = _checked(folder)
+        checked = _checked(folder, tables, split)
         folder.replace(out)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -98,19 +100,22 @@ def import_data(
     return Imported(out, len(checked), len(checked.queries), judged, tuple(checked.warnings))
 
 
-def _checked(folder: Path) -> FolderDataset:
+def _checked(folder: Path, tables: Mapping[str, Path], split: str) -> FolderDataset:
     """The folder as a run would open it; its index is not kept."""
     cache = cache_folder() / "importing" / folder.name
     try:
         return FolderDataset("imported", folder, folder_policy(folder), cache)
     except InputError as err:
-        raise InputError(str(err).replace(f"{folder}", "imported")) from err
+        told = str(err).replace(f"{folder / 'qrels' / split}.tsv", str(tables["qrels"]))
+        for kind in ("corpus", "queries"):
+            told = told.replace(f"{folder / kind}.jsonl", str(tables[kind]))
+        raise InputError(told.replace(f"{folder}: ", f"{tables['qrels']}: ").replace(str(folder), "imported")) from err
     finally:
         shutil.rmtree(cache, ignore_errors=True)
 
 
 def _opened(
-    kind: str, tables: Mapping[str, Path], columns: Mapping[str, Mapping[str, str]]
+    kind: str, tables: Mapping[str, Path], columns: Mapping[str, Mapping[str, str]], split: str
 ) -> tuple[Table, dict[str, str]]:
     """A table, and which column holds which part."""
     told, parts = columns.get(kind, {}), _GUESSES[kind]
@@ -118,7 +123,7 @@ def _opened(
         if part not in parts:
             raise InputError(f"--{kind}-columns {part}={told[part]}: no such part{suggest(part, parts)}")
     numbered = bool(told) and all(re.fullmatch(r"[1-9][0-9]?", column) for column in told.values())
-    table = open_table(tables[kind], numbered=numbered)
+    table = open_table(tables[kind], numbered=numbered, split=split)
     chosen: dict[str, str] = {}
     for part, names in parts.items():
         found = [told[part]] if part in told else _guess(table, names) if not numbered else []
@@ -153,11 +158,14 @@ def _records(path: Path, table: Table, columns: dict[str, str], *, allow_empty: 
 
 
 def _judgements(path: Path, table: Table, columns: dict[str, str]) -> None:
-    with replacing(path) as file:
-        file.write(b"query-id\tcorpus-id\tscore\n")
+    def rows() -> Iterator[tuple[str, str, int]]:
         for where, row in _rows(table, columns):
-            query, doc = _id(row["query"], where, "query"), _id(row["doc"], where, "document")
-            file.write(f"{query}\t{doc}\t{_grade(row['grade'], where)}\n".encode())
+            yield _id(row["query"], where, "query"), _id(row["doc"], where, "document"), _grade(row["grade"], where)
+
+    with replacing(path) as raw:
+        file = codecs.getwriter("utf-8")(raw)
+        write_rows(file, [("query-id", "corpus-id", "score")])
+        write_rows(file, rows())
 
 
 def _rows(table: Table, columns: dict[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -185,8 +193,7 @@ def _text(value: Any, where: str, column: str, allow_empty: bool) -> str:
 
 
 def _grade(value: Any, where: str) -> int:
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, bool) or not re.fullmatch(r"[+-]?[0-9]{1,8}", str(value).strip()):
+    grade = parse_grade(value)
+    if grade is None:
         raise InputError(f"{where}: grade {value!r:.40} is not a whole number")
-    return int(value)
+    return grade

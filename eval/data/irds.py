@@ -59,7 +59,7 @@ class IrDataset:
             if not part:
                 raise InputError(f"{name}: ir_datasets delivers no {what}; remove its files and fetch them again")
         self.queries = judged_queries(name, queries, self.qrels, self.warnings)
-        warn_missing([doc for doc in judged if doc not in found], self.warnings)
+        warn_missing(name, [doc for doc in judged if doc not in found], self.qrels, self.warnings)
         self.checksum = checksum(self.queries, self.qrels, digest)
 
     def __len__(self) -> int:

@@ -21,7 +21,7 @@ from ...rerankers.storage.atomic import (
     replacing_path,
     write_whole,
 )
-from .lines import BOM, decode, parse_record
+from .lines import BOM, decode, packed_with, parse_record
 
 _LAYOUT = 3  # of the index file; another number makes old ones be rebuilt
 _SCHEMA = """
@@ -45,6 +45,8 @@ class JsonlIndex:
         and `text`, and for a file without any.
         """
         self.path = path
+        if (packed := packed_with(path)) is not None:
+            raise InputError(f"{path}: is packed with {packed}, and a corpus is read at random; unpack it")
         state = _state(path)
         name = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:20]
         file = cache / "index" / f"{name}.sqlite"

@@ -50,8 +50,18 @@ def judged_documents(qrels: Mapping[str, Mapping[str, int]]) -> list[str]:
     return sorted({doc for grades in qrels.values() for doc in grades})
 
 
-def warn_missing(missing: list[str], warnings: list[str]) -> None:
-    """A warning that counts judged documents which the corpus does not have; they stay in the ideal ranking."""
+def warn_missing(name: str, missing: list[str], qrels: Mapping[str, Mapping[str, int]], warnings: list[str]) -> None:
+    """A warning that counts judged documents which the corpus does not have; they stay in the ideal ranking.
+
+    Raises InputError when no relevant document is there, so that every measure could only be 0.
+    """
+    absent = set(missing)
+    relevant = {doc for grades in qrels.values() for doc, grade in grades.items() if grade > 0}
+    if relevant and relevant <= absent:
+        raise InputError(
+            f"{name}: none of the {len(relevant)} relevant documents is in the corpus (first: '{min(relevant)}'); the "
+            "judgements are of another release of it, or its ids are in another column"
+        )
     if missing:
         warnings.append(f"{len(missing)} judged documents are not in the corpus (first: '{missing[0]}')")
 

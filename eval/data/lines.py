@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import json
+import lzma
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,20 +17,35 @@ from ...rerankers.storage.atomic import refuse_irregular
 
 BOM = b"\xef\xbb\xbf"
 _LONGEST_LINE = 1 << 28
+_PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"(\xb5/\xfd": "zstd", b"PK\x03\x04": "zip"}
+_UNPACK: dict[str, Callable[..., Any]] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
 _MOST_UNPACKED = 1 << 38
 
 
 def _open(path: Path) -> BinaryIO:
-    """A file for reading, unpacked when it begins as gzip does. Raises InputError when it cannot be opened."""
-    refuse_irregular(path)
+    """A file for reading, unpacked when its first bytes tell how it is packed. Raises InputError when it cannot be."""
+    packed = packed_with(path)
+    if packed is not None and packed not in _UNPACK:
+        raise InputError(f"{path}: is packed with {packed}; unpack it")
     try:
-        with path.open("rb") as file:
-            packed = file.read(2) == b"\x1f\x8b"
-        return gzip.open(path, "rb") if packed else path.open("rb")  # type: ignore[return-value]
+        return _UNPACK[packed](path, "rb") if packed else path.open("rb")
     except FileNotFoundError as err:
         raise InputError(f"{path}: no such file; check the path") from err
     except OSError as err:
         raise InputError(f"{path}: cannot be opened ({err.strerror}); give a readable file") from err
+
+
+def packed_with(path: Path) -> str | None:
+    """How a file is packed, by its first bytes, whatever its name is. Raises InputError when it cannot be opened."""
+    refuse_irregular(path)
+    try:
+        with path.open("rb") as file:
+            first = file.read(8)
+    except FileNotFoundError as err:
+        raise InputError(f"{path}: no such file; check the path") from err
+    except OSError as err:
+        raise InputError(f"{path}: cannot be opened ({err.strerror}); give a readable file") from err
+    return next((name for magic, name in _PACKED.items() if first.startswith(magic)), None)
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -83,8 +100,8 @@ def encodable(text: str) -> bool:
 def _unpacking(path: Path) -> Iterator[None]:
     try:
         yield
-    except (EOFError, gzip.BadGzipFile, zlib.error) as err:
-        raise InputError(f"{path}: gzip data is damaged or cut off; fetch the file again") from err
+    except (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError) as err:
+        raise InputError(f"{path}: packed data is damaged or cut off; fetch the file again") from err
 
 
 def decode(raw: bytes, path: Path, number: int) -> str:

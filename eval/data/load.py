@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from ...rerankers.errors import InputError, suggest
@@ -103,7 +104,7 @@ def _of_hub(entry: NamedDataset, source: HubSource, cache: Path) -> Dataset:
 
 def _name_of(folder: Path) -> str:
     try:
-        return check_name(folder.resolve().name)
+        return check_name(Path(os.path.normpath(folder.absolute())).name)  # a link is called as it was given
     except InputError as err:
         raise InputError(f"{folder}: {err}, by renaming the folder") from err
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...rerankers.errors import InputError
+from .delimited import is_quoted, parse_grade, unquote
 from .lines import check_id, parse_record, read_lines
 
-_WHOLE = re.compile(r"[+-]?[0-9]+")
+_SMALL = 10  # a grade that people give is no larger
 _ITERATION = ("0", "Q0")  # what TREC's second column holds, and the last one of ir_datasets' export
 _LARGEST = 10_000  # trec_eval counts the documents of every grade up to the largest
 _HEADS = {
@@ -28,30 +29,32 @@ def read_qrels(path: Path) -> dict[str, dict[str, int]]:
     A first line that names its columns is obeyed, in any order. Without one, three are query, document, grade, and
     four are TREC's (query, iteration, document, grade) or, where nothing else can be meant, those of ir_datasets'
     export (query, document, grade, iteration). Columns are separated by tabs where there are any, else by blanks.
-    Grades are whole numbers; negative ones are kept (TREC judges write them for "worse than not relevant"). The same
-    judgement twice is taken once. Raises InputError, naming the line, for another number of columns, a grade that is
-    no whole number or beyond 10,000, and two grades of one pair; and for an empty file.
+    Cells between tabs may be quoted (see `delimited`). Grades are whole numbers, also written as 1.0; negative ones are
+    kept (TREC judges write them for "worse than not relevant"). The same judgement twice is taken once. Raises
+    InputError, naming the line, for another number of columns, a grade that is no whole number or beyond 10,000, and
+    two grades of one pair; and for an empty file, and four columns of which nobody can tell what they are.
     """
-    rows = list(_rows(path))
+    rows = _rows(path)
     if not rows:
         raise InputError(f"{path}: holds no judgement")
     columns = _from_header(rows[0][1], path)
     if columns:
         rows = rows[1:]
-    columns = columns or _by_content([cells for _, cells in rows])
+    columns = columns or _by_content([cells for _, cells in rows], path)
     qrels: dict[str, dict[str, int]] = {}
     for number, cells in rows:
         where = f"{path}, line {number}"
         query, doc, grade = (cells[place] for place in columns)
         check_id(query, where, "query")
         check_id(doc, where, "document")
-        if not _WHOLE.fullmatch(grade):
+        number = parse_grade(grade)
+        if number is None and not grade.lstrip("+-").isdecimal():
             raise InputError(f"{where}: grade '{grade:.40}' is not a whole number")
-        if len(grade) > 8 or abs(int(grade)) > _LARGEST:
+        if number is None or abs(number) > _LARGEST:
             raise InputError(f"{where}: grade {grade:.40} is beyond {_LARGEST:,}; is it an id in another column?")
-        known = qrels.setdefault(query, {}).setdefault(doc, int(grade))
-        if known != int(grade):
-            raise InputError(f"{where}: query {query}, document {doc} is judged {known} and {int(grade)}")
+        known = qrels.setdefault(query, {}).setdefault(doc, number)
+        if known != number:
+            raise InputError(f"{where}: query {query}, document {doc} is judged {known} and {number}")
     if not qrels:
         raise InputError(f"{path}: holds no judgement")
     return qrels
@@ -62,23 +65,33 @@ def read_excluded(path: Path) -> dict[str, frozenset[str]]:
 
     Raises InputError, naming the line, for another number of columns.
     """
-    found: dict[str, set[str]] = {}
-    for number, line in read_lines(path):
-        cells, where = line.split(), f"{path}, line {number}"
+    excluded: dict[str, set[str]] = {}
+    rows = [(number, line.split()) for number, line in read_lines(path)]
+    quoted = is_quoted(cells for _, cells in rows)
+    for number, row in rows:
+        cells, where = [unquote(cell) for cell in row] if quoted else row, f"{path}, line {number}"
         if len(cells) != 2:
             raise InputError(f"{where}: {len(cells)} columns; excluded documents have 2, query and document")
         plain = [_plain(cell) for cell in cells]
-        if not found and plain[0] in _HEADS["query"] and plain[1] in _HEADS["doc"]:
+        if not excluded and plain[0] in _HEADS["query"] and plain[1] in _HEADS["doc"]:
             continue
-        found.setdefault(check_id(cells[0], where, "query"), set()).add(check_id(cells[1], where, "document"))
-    return {query: frozenset(docs) for query, docs in found.items()}
+        excluded.setdefault(check_id(cells[0], where, "query"), set()).add(check_id(cells[1], where, "document"))
+    return {query: frozenset(docs) for query, docs in excluded.items()}
 
 
 def _plain(cell: str) -> str:
     return re.sub("[-_ ]", "", cell).lower()
 
 
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+def _rows(path: Path) -> list[tuple[int, list[str]]]:
+    """(line number, cells) of every line, quotes around cells taken off where the writer quotes."""
+    rows = list(_split_lines(path))
+    if not is_quoted(cells for _, cells in rows):
+        return rows
+    return [(number, [unquote(cell) for cell in cells]) for number, cells in rows]
+
+
+def _split_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     columns, tabs = 0, False
     for number, line in read_lines(path):
         tabs = "\t" in line if not columns else tabs
@@ -103,7 +116,7 @@ def _from_header(cells: list[str], path: Path) -> Columns | None:
     found = {part: [i for i, cell in enumerate(plain) if cell in names] for part, names in _HEADS.items() if part}
     if all(len(places) == 1 for places in found.values()):
         return found["query"][0], found["doc"][0], found["grade"][0]
-    if any(_WHOLE.fullmatch(cell) for cell in cells) or not any(found.values()):
+    if any(parse_grade(cell) is not None for cell in cells) or not any(found.values()):
         return None
     raise InputError(
         f"{path}: a header of {', '.join(cells)[:80]} does not say which columns are query, document and grade; "
@@ -111,12 +124,22 @@ def _from_header(cells: list[str], path: Path) -> Columns | None:
     )
 
 
-def _by_content(rows: list[list[str]]) -> Columns:
+def _by_content(rows: list[list[str]], path: Path) -> Columns:
+    """The places in rows without a header: query, document, grade, or TREC's four columns."""
     if not rows or len(rows[0]) == 3:
         return 0, 1, 2
-    exported = all(cells[3] in _ITERATION for cells in rows) and not all(cells[1] in _ITERATION for cells in rows)
-    # with TREC's columns such a file would hold no relevant document at all
-    return (0, 1, 2) if exported and all(_WHOLE.fullmatch(cells[2]) for cells in rows) else (0, 2, 3)
+    if all(cells[1] in _ITERATION for cells in rows):
+        return 0, 2, 3
+    if all(cells[3] in _ITERATION and parse_grade(cells[2]) is not None for cells in rows):
+        # ir_datasets' export: with TREC's columns such a file would hold no relevant document at all
+        return 0, 1, 2
+    documents = {cells[2] for cells in rows}
+    if all((grade := parse_grade(document)) is not None and abs(grade) <= _SMALL for document in documents):
+        raise InputError(
+            f"{path}: its four columns are not TREC's (query, 0, document, grade): the documents would be "
+            f"{', '.join(sorted(documents)[:4])}; name them in a first line (query-id, corpus-id, score, iteration)"
+        )
+    return 0, 2, 3
 
 
 def read_queries(path: Path) -> dict[str, str]:

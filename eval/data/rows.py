@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from pyarrow import parquet
 
 from ...rerankers.errors import InputError, one_line
 from ...rerankers.storage.atomic import refuse_irregular
+from .delimited import is_quoted, unquote
 from .lines import read_lines
 
 _BATCH = 4096
@@ -39,14 +41,16 @@ class Table:
         return f"{self.path}, {self.unit} {self.first + index}"
 
 
-def open_table(path: Path, *, numbered: bool = False) -> Table:
+def open_table(path: Path, *, numbered: bool = False, split: str = "test") -> Table:
     """The table in a file or folder, by its ending; `numbered` means that a CSV or TSV file has no header.
 
-    A TSV file has no quotes: a cell is what stands between tabs. CSV is quoted as RFC 4180 says. Both may be gz.
+    `split` chooses among the Parquet files of a folder that are named after splits.
+
+    CSV is quoted as RFC 4180 says, a TSV file likewise where its writer quotes (see `delimited`). Both may be gz.
     Raises InputError for another ending, a file that cannot be read, and a header with a name that comes twice.
     """
     if path.is_dir():
-        return _folder(path)
+        return _folder(path, split)
     refuse_irregular(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file; check the path")
@@ -64,6 +68,8 @@ def _separated(path: Path, separator: str, numbered: bool) -> Table:
     header = next(_cells(path, separator), None)
     if header is None:
         raise InputError(f"{path}: is empty")
+    quoted = separator == "\t" and is_quoted(_cells(path, separator))
+    header = [unquote(cell) for cell in header] if quoted else header
     names = tuple(str(i) for i in range(1, len(header) + 1)) if numbered else tuple(cell.strip() for cell in header)
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
@@ -76,7 +82,7 @@ def _separated(path: Path, separator: str, numbered: bool) -> Table:
                 continue
             if len(cells) != len(names):
                 raise InputError(f"{path}, record {number}: {len(cells)} columns, the first has {len(names)}")
-            yield tuple(cells[place] for place in places)
+            yield tuple(unquote(cells[place]) if quoted else cells[place] for place in places)
 
     return Table(path, names, read, 1 if numbered else 2, "record")
 
@@ -111,19 +117,24 @@ def _json_lines(path: Path) -> Table:
                 raise InputError(f"{path}, line {number}: expected a JSON object, found {type(record).__name__}")
             yield number, record
 
-    first = next(records(), None)
-    if first is None:
+    columns: dict[str, None] = {}  # of all records: the first one may lack some
+    for _, record in records():
+        columns |= dict.fromkeys(record)
+    if not columns:
         raise InputError(f"{path}: is empty")
 
     def read(columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
         for _, record in records():
             yield tuple(record.get(column) for column in columns)
 
-    return Table(path, tuple(first[1]), read, 1, "record")
+    return Table(path, tuple(columns), read, 1, "record")
 
 
-def _folder(path: Path) -> Table:
-    """What `Dataset.save_to_disk` writes, or a folder of Parquet files as the hub has them."""
+def _folder(path: Path, split: str) -> Table:
+    """What `Dataset.save_to_disk` writes, or a folder of Parquet files as the hub has them.
+
+    Of files that are named after splits (`test-00000-of-00001.parquet`) those of `split` are the table.
+    """
     if (path / "dataset_dict.json").is_file():
         splits = sorted(p.name for p in path.iterdir() if p.is_dir())
         raise InputError(f"{path}: holds several splits; name the folder of one of them: {', '.join(splits)}")
@@ -133,11 +144,27 @@ def _folder(path: Path) -> Table:
             files = [path / Path(entry["filename"]).name for entry in listed]
         except (OSError, ValueError, KeyError, TypeError) as err:
             raise InputError(f"{path / 'state.json'}: cannot be read: {err}") from err
+        if not files:
+            raise InputError(f"{path / 'state.json'}: holds no file")
         return _arrow(path, files, _stream_batches, _stream_names)
     files = sorted(path.glob("*.parquet"))
+    if (splits := {_split_of(file) for file in files} - {None}) - {"corpus", "queries"} and len(splits) > 1:
+        if split not in splits:
+            names = ", ".join(sorted(name for name in splits if name))
+            raise InputError(f"{path}: holds several splits ({names}); name one of them with --split, or one file")
+        files = [file for file in files if _split_of(file) == split]
     if files:
         return _arrow(path, files, _parquet_batches, lambda file: parquet.read_schema(file).names)
     raise InputError(f"{path}: is no folder that `datasets` saved, and holds no .parquet file")
+
+
+_SPLIT = re.compile(r"^([A-Za-z_]+)-[0-9]{5}-of-[0-9]{5}\.parquet$")
+
+
+def _split_of(file: Path) -> str | None:
+    """The split that a file of the hub is named after."""
+    match = _SPLIT.match(file.name)
+    return match[1] if match else None
 
 
 def _arrow(
@@ -152,10 +179,15 @@ def _arrow(
                 for batch in batches(file, columns):
                     yield from zip(*(batch[column] for column in columns))
 
+    columns: tuple[str, ...] = ()
     for file in files:
         refuse_irregular(file)
-    with _readable(files[0]):
-        return Table(path, tuple(names(files[0])), read, 1)
+        with _readable(file):
+            own = tuple(names(file))
+        if columns and set(own) != set(columns):
+            raise InputError(f"{file}: has the columns {', '.join(own)}, {files[0].name} has {', '.join(columns)}")
+        columns = columns or own
+    return Table(path, columns, read, 1)
 
 
 @contextmanager

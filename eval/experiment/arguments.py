@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from ...rerankers.errors import InputError
@@ -23,10 +24,17 @@ def from_arguments(
     """
     if not datasets:
         raise InputError("name an experiment, or give --dataset (and --model); `rerankbench ls datasets` lists them")
-    parts = [*map(stem, models), *(name.removesuffix("/") for name in datasets)]
+    parts = [*map(stem, models), *map(_name_of, datasets)]
     name = re.sub(r"[^\w.+-]+", "-", "--".join(parts)).strip("-.")
     if len(name.encode()) > _LONGEST:
         name = f"{models[0] if models else BM25}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
         name = re.sub(r"[^\w.+-]+", "-", stem(name)).strip("-.")
     first_stage: dict[str, Any] = {"retriever": retriever or BM25, **({} if k is None else {"k": k})}
     return {"name": name, "datasets": list(datasets), "first_stage": first_stage, "rerankers": list(models)}
+
+
+def _name_of(dataset: str) -> str:
+    """A dataset as it was given; the folder's own name for `.` and `..`."""
+    if re.search(r"\w", dataset) is None:
+        return Path(dataset).resolve().name
+    return dataset.removesuffix("/")

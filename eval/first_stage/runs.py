@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import math
+import re
 from array import array
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -47,7 +48,7 @@ def read_run(path: Path) -> Run:
     float32 become its largest or least.
     """
     _, first = next(read_lines(path), (0, ""))
-    run = _from_json(path) if first.lstrip().startswith(("{", "[")) else _from_trec(path)
+    run = _from_json(path) if _is_json(first) else _from_trec(path)
     if not run:
         raise InputError(f"{path}: holds no result; give a run file with one line per document")
     return run
@@ -70,6 +71,14 @@ def run_writer(path: Path, tag: str) -> Iterator[Callable[[str, Mapping[str, flo
                 lines.write(f"{query} Q0 {doc} {rank} {np.float32(score)!s} {tag}\n")
 
         yield write
+
+
+def _is_json(first: str) -> bool:
+    """Whether a first line begins JSON; ids in braces or brackets begin TREC's six columns."""
+    cells = first.split()
+    if not first.lstrip().startswith(("{", "[")):
+        return False
+    return len(cells) != 6 or not re.fullmatch(r"[+-]?[0-9.eE+-]+|[+-]?inf|nan", cells[4])
 
 
 def _from_trec(path: Path) -> Run:

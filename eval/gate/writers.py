@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from ..text.sanitize import clean
+from ..text.sanitize import to_json as json_text
 from .check import CellCheck, GateReport, Status
 
 _MARKS = {"OK": "✅", "NEW": "🆕", "DRIFT": "🟡"}
@@ -88,7 +88,7 @@ def to_json(report: GateReport) -> str:
     """Everything, NaN as null."""
     cells = [{**asdict(cell), "failed": cell.failed} for cell in report.cells]
     body = {"passed": report.passed, "policy": report.policy.model_dump(mode="json"), "cells": cells}
-    return json.dumps(_finite(body), indent=1, ensure_ascii=False, allow_nan=False)
+    return json_text(_finite(body), indent=1)
 
 
 def summary(report: GateReport) -> str:

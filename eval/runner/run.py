@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ...rerankers.errors import InputError, ScoreError
+from ...rerankers.errors import ScoreError
 from ...rerankers.registry import load as load_from_registry
 from ..data import load_dataset
 from ..experiment.models import Specs, find_models, unresolved
@@ -28,7 +28,7 @@ from .engine import BlocksFailed
 from .engines import Loader, encoders, engines
 from .first_stage_check import check_first_stage
 from .identity_cache import finished, remember
-from .inputs import Inputs
+from .inputs import Inputs, check_row_names
 from .provenance import environment, now
 from .run_folder import claim
 from .subset import WHOLE, Part
@@ -64,9 +64,8 @@ def run_experiment(
         with encoders(experiment.engine) as make_encoder:
             for name in experiment.datasets:
                 one = _prepare(experiment, name, out, part, make_encoder)
-                if any(one.dataset.name == other.dataset.name for other in inputs):
-                    raise InputError(f"datasets: two of them are called '{one.dataset.name}'; rename one folder")
                 inputs.append(one)
+                check_row_names([(each.dataset.name, each.dataset.policy.group) for each in inputs])
                 first_stages.append(_first_stage_cell(experiment, out, one, shared))
                 check_first_stage(experiment, first_stages)
         del make_encoder

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,13 +10,14 @@ from ..board.limits import candidates_of, limits_of
 from ..board.training import knows
 from ..published import PublishedTable, compare
 from ..results import Cell
+from ..text.sanitize import to_json
 
 
 def write(cells: Sequence[Cell], metric: str, published: PublishedTable | None) -> str:
     """A list of cells in their order; metrics, ceiling and shares are fractions, `published` is x 100 as printed."""
     limits = limits_of(cells, metric)
     found = [_cell(cell, metric, published, limits.get(candidates_of(cell))) for cell in cells]
-    return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+    return to_json(found, indent=2) + "\n"
 
 
 def _cell(cell: Cell, metric: str, published: PublishedTable | None, limit: Limit | None) -> dict[str, Any]:

@@ -15,7 +15,8 @@ FRONTIER = 12  # plans shown
 def to_text(found: Options, choices: Sequence[Choice], metric: str) -> str:
     """One line per budget and family, then the frontier over all queries."""
     pool = found.pool
-    splits = next((len(c.cascade.scores) for c in choices if c.cascade), 0)
+    families = (family for choice in choices for family in (choice.single, choice.depth, choice.cascade) if family)
+    splits = next((len(chosen.scores) for chosen in families), 0)
     start = found.first.mean()
     head = (
         f"{pool.dataset}: {len(found.plans):,} plans over the top {pool.depth} of {pool.first.manifest.model} "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from typing import Any, TextIO
 
@@ -16,6 +17,12 @@ _COMMAND = re.compile(r"^(\s*):(?=:)|##(?=\[)", re.MULTILINE)  # as GitHub reads
 def clean(text: str) -> str:
     r"""The text with unsafe characters written out: ESC becomes the four characters `\x1b`. Line ends and tabs stay."""
     return _UNSAFE.sub(lambda match: ascii(match[0])[1:-1], text)
+
+
+def to_json(value: Any, *, indent: int | None = 1) -> str:
+    """JSON whose strings are inert and, once they are read, what they were: unsafe characters are JSON's escapes."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text).replace("##[", "#\\u0023[")
 
 
 def one_line(text: str) -> str:
