@@ -53,7 +53,7 @@ BAD = {
     "NaN": (TREC + "q2 Q0 d7 2 nan x\n", "run, line 5: score 'nan' is not a finite number"),
     "infinity": (TREC + "q2 Q0 d7 2 -inf x\n", "run, line 5: score '-inf' is not a finite number"),
     "not UTF-8": (TREC.encode() + b"q2 Q0 \xff 2 1 x\n", "run, line 5: not UTF-8"),
-    "gz cut off": (gzip.compress(TREC.encode())[:-4], "run: gzip data is damaged"),
+    "gz cut off": (gzip.compress(TREC.encode())[:-4], "run: packed data is damaged"),
     "JSON cut off": (json.dumps(RUN)[:-3], "run, line 1: not valid JSON"),
     "JSON empty": ("{}", "run: holds no result"),
     "JSON list": ("[1]", "run: expected a dictionary query -> document -> score, found list"),
