@@ -22,8 +22,8 @@ values by query.
 | guard it in CI | `rerankbench accept --run DIR --baseline baseline.json --reason start` |
 | resume a run that stopped | the command of the run again |
 
-`candidates/` holds the first stages, `scores/` the stored scores from which a killed run resumes; `scores/` may be
-deleted when nothing will be resumed or added.
+`candidates/` holds the first stages, `scores/` the stored scores, from which a killed run resumes and which `depth` and
+`cascade` read; `scores/` may be deleted when none of that is needed.
 """
 
 
