@@ -51,7 +51,7 @@ def run(
     Raises InputError for what cannot be run, before anything is computed where that can be told; ScoreError for a
     score that cannot be used.
     """
-    from .experiment.models import find_models
+    from .experiment.models import check_ready, find_models
     from .runner.run import run_experiment
     from .runner.subset import Part
     from .tables.run_page import run_page
@@ -59,6 +59,7 @@ def run(
     wanted = read_experiment(experiment, changes)
     check_retriever(wanted)
     specs = find_models(wanted)
+    check_ready(specs)
     folder = Path(out) if out is not None else results_folder(wanted.name, limit, sample, sample_seed)
     cells = run_experiment(
         wanted,

@@ -14,13 +14,18 @@ Specs = Mapping[str, ModelSpec]  # by the label of an entry
 def find_models(experiment: Experiment) -> dict[str, ModelSpec]:
     """The specification of every entry, by its label.
 
-    Raises InputError for an unknown model, an option that its family does not have or take, and a server without a key
-    or an address: for whatever would stop a model after the others have run.
+    Raises InputError for an unknown model, and an option that its family does not have or take.
     """
-    specs = {entry.label: find_model(entry) for entry in experiment.variants()}
+    return {entry.label: find_model(entry) for entry in experiment.variants()}
+
+
+def check_ready(specs: Specs) -> None:
+    """Raise InputError for what would stop a model after the others have run: a server without a key or an address.
+
+    What runs nothing, such as a plan, needs neither.
+    """
     for spec in specs.values():
         family_of(spec).check_ready(spec)
-    return specs
 
 
 def find_model(entry: RerankerEntry) -> ModelSpec:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from beir_folder import write_beir
 from checkpoints import make
+from rerankbench.eval.api import run
 from rerankbench.eval.cli import main
 from rerankbench.eval.data import load_policy
 from rerankbench.eval.experiment.file import load_experiment, parse_experiment
@@ -151,3 +152,14 @@ def test_a_model_that_is_here_is_no_download(tmp_path: Path):
     plan = make_plan(experiment(datasets=["builtin/en"], rerankers=[str(tmp_path / "mine")]))
     assert (plan.download_bytes, plan.unsized, plan.unknown) == (0, (), ())
     assert plan.pflops > 0
+
+
+def test_a_server_without_a_key_is_planned_and_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CO_API_KEY", raising=False)
+    model = tmp_path / "cohere.yaml"
+    model.write_text("family: served\nsource: rerank\nrevision: '1'\nserver: {api: cohere}\n", encoding="utf-8")
+    served = experiment(datasets=[str(write_beir(tmp_path / "tea"))], rerankers=[{"model": str(model)}])
+    assert make_plan(served).sizes[0].queries == 2
+    with pytest.raises(InputError, match="CO_API_KEY"):
+        run(served, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()

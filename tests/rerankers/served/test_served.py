@@ -305,7 +305,7 @@ def test_a_yaml_file_says_it_all(server: RerankServer, tmp_path: Path) -> None:
     file.write_text(
         f"family: served\nsource: rerank-model-1\nrevision: '1'\nserver: {{api: cohere, url: {server.url}}}\n"
     )
-    assert load_spec(str(file)).server == {"api": "cohere", "url": server.url}
+    assert load_spec(str(file)).options["server"] == {"api": "cohere", "url": server.url}
     model = load(str(file))
     assert model.rank("train to basel", ["hi", "a train to basel"], top_k=1)[0]["corpus_id"] == 1
     with pytest.raises(InputError, match="full depth only"):
