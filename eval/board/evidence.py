@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ...rerankers.errors import InputError, one_line
-from ..metrics.statistics import CORRECTIONS, detectable, randomisation_test, ranks
+from ..metrics.statistics import CORRECTIONS, detectable, interval_tail, randomisation_test, ranks
 from ..results import FIRST_STAGE, Cell
 from .figures import Figure
 from .frontier import MEAN
@@ -95,7 +95,8 @@ class Evidence:
         if not strata:
             return None
         total = np.sum([weight * self._resampled(cell) for weight, cell in strata], axis=0)
-        low, high = np.quantile(total, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        tail = self._tail(row, variant)
+        low, high = np.quantile(total, [tail, 1 - tail])
         return Interval(100 * float(low), 100 * float(high))
 
     def difference_interval(self, row: str, variant: Variant, other: Variant) -> Interval | None:
@@ -106,8 +107,14 @@ class Evidence:
             np.sum([weight * self._resampled(cell) for weight, cell in self._strata(row, v)], axis=0)
             for v in (variant, other)
         ]
-        low, high = np.quantile(sides[0] - sides[1], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        tail = self._tail(row, variant)
+        low, high = np.quantile(sides[0] - sides[1], [tail, 1 - tail])
         return Interval(100 * float(low), 100 * float(high))
+
+    def _tail(self, row: str, variant: Variant) -> float:
+        """Of an interval of a row's mean, by the smallest of its datasets."""
+        columns = [self.values(cell) for _, cell in self._strata(row, variant)]
+        return interval_tail(min(len(column.queries) if column else 0 for column in columns), LEVEL)
 
     def ranks(self, row: str) -> dict[Variant, Rank]:
         """Rank of each comparable variant of a row whose queries are those of the best, and the interval of the rank.

@@ -20,10 +20,7 @@ def find_models(experiment: Experiment) -> dict[str, ModelSpec]:
 
 
 def check_ready(specs: Specs) -> None:
-    """Raise InputError for what would stop a model after the others have run: a server without a key or an address.
-
-    What runs nothing, such as a plan, needs neither.
-    """
+    """Raise InputError for what would stop a model after the others have run: a server without a key or an address."""
     for spec in specs.values():
         family_of(spec).check_ready(spec)
 

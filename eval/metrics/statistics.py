@@ -100,7 +100,19 @@ def _tilted(sizes: np.ndarray, total: float, resamples: int, rng: np.random.Gene
 def bootstrap_interval(
     differences: np.ndarray, *, level: float = 0.95, resamples: int = RESAMPLES, seed: int = 0
 ) -> tuple[float, float]:
-    """Widened percentile interval of the mean, two-sided, over queries drawn with replacement.
+    """Widened percentile interval of the mean, two-sided, over queries drawn with replacement; see `interval_tail`."""
+    d = np.asarray(differences, dtype=np.float64)
+    if np.ptp(d) == 0:
+        return float(d[0]), float(d[0])
+    rng = np.random.default_rng(seed)
+    means = np.concatenate([d[rng.integers(0, d.size, (rows, d.size))].mean(1) for rows in _rows(resamples, d.size)])
+    tail = interval_tail(d.size, level)
+    low, high = np.quantile(means, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def interval_tail(queries: int, level: float = 0.95) -> float:
+    """The share of bootstrap means below an interval of this level, and above it.
 
     With few queries plain percentiles hold less than `level`: the bootstrap's standard error is too small by
     sqrt((n - 1) / n), and its quantiles are the normal's. The tails here are those at which a t quantile stands on a
@@ -108,15 +120,10 @@ def bootstrap_interval(
     sqrt(n / (n - 1)), which holds less than 0.93 of 0.95 where 10 differences are skewed as nDCG's are;
     sqrt((n + 2) / (n - 1)) was found by simulation (`benchmarks/interval_coverage.py`).
     """
-    d = np.asarray(differences, dtype=np.float64)
-    if np.ptp(d) == 0:
-        return float(d[0]), float(d[0])
-    rng = np.random.default_rng(seed)
-    means = np.concatenate([d[rng.integers(0, d.size, (rows, d.size))].mean(1) for rows in _rows(resamples, d.size)])
-    stretch = math.sqrt((d.size + 2) / (d.size - 1)) * float(stdtrit(d.size - 1, (1 + level) / 2))
-    tail = _NORMAL.cdf(-stretch)
-    low, high = np.quantile(means, [tail, 1 - tail])
-    return float(low), float(high)
+    if queries < 2:
+        return (1 - level) / 2
+    scale = math.sqrt((queries + 2) / (queries - 1))
+    return _NORMAL.cdf(-scale * float(stdtrit(queries - 1, (1 + level) / 2)))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
