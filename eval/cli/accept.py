@@ -16,10 +16,10 @@ def accept(
     baseline: Annotated[Path, typer.Option(help="Baseline file to write or update.")],
     reason: Annotated[str, typer.Option(help="Why this run is the new baseline; kept in its history.")],
     policy: Annotated[
-        list[str] | None, typer.Option(help="KEY=VALUE of the baseline's policy (judge=exact); repeatable.")
+        list[str] | None, typer.Option(help="KEY=VALUE of the baseline's policy (judge=exact); can be repeated.")
     ] = None,
     tolerance: Annotated[
-        list[str] | None, typer.Option(help="DATASET/MODEL/SETTING=VALUE: tolerance of one cell; repeatable.")
+        list[str] | None, typer.Option(help="DATASET/MODEL/SETTING=VALUE: tolerance of one cell; can be repeated.")
     ] = None,
     allow_partial: Annotated[
         bool, typer.Option("--allow-partial", help="Accept cells of a sample or a limited number of queries.")
@@ -27,7 +27,7 @@ def accept(
     means_only: Annotated[
         bool, typer.Option("--means-only", help="Leave values by query out; a drop is then judged by the mean alone.")
     ] = False,
-    prune: Annotated[bool, typer.Option("--prune", help="Take out cells that the run lacks.")] = False,
+    prune: Annotated[bool, typer.Option("--prune", help="Remove cells that the run lacks.")] = False,
 ) -> None:
     """Write a run's scores, counts, FLOPs and identities into a baseline file, with the reason."""
     from datetime import date

@@ -14,16 +14,16 @@ def bench(
     against: str = typer.Option("", help="Other settings of this engine to time beside it, comma-separated."),
     also_dtype: str = typer.Option("", help="Other dtypes of this engine to time beside it, comma-separated: fp8."),
     peer: list[str] = typer.Option(
-        [], help="PEER[=PYTHON]: one of `peers` in configs/bench.yaml, and the interpreter that has it; again for more."
+        [], help="PEER[=PYTHON]: one of `peers` in configs/bench.yaml, and its interpreter; can be repeated."
     ),
     workload: str = typer.Option("retrieval", help="A workload of configs/bench.yaml: retrieval, long-queries."),
     queries: int = typer.Option(1, min=1, help="Number of queries."),
     candidates: int = typer.Option(0, min=0, help="Candidates per query; 0 takes the workload's."),
     passage_tokens: int = typer.Option(0, min=0, help="Tokens of every passage; 0 takes the workload's lengths."),
-    dtype: str = typer.Option("float32", help="float32, bfloat16 or float16, for all engines; int8, fp8: this one."),
+    dtype: str = typer.Option("float32", help="float32, bfloat16 or float16, all engines; int8, fp8: this one only."),
     device: str = typer.Option("cpu", help="cpu, cuda, cuda:0."),
     threads: int = typer.Option(0, min=0, help="CPU threads per engine; 0 takes all cores."),
-    rounds: int = typer.Option(5, min=1, help="Counted rounds; one more comes before them."),
+    rounds: int = typer.Option(5, min=1, help="Timed rounds; one more runs before them."),
     rows: str = typer.Option("both", help="Of each peer: best (of its grid), default (as it is shipped), or both."),
     token_budget: int = typer.Option(0, min=0, help="Most tokens in one forward pass; 0 lets the engine choose."),
     seed: int = typer.Option(0, help="Seed of the weights and of the texts."),

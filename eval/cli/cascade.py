@@ -26,8 +26,8 @@ def cascade(
         "5,10,20,50,100,200,500,1000"
     ),
     stages: Annotated[int, typer.Option(min=1, max=3, help="Most stages of a cascade.")] = 3,
-    splits: Annotated[int, typer.Option(min=1, max=1000, help="How often the queries are halved.")] = 20,
-    seed: Annotated[int, typer.Option(min=0, help="Of the halves.")] = 0,
+    splits: Annotated[int, typer.Option(min=1, max=1000, help="Number of random splits of the queries.")] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the splits.")] = 0,
     dataset: Annotated[str | None, typer.Option(help="One dataset instead of all of them.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

@@ -21,7 +21,8 @@ def check(
     github: Annotated[bool, typer.Option("--github", help="Print GitHub annotations on stderr.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of the table.")] = False,
     policy: Annotated[
-        list[str] | None, typer.Option(help="KEY=VALUE: judge by this instead of the baseline's policy; repeatable.")
+        list[str] | None,
+        typer.Option(help="KEY=VALUE in place of the baseline's policy; can be repeated."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap intervals.")] = 0,
 ) -> None:

@@ -66,24 +66,24 @@ def _rerankbench(
 # by what they are for; the first line of a docstring is often too long for the overview
 for _panel, _commands in {
     "Measure": (
-        (run, "Retrieve, rerank, judge; the same command again continues."),
+        (run, "Retrieve, rerank, judge; the same command resumes."),
         (plan, "What an experiment would cost: tokens, FLOPs, hours, bytes."),
-        (import_data, "Your tables (CSV, Parquet, ...) become a checked dataset."),
-        (evaluate, "Judge any run file; no model involved."),
+        (import_data, "Make a checked dataset from tables (CSV, Parquet, ...)."),
+        (evaluate, "Judge any run file, without a model."),
         (flops, "FLOPs of one pair under a setting, without weights."),
         (latency, "How long one query takes: percentiles, by phase, after warm-up."),
         (bench, "Speed beside other libraries, on random weights."),
         (verify, "Do the weights score as published? A minute, before hours."),
-        (reproduce, "A published table: plan, verify, run, compare; continues."),
+        (reproduce, "A published table: plan, verify, run, compare; resumes."),
         (parity, "Two engines on the same pairs; status 1 if they differ."),
     ),
     "Decide": (
         (table, "The table of stored results, in six formats."),
         (compare, "Two variants query by query: intervals, p-values, texts."),
-        (rank, "Which variants differ significantly: ranks, tests, power, judged."),
+        (rank, "Which variants differ significantly: ranks, tests, power."),
         (pareto, "What each variant scores for its FLOPs; which are dominated."),
         (depth, "What fewer reranked candidates would score and cost."),
-        (cascade, "Cheap setting first, expensive one on few: the best within a budget."),
+        (cascade, "Cheap setting first, expensive one on few, within a budget."),
         (price, "Dollars per 1,000 queries and per million pairs, and energy."),
     ),
     "Share": (
@@ -91,7 +91,7 @@ for _panel, _commands in {
         (leaderboard, "One HTML page over many runs: filter, sort, permalinks."),
         (export, "TREC runs, mteb's result files, or a card's model-index."),
         (push, "Results to a dataset repository of the hub; a dry run first."),
-        (pull, "Results from there, proven before they are yours."),
+        (pull, "Results from there, proven on arrival."),
         (track, "Every variant as a run of MLflow, trackio or W&B."),
     ),
     "Guard": (

@@ -15,12 +15,13 @@ def compare(
     b: Annotated[str, typer.Argument(help="The same for the other side.")],
     worst: Annotated[int, typer.Option(min=0, help="Show this many queries per dataset that changed most.")] = 10,
     texts: Annotated[
-        bool, typer.Option("--texts/--no-texts", help="Texts and grades from the dataset, which is fetched if need be.")
+        bool,
+        typer.Option("--texts/--no-texts", help="Texts and grades from the dataset, fetched if necessary."),
     ] = True,
     metric: Annotated[str, typer.Option(help="Metric of the run's values by query.")] = "nDCG@10",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     correction: Annotated[
-        Correction, typer.Option(help="For several tests: holm (no false alarm), bh (few false ones among the alarms).")
+        Correction, typer.Option(help="For several tests: holm (no false positive) or bh (few among the significant).")
     ] = Correction.holm,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the randomisation test and of the bootstrap.")] = 0,
 ) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def doctor(
-    offline: Annotated[bool, typer.Option("--offline", help="Ask no server (HF_HUB_OFFLINE=1 does the same).")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Contact no server, as HF_HUB_OFFLINE=1 does.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show versions, devices, folders, and which models and datasets are here or can be had.

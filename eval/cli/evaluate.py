@@ -1,4 +1,4 @@
-"""`rerankbench evaluate`: metrics of any run, no model involved."""
+"""`rerankbench evaluate`: metrics of any run, without a model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 def evaluate(
     run: Annotated[Path, typer.Argument(help="TREC run (6 columns) or JSON dictionary, plain or gz.")],
-    qrels: Annotated[Path, typer.Option(help="Judgements: TREC's 4 columns, or BEIR's TSV.")],
+    qrels: Annotated[Path, typer.Option(help="Qrels: TREC's 4 columns, or BEIR's TSV.")],
     metrics: Annotated[
         str, typer.Option(help="Separated by commas, spelled as in ir_measures.")
     ] = "nDCG@10,R@100,RR@10,AP,Judged@10",

@@ -20,9 +20,9 @@ def import_data(
     ] = "",
     queries_columns: Annotated[str, typer.Option(metavar=_PARTS, help="id and text.")] = "",
     qrels_columns: Annotated[str, typer.Option(metavar=_PARTS, help="query, doc and grade.")] = "",
-    split: Annotated[str, typer.Option(help="What the judgements are called.")] = "test",
-    language: Annotated[str, typer.Option(help="ISO 639-1; BM25 cuts words by it.")] = "en",
-    task: Annotated[str, typer.Option(help="What a reranker is asked for; see `rerankbench ls tasks`.")] = "answer",
+    split: Annotated[str, typer.Option(help="Split; the qrels are written to qrels/SPLIT.tsv.")] = "test",
+    language: Annotated[str, typer.Option(help="Language, for BM25: ISO 639 code or English name.")] = "en",
+    task: Annotated[str, typer.Option(help="Task of the dataset; see `rerankbench ls tasks`.")] = "answer",
 ) -> None:
     """Write a checked dataset folder from tables with named columns. Columns with usual names need not be told.
 

@@ -14,7 +14,7 @@ from .output import emit
 def pareto(
     dirs: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Output folders of `rerankbench run`.")],
     metric: Annotated[
-        str, typer.Option(help="Metric to show; any that the stored run can answer, such as nDCG@5.")
+        str, typer.Option(help="Metric to show; any that can be computed from the stored run, such as nDCG@5.")
     ] = "nDCG@10",
     dataset: Annotated[str | None, typer.Option(help="Show one dataset or `mean` instead of all of them.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw FILE.svg, or .png and .pdf (extra `plots`).")] = None,

@@ -26,7 +26,7 @@ def parity(
     ] = None,
     of_b: Annotated[list[str] | None, typer.Option("--b", metavar="KEY=VALUE", help="The same for model B.")] = None,
     dataset: Annotated[
-        list[str] | None, typer.Option("--dataset", help="Whose candidates; may be repeated. Default builtin/en.")
+        list[str] | None, typer.Option("--dataset", help="Dataset to score; can be repeated. Default: builtin/en.")
     ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, max=MOST_QUERIES, help="Only the first N queries of each dataset.")

@@ -32,15 +32,15 @@ def plan(
     ] = 0.4,
     tflops: Annotated[float | None, typer.Option(help="Hours at this many sustained TFLOP/s.")] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Hours on so many of these devices together, with --device or --tflops.")
+        int | None, typer.Option(min=1, help="Hours on this many of these devices together, with --device or --tflops.")
     ] = None,
     query_tokens: Annotated[
         int | None,
-        typer.Option(min=1, max=MOST_TOKENS, help="Of datasets that are not here; default: BEIR's words, else 20."),
+        typer.Option(min=1, max=MOST_TOKENS, help="Query tokens of absent datasets; default: BEIR's, else 20."),
     ] = None,
     passage_tokens: Annotated[
         int | None,
-        typer.Option(min=1, max=MOST_TOKENS, help="Of datasets that are not here; default: BEIR's words, else 150."),
+        typer.Option(min=1, max=MOST_TOKENS, help="Passage tokens of absent datasets; default: BEIR's, else 150."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

@@ -16,8 +16,8 @@ def price(
     usd_per_hour: Annotated[
         float | None, typer.Option(help="Price of the device that was used, instead of configs/prices.yaml.")
     ] = None,
-    prices: Annotated[Path | None, typer.Option(help="A file like configs/prices.yaml to take instead.")] = None,
-    metric: Annotated[str, typer.Option(help="Shown beside it.")] = "nDCG@10",
+    prices: Annotated[Path | None, typer.Option(help="Prices to use instead of configs/prices.yaml.")] = None,
+    metric: Annotated[str, typer.Option(help="Metric to show beside the price.")] = "nDCG@10",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show dollars per 1,000 queries and per million pairs, from measured throughput or billed units, and energy.

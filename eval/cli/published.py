@@ -14,9 +14,7 @@ from .output import emit
 def published(
     name: Annotated[str | None, typer.Argument(help="A published table; without one, all are listed.")] = None,
     list_: Annotated[bool, typer.Option("--list", help="List the tables, as without NAME.")] = False,
-    check: Annotated[
-        bool, typer.Option("--check", help="Recompute every mean, and list what contradicts what.")
-    ] = False,
+    check: Annotated[bool, typer.Option("--check", help="Recompute every mean, and list contradictions.")] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="With --check: status 1 when a contradiction has no explanation.")
     ] = False,

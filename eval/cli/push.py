@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 def push(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Output folder of `rerankbench run`.")],
     repository: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="Dataset repository on the hub.")],
-    name: Annotated[str | None, typer.Option(help="The folder there; default: the name of DIR.")] = None,
-    public: Annotated[bool, typer.Option("--public", help="A new repository is public; without: private.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Send it; without, only what would be sent is shown.")] = False,
+    name: Annotated[str | None, typer.Option(help="Folder in the repository; default: the name of DIR.")] = None,
+    public: Annotated[bool, typer.Option("--public", help="Make a new repository public; default: private.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Send it; default: only print what would be sent.")] = False,
 ) -> None:
     """Send cells (not scores and candidates) to a dataset repository of the Hugging Face hub; without --yes a dry run.
 
@@ -45,7 +45,7 @@ def _page(cells: Sequence[Cell]) -> str:
 
 def pull(
     repository: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="Dataset repository on the hub.")],
-    name: Annotated[str, typer.Argument(help="The folder there.")],
+    name: Annotated[str, typer.Argument(help="Folder in the repository.")],
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Default: results/pulled/NAME.")] = None,
     revision: Annotated[str | None, typer.Option(help="Commit, branch or tag.")] = None,
 ) -> None:

@@ -19,7 +19,7 @@ def rank(
         str | None, typer.Option(help="A dataset, a group or `mean`; default: the mean, or the only dataset.")
     ] = None,
     correction: Annotated[
-        Correction, typer.Option(help="For several tests: holm (no false alarm), bh (few false ones among the alarms).")
+        Correction, typer.Option(help="For several tests: holm (no false positive) or bh (few among the significant).")
     ] = Correction.holm,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

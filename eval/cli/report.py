@@ -18,13 +18,14 @@ def report(
         str | None, typer.Option(help="Compare with a published table (see `rerankbench published`).")
     ] = None,
     metric: Annotated[
-        str, typer.Option(help="Metric to show; any that the stored run can answer, such as nDCG@5.")
+        str, typer.Option(help="Metric to show; any that can be computed from the stored run, such as nDCG@5.")
     ] = "nDCG@10",
     correction: Annotated[
-        Correction, typer.Option(help="For several tests: holm (no false alarm), bh (few false ones among the alarms).")
+        Correction, typer.Option(help="For several tests: holm (no false positive) or bh (few among the significant).")
     ] = Correction.holm,
     texts: Annotated[
-        bool, typer.Option("--texts/--no-texts", help="Texts and grades from the dataset, which is fetched if need be.")
+        bool,
+        typer.Option("--texts/--no-texts", help="Texts and grades from the dataset, fetched if necessary."),
     ] = True,
 ) -> None:
     """Write one HTML page with the summary, the table, the frontier, the costs and the worst queries.

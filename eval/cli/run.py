@@ -38,7 +38,7 @@ _DryRun = Annotated[
 ]
 _Models = Annotated[
     list[str] | None,
-    typer.Option("--model", "-m", help="A reranker, without a file; again for more.", autocompletion=model_names),
+    typer.Option("--model", "-m", help="A reranker, without a file; can be repeated.", autocompletion=model_names),
 ]
 _Changes = Annotated[
     list[str] | None,
@@ -50,7 +50,7 @@ def run(
     experiment: _Experiment = None,
     model: _Models = None,
     dataset: Annotated[
-        list[str] | None, typer.Option("--dataset", "-d", help="A dataset, without a file; again for more.")
+        list[str] | None, typer.Option("--dataset", "-d", help="A dataset, without a file; can be repeated.")
     ] = None,
     retriever: Annotated[str | None, typer.Option(help="With --dataset: where candidates come from; bm25.")] = None,
     k: _Depth = None,
@@ -70,7 +70,7 @@ def run(
         str | None,
         typer.Option(metavar="DIR", help="Output folder; default results/runs/NAME, or NAME-limit-N, NAME-sample-N."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Drop what a run left there and start anew.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Remove what a run left there first.")] = False,
     format: Annotated[str, typer.Option(help="text, markdown, csv, latex, html or json.")] = "text",
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     schema: Annotated[

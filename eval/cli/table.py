@@ -14,7 +14,7 @@ def table(
     dirs: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Output folders of `rerankbench run`.")],
     format: Annotated[str, typer.Option(help="text, md (or markdown), csv, latex, html or json.")] = "text",
     metric: Annotated[
-        str, typer.Option(help="Metric to show; any that the stored run can answer, such as nDCG@5.")
+        str, typer.Option(help="Metric to show; any that can be computed from the stored run, such as nDCG@5.")
     ] = "nDCG@10",
     published: Annotated[
         str | None,
