@@ -78,7 +78,7 @@ def import_data(
     text that is none, a grade that is no whole number.
     """
     if out.is_symlink() or (out.exists() and (not out.is_dir() or any(out.iterdir()))):
-        raise InputError(f"{out}: is there already; choose a folder that is not")
+        raise InputError(f"{out}: exists already; choose another folder")
     if not re.fullmatch(r"[\w-]+", split):
         raise InputError(f"--split '{split:.40}': write letters, digits, _ and -")
     if not out.resolve().name:

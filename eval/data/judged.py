@@ -24,7 +24,7 @@ def judged_queries(
     if empty:
         raise InputError(f"{name}: {len(empty)} judged queries have no text (first: '{empty[0]}')")
     if len(judged) < len(queries):
-        warnings.append(f"{len(queries) - len(judged)} queries have no judgement and are not scored")
+        warnings.append(f"{len(queries) - len(judged)} queries have no qrels and are not scored")
     return judged
 
 

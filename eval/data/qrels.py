@@ -36,7 +36,7 @@ def read_qrels(path: Path) -> dict[str, dict[str, int]]:
     """
     rows = _rows(path)
     if not rows:
-        raise InputError(f"{path}: holds no judgement")
+        raise InputError(f"{path}: holds no qrels")
     columns = _from_header(rows[0][1], path)
     if columns:
         rows = rows[1:]
@@ -56,7 +56,7 @@ def read_qrels(path: Path) -> dict[str, dict[str, int]]:
         if known != number:
             raise InputError(f"{where}: query {query}, document {doc} is judged {known} and {number}")
     if not qrels:
-        raise InputError(f"{path}: holds no judgement")
+        raise InputError(f"{path}: holds no qrels")
     return qrels
 
 

@@ -122,7 +122,7 @@ def pull(
     _check_repository(repository)
     check_name(name)
     if out.is_symlink() or (out.exists() and (not out.is_dir() or any(out.iterdir()))):
-        raise InputError(f"{out}: is there already; choose a folder that is not")
+        raise InputError(f"{out}: exists already; choose another folder")
     patterns = [f"{name}/{pattern}" for pattern in KEPT]
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".pulled-", dir=out.parent) as here:

@@ -72,10 +72,10 @@ class Target:
         if known:
             return cell
         if not recomputed(cell, inputs.dataset.qrels):
-            log.warning("%s: its metrics are not those of its run; made anew", path)
+            log.warning("%s: its metrics are not those of its run; made again", path)
             return None
         if origin and not origin.made(cell):
-            log.warning("%s: its ranking is not that of the stored scores; made anew", path)
+            log.warning("%s: its ranking is not that of the stored scores; made again", path)
             return None
         for name, files in found:
             memo.add(name, files)

@@ -44,10 +44,10 @@ def _triton() -> bool:
     except ImportError:
         found = False
     if not found:
-        log.warning("Triton is not to be had for this GPU: scoring works, but slower than it could")
+        log.warning("Triton is unavailable for this GPU; falling back to slower kernels")
         return False
     if not _program("CC", "cc", "gcc", "clang"):
-        log.warning("no C compiler on the PATH, which Triton needs: scoring works, but slower than it could")
+        log.warning("no C compiler on the PATH, which Triton needs; falling back to slower kernels")
         return False
     _place()
     return True
@@ -72,7 +72,7 @@ def _place() -> None:
 @cache
 def _cpp() -> bool:
     if not _program("CXX", "c++", "g++", "clang++"):
-        log.warning("no C++ compiler on the PATH: int8 works, but slower than it could")
+        log.warning("no C++ compiler on the PATH; int8 falls back to slower kernels")
         return False
     return _allow_shapes()
 

@@ -99,7 +99,7 @@ def test_a_cell_is_made_anew_when_its_blocks_were(study: Path) -> None:
     run()
     first = min(folder("Dice").glob("block-*.parquet"))
     first.unlink()
-    assert run().err.count("made anew") == 1
+    assert run().err.count("made again") == 1
     assert Path("scored").stat().st_size > 0
     cell = next(cell for cell in load_cells([Path("o")]) if cell.manifest.model == "Dice")
     stored = pa.concat_tables(pq.read_table(path) for path in sorted(folder("Dice").glob("block-*.parquet")))
@@ -107,7 +107,7 @@ def test_a_cell_is_made_anew_when_its_blocks_were(study: Path) -> None:
         assert np.float32(cell.run()[row["query_id"]][row["doc_id"]]) == np.float32(row["full"])
     cli("depth", "o").well()
     again = run()
-    assert again.err.count("made anew") == 0
+    assert again.err.count("made again") == 0
     assert Path("scored").stat().st_size == 0
 
 

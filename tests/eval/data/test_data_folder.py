@@ -108,7 +108,7 @@ def test_order_of_queries_and_judgements_does_not_change_the_checksum(load):
         ({"qrels": QRELS + "q2\tgone\t1\n"}, "1 judged documents are not in the corpus (first: 'gone')"),
         (
             {"queries": jsonl([*QUERIES, {"_id": "q3", "text": "free"}])},
-            "1 queries have no judgement and are not scored",
+            "1 queries have no qrels and are not scored",
         ),
         ({"corpus": jsonl([*CORPUS, {"_id": "e", "title": " ", "text": ""}])}, "1 documents have neither title nor"),
     ],
@@ -146,7 +146,7 @@ BAD = {
         {"queries": jsonl(QUERIES[:1])},
         "1 judged queries are not among the queries (first",
     ),
-    "empty qrels": ({"qrels": "query-id\tcorpus-id\tscore\n"}, "test.tsv: holds no judgement"),
+    "empty qrels": ({"qrels": "query-id\tcorpus-id\tscore\n"}, "test.tsv: holds no qrels"),
     "qrels with 2 columns": ({"qrels": "q1\td1\n"}, "test.tsv, line 1: 2 columns; qrels have 3"),
     "qrels change columns": ({"qrels": QRELS + "q2 0 d2 1\n"}, "test.tsv, line 5: 4 columns, the first line has 3"),
     "grade 0.5": ({"qrels": "q1\td1\t0.5\n"}, "test.tsv, line 1: grade '0.5' is not a whole number"),

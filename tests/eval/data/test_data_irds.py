@@ -83,7 +83,7 @@ def test_miracl_with_what_is_odd_but_allowed(home: Path):
     assert data.qrels == {"1": {"7#0": 1, "9#0": 0}, "2": {"8#0": 1}}
     assert data.warnings == [
         "1 judged documents have neither title nor text",
-        "1 queries have no judgement and are not scored",
+        "1 queries have no qrels and are not scored",
         "1 judged documents are not in the corpus (first: '8#0')",
     ]
 

@@ -129,7 +129,7 @@ def test_bad_tables_are_one_line_and_leave_nothing(
 
 def test_what_is_there_stays(tmp_path: Path) -> None:
     tables = written(tmp_path / "in", as_csv)
-    with pytest.raises(InputError, match="is there already"):
+    with pytest.raises(InputError, match="exists already"):
         import_data(tmp_path / "in", tables, TOLD)
     with pytest.raises(InputError, match=r"--corpus-columns texts=body: no such part; did you mean 'text'"):
         import_data(tmp_path / "out", tables, {"corpus": {"texts": "body"}})

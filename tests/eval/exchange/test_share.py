@@ -96,7 +96,7 @@ def test_one_line_for_what_is_not_there(run: Path, hub: Hub, tmp_path: Path) -> 
         assert len(done.stderr.splitlines()) == 1
     with pytest.raises(InputError, match="write it as OWNER/NAME"):
         share.plan_upload(run, "results", None, str)
-    with pytest.raises(InputError, match="is there already"):
+    with pytest.raises(InputError, match="exists already"):
         share.pull("me/results", "mine", run, str)
     with pytest.raises(InputError):
         share.plan_upload(tmp_path, "me/results", None, str)
