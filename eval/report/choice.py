@@ -122,9 +122,9 @@ def _time(variant: Variant, figure: Figure) -> Advice | None:
 def _known(variant: Variant, figure: Figure) -> Advice | None:
     said = [knows(cell) for cell in figure.cells]
     if "not disclosed" in said:
-        return Advice("Does it know the test", f"{named(variant)}: its training data are not disclosed.")
+        return Advice("Trained on the test?", f"{named(variant)}: its training data are not disclosed.")
     count = sum(word == "in-domain" for word in said)
     if not count:
         return None
     told = f"{named(variant)} was trained on data of {count} of these {len(said)} datasets; see its zero-shot mean."
-    return Advice("Does it know the test", told)
+    return Advice("Trained on the test?", told)

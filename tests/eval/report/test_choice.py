@@ -53,7 +53,7 @@ def test_no_reranker_is_advised_where_the_first_stage_is_best(tmp_path: Path) ->
 def test_a_model_that_knows_the_test_is_named(tmp_path: Path) -> None:
     data = dataset("beir/nq", queries=60)
     known = [write_first_stage(tmp_path, data), write(tmp_path, data, "bge-reranker-large", strength=1.0, flops=5)]
-    assert "was trained on data of 1 of these 1 datasets" in advice(known)["Does it know the test"]
+    assert "was trained on data of 1 of these 1 datasets" in advice(known)["Trained on the test?"]
 
 
 def test_every_query_is_there_with_both_values(cells: list[Cell]) -> None:
