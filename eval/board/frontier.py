@@ -1,5 +1,7 @@
 """Quality per cost: which variants no other one beats in both, and what a PFLOP buys.
 
+The first stage is one of them, at zero FLOPs of reranking: a variant that scores below it is dominated.
+
 RPP and QPP are "ranking metrics per PetaFLOP" and "queries per PetaFLOP" (Peng et al. 2025, arXiv 2507.06223), from the
 exact reference count instead of that paper's estimate, and as ratios of means: RPP = metric x QPP.
 """
@@ -10,11 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..results import FIRST_STAGE, Cell
-from .figures import Figure
+from .costs import seconds_per_query
+from .figures import Figure, macro
 from .pivot import Board, Variant, pivot
 
 MEAN = "mean"
 PETA = 1e15
+_OWN_FIRST_STAGES = Variant("first stage of each dataset", FIRST_STAGE)
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class Point:
     Attributes:
         dataset: a dataset, a macro group, or `mean`.
         score: the metric x 100.
-        flops: reference FLOPs per query.
+        flops: reference FLOPs of reranking per query; 0 for a first stage.
         partial: why the score does not stand for the dataset, one phrase per reason.
         dominated_by: the best variant that is at least as good and at most as costly, and not equal in both;
             None on the frontier. Points are compared only with points that are partial in the same way.
@@ -38,18 +42,38 @@ class Point:
     dominated_by: Variant | None = None
 
     @property
-    def rpp(self) -> float:
-        """The metric as a fraction, per PFLOP spent on one query."""
-        return self.score / 100 * self.qpp
+    def rpp(self) -> float | None:
+        """The metric as a fraction, per PFLOP spent on one query; None where nothing is spent."""
+        return self.score / 100 * PETA / self.flops if self.flops else None
 
     @property
-    def qpp(self) -> float:
-        """Queries reranked per PFLOP."""
-        return PETA / self.flops
+    def qpp(self) -> float | None:
+        """Queries reranked per PFLOP; None where nothing is spent."""
+        return PETA / self.flops if self.flops else None
+
+
+@dataclass(frozen=True)
+class Uncounted:
+    """A variant that no frontier over FLOPs can place: it has a score, and its FLOPs were not counted.
+
+    Attributes:
+        score: the metric x 100.
+        seconds: forward seconds per query of its passes; None where they were not measured.
+        dominated_by: the first stage, which costs nothing, where it scores at least as much.
+    """
+
+    dataset: str
+    variant: Variant
+    score: float
+    seconds: float | None
+    partial: tuple[str, ...] = ()
+    dominated_by: Variant | None = None
 
 
 def points(cells: Sequence[Cell], metric: str = "nDCG@10") -> list[Point]:
-    """Every variant whose FLOPs were counted, by dataset and then by cost; the mean last, over complete variants only.
+    """First stages and variants whose FLOPs were counted, by dataset and then by cost; the mean last.
+
+    The mean is of complete variants only. `uncounted` has the variants whose FLOPs are not known.
 
     Raises InputError when there are no cells or none has the metric.
     """
@@ -61,9 +85,18 @@ def points_of(board: Board) -> list[Point]:
     return [point for name in names(board) for point in _row(board, name)]
 
 
+def uncounted(board: Board) -> list[Uncounted]:
+    """Every reranked variant that has a score and no counted FLOPs, by row; the mean last."""
+    return [one for name in names(board) for one in _unplaced(board, name)]
+
+
 def frontier(board: Board, name: str = MEAN) -> dict[Variant, bool]:
-    """Which variants of a row are on the frontier; those whose FLOPs were not counted are left out."""
-    return {point.variant: point.dominated_by is None for point in _row(board, name)}
+    """Which variants of a row are on the frontier, the first stage among them.
+
+    A variant whose FLOPs were not counted is there only where the first stage dominates it, at whatever cost.
+    """
+    marks = {point.variant: point.dominated_by is None for point in _row(board, name)}
+    return marks | {one.variant: False for one in _unplaced(board, name) if one.dominated_by}
 
 
 def names(board: Board) -> list[str]:
@@ -74,8 +107,7 @@ def names(board: Board) -> list[str]:
 
 def first_stages(board: Board, name: str) -> dict[Variant, float]:
     """Score x 100 of each first stage on a row or the mean: what reranking starts from, at no cost counted here."""
-    scores = {v: _figure(board, name, v).score for v in board.variants if v.setting == FIRST_STAGE}
-    return {variant: score for variant, score in scores.items() if score is not None}
+    return {variant: figure.score for variant, figure in _starts(board, name) if figure.score is not None}
 
 
 def label(variant: Variant) -> str:
@@ -89,15 +121,45 @@ def short_label(variant: Variant, among: Sequence[Variant]) -> str:
     return variant.model if alone else " ".join(filter(None, (variant.setting, variant.origin)))
 
 
-def _figure(board: Board, name: str, variant: Variant) -> Figure:
+def figure_of(board: Board, name: str, variant: Variant) -> Figure:
+    """The figure of a row, or of the mean."""
     return board.mean(variant) if name == MEAN else board.figure(name, variant)
+
+
+def _starts(board: Board, name: str) -> list[tuple[Variant, Figure]]:
+    """The first stages of a row. Where its datasets have different ones, the mean of the best of each is one."""
+    firsts = [variant for variant in board.variants if variant.setting == FIRST_STAGE]
+    whole = [(v, f) for v in firsts if (f := figure_of(board, name, v)).score is not None]
+    if whole or not firsts:
+        return whole
+    rows = {row.name: row.members for row in board.rows}
+    members = tuple(rows) if name == MEAN else rows.get(name, ())
+    best = [max((f for _, f in _starts(board, m)), key=lambda f: f.score or 0.0, default=None) for m in members]
+    known = [figure for figure in best if figure is not None]
+    return [(_OWN_FIRST_STAGES, macro(known))] if known and len(known) == len(best) else []
 
 
 def _row(board: Board, name: str) -> list[Point]:
     """The points of a row by cost, marked."""
-    figures = [(variant, _figure(board, name, variant)) for variant in board.variants]
-    row = [Point(name, v, f.score, f.flops, f.partial) for v, f in figures if f.score is not None and f.flops]
+    starts = [Point(name, v, f.score, 0.0, f.partial) for v, f in _starts(board, name) if f.score is not None]
+    figures = [(v, figure_of(board, name, v)) for v in board.variants if v.setting != FIRST_STAGE]
+    counted = [Point(name, v, f.score, f.flops, f.partial) for v, f in figures if f.score is not None and f.flops]
+    row = [*starts, *counted]
     return [replace(p, dominated_by=_dominator(p, row)) for p in sorted(row, key=lambda p: (p.flops, -p.score))]
+
+
+def _unplaced(board: Board, name: str) -> list[Uncounted]:
+    starts = _starts(board, name)
+    found = []
+    for variant in (v for v in board.variants if v.setting != FIRST_STAGE):
+        figure = figure_of(board, name, variant)
+        if figure.score is None or figure.flops:
+            continue
+        above = [(f.score, v) for v, f in starts if f.partial == figure.partial and (f.score or 0.0) >= figure.score]
+        first = max(above, key=lambda pair: pair[0] or 0.0)[1] if above else None
+        seconds = seconds_per_query(figure.cells)
+        found.append(Uncounted(name, variant, figure.score, seconds, figure.partial, first))
+    return found
 
 
 def _dominator(point: Point, row: Sequence[Point]) -> Variant | None:

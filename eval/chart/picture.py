@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from ...rerankers.errors import InputError, suggest
 from ...rerankers.storage.atomic import write_whole
-from ..board.frontier import MEAN, Point, first_stages, label, points, short_label
+from ..board.frontier import MEAN, Point, first_stages, label, points_of, short_label, uncounted
 from ..board.pivot import pivot
 from ..results import Cell
 from ..text import units
@@ -48,7 +48,8 @@ def _converted(svg: str, path: Path) -> bytes | str:
 
 
 def _svg(cells: Sequence[Cell], metric: str, dataset: str | None) -> str:
-    board, found = pivot(cells, metric), points(cells, metric)
+    board = pivot(cells, metric)
+    found = [p for p in points_of(board) if p.flops]  # a first stage is a level, at no FLOPs
     datasets = list(dict.fromkeys(p.dataset for p in found))
     name = _chosen(datasets, dataset)
     row = [p for p in found if p.dataset == name]
@@ -56,7 +57,8 @@ def _svg(cells: Sequence[Cell], metric: str, dataset: str | None) -> str:
     levels = [Level(label(v), score) for v, score in first_stages(board, name).items()]
     entries = list(_flow(legend(models), first=LINE + 19))
     chart = plot([_dot(p, row, models, metric) for p in row], levels, WIDTH, HEIGHT)
-    notes = [(line, entries[-1][2] + LINE * i) for i, line in enumerate(_notes(row, chart), 1)]
+    absent = [label(one.variant) for one in uncounted(board) if one.dataset == name]
+    notes = [(line, entries[-1][2] + LINE * i) for i, line in enumerate(_notes(row, chart, absent), 1)]
     head = notes[-1][1] + 14
     return (
         environment()
@@ -112,13 +114,15 @@ def _flow(entries: Iterable[Legend], first: float) -> Iterable[tuple[Legend, flo
         x += width
 
 
-def _notes(row: Sequence[Point], chart: Plot) -> list[str]:
-    """What the marks mean, which ones do not stand for their dataset, and which have no name beside them."""
-    text = "Filled marks are on the frontier, hollow ones are dominated."
+def _notes(row: Sequence[Point], chart: Plot, absent: Sequence[str]) -> list[str]:
+    """What the marks mean, which do not stand for their dataset, have no name beside them, or are not drawn."""
+    text = "Filled marks are on the frontier, hollow ones are dominated, those below a first stage among them."
     for kind in dict.fromkeys(p.partial for p in row if p.partial):
         names = ", ".join(label(p.variant) for p in row if p.partial == kind)
         text += f" Partial ({'; '.join(kind)}), with a frontier of their own: {names}."
     if chart.unlabelled:
         names = ", ".join(dot.tip.split("\n")[0] for dot in chart.unlabelled)
         text += f" No room for a name, in the order of cost: {names}."
+    if absent:
+        text += f" Not drawn, for their FLOPs were not counted: {', '.join(absent)}."
     return textwrap.wrap(text, int(WIDTH / text_width("x")))

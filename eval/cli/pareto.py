@@ -22,22 +22,26 @@ def pareto(
 ) -> None:
     """Show what each variant scores per PFLOP, and mark those that another one beats at no more FLOPs.
 
-    FLOPs are reference counts per query. The mean covers variants that were run on every dataset.
+    FLOPs are reference counts per query; a first stage costs none. The mean covers variants that were run on every
+    dataset. A variant whose FLOPs were not counted has a line of its own.
     """
     from ...rerankers.errors import InputError, suggest
-    from ..board.frontier import points
+    from ..board.frontier import points_of, uncounted
+    from ..board.pivot import pivot
     from ..results import load_cells, with_metric
     from ..tables.pareto import to_json, to_text
 
     cells = with_metric(load_cells(dirs), metric)
-    found = points(cells, metric)
+    board = pivot(cells, metric)
+    found, unplaced = points_of(board), uncounted(board)
     if dataset is not None:
-        known = {p.dataset for p in found}
+        known = {p.dataset for p in (*found, *unplaced)}
         if dataset not in known:
-            raise InputError(f"--dataset '{dataset}': no counted variant has it{suggest(dataset, known)}")
-        found = [p for p in found if p.dataset == dataset]
+            raise InputError(f"--dataset '{dataset}': no variant has a score there{suggest(dataset, known)}")
+        found, unplaced = [[p for p in of if p.dataset == dataset] for of in (found, unplaced)]
     if plot is not None:
         from ..chart.picture import draw
 
         draw(cells, plot, metric, dataset)
-    emit(json.dumps(to_json(found), indent=2) + "\n" if as_json else to_text(found, metric))
+    text = json.dumps(to_json(found, unplaced), indent=2) + "\n" if as_json else to_text(found, metric, unplaced)
+    emit(text)

@@ -60,6 +60,11 @@ class Options:
     flops: Array
     first: Array
 
+    @property
+    def left_out(self) -> list[Scores]:
+        """Variants that no plan has, because their FLOPs were not counted."""
+        return [scores for scores in self.pool.scores if scores.flops is None]
+
 
 def options(pool: CandidatePool, metric: str, *, depths: Sequence[int] = DEPTHS, stages: int = 3) -> Options:
     """All plans of at most `stages` stages, each stage more expensive than the one before it and over fewer candidates.

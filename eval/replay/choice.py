@@ -39,12 +39,14 @@ class Choice:
     """The best within one budget of FLOPs per query. None where nothing of a family is within it.
 
     Attributes:
+        first: the metric x 100 of the first stage on the halves that judged, at no FLOPs.
         single: one setting over all candidates.
         depth: one setting over all candidates or fewer.
         cascade: two stages or more, early exits included.
     """
 
     budget: float
+    first: float
     single: Chosen | None
     depth: Chosen | None
     cascade: Chosen | None
@@ -63,8 +65,13 @@ def choose(found: Options, budgets: Sequence[float], *, splits: int = SPLITS, se
     costs = found.flops.mean(axis=1)
     families = families_of(found)
     means = _means(found.values, train), _means(found.values, ~train), _means(found.flops, ~train)
+    start = 100 * float(_means(found.first[None], ~train).mean())
     return [
-        Choice(budget, *(_chosen(found, _within(family, costs, budget), costs, *means) for family in families.values()))
+        Choice(
+            budget,
+            start,
+            *(_chosen(found, _within(family, costs, budget), costs, *means) for family in families.values()),
+        )
         for budget in budgets
     ]
 
@@ -77,9 +84,12 @@ def families_of(found: Options) -> dict[str, Array]:
 
 
 def frontier(found: Options) -> list[int]:
-    """Places of the plans that no other beats over all queries, by cost. The choice among them is fitted to these."""
+    """Places of the plans that neither another nor the first stage alone beats over all queries, by cost.
+
+    The choice among them is fitted to these queries. Empty where every plan scores less than the first stage.
+    """
     scores, costs = found.values.mean(axis=1), found.flops.mean(axis=1)
-    best, front = -1.0, []
+    best, front = float(found.first.mean()), []
     for place in np.lexsort((-scores, costs)):
         if scores[place] > best + _ROUNDING:
             best = float(scores[place])

@@ -1,4 +1,7 @@
-"""Reranking depths: what a stored run would have scored, and cost, had fewer candidates been reranked."""
+"""Reranking depths: what a stored run would have scored, and cost, had fewer candidates been reranked.
+
+The first stage is depth 0 of every variant, at zero FLOPs.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from ..board.figures import NOT_RUN, Figure, figure, macro
 from ..board.frontier import Point, points_of
 from ..board.limits import limits_of
 from ..board.pivot import Board, Row, Variant
-from ..results import Cell
+from ..results import FIRST_STAGE, Cell
 from .order import Array, first_order, judge, paid, rerank
 from .pool import CandidatePool, Scores, pools
 
@@ -24,15 +27,20 @@ def depths_of(pool: CandidatePool, asked: Sequence[int] = DEPTHS) -> list[int]:
 def depth_board(cells: Sequence[Cell], metric: str, depths: Sequence[int] = DEPTHS) -> Board:
     """Figures of every variant at every depth: deeper candidates keep the first stage's order behind.
 
-    A variant's `origin` is its depth, `top 50`. Raises InputError where judgements or scores are not stored.
+    A variant's `origin` is its depth, `top 50`; a first stage has none. Raises InputError where judgements or
+    scores are not stored.
     """
     limits = {cell.path: limit for cell in cells for limit in limits_of([cell], metric).values()}
     figures: dict[tuple[str, Variant], Figure] = {}
     members: dict[str, list[str]] = {}
+    firsts = {cell.manifest.model for cell in cells if cell.manifest.setting == FIRST_STAGE}
+    first = Variant(firsts.pop() if len(firsts) == 1 else "first stage of each dataset", FIRST_STAGE)
     for pool in pools(cells):
         group = pool.first.manifest.group
         members.setdefault(group or pool.dataset, []).extend([pool.dataset] if group else [])
         of = judge(pool, metric)
+        alone = figure(pool.first, next(iter(pool.first.manifest.metrics)), limits.get(pool.first.path))
+        figures[pool.dataset, first] = replace(alone, score=100 * float(of(first_order(pool)).mean()), interval=None)
         for scores in pool.scores:
             for depth in depths_of(pool, depths):
                 m = scores.cell.manifest

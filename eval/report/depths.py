@@ -9,7 +9,7 @@ import numpy as np
 
 from ...rerankers.errors import InputError
 from ..board.figures import Limit
-from ..board.frontier import MEAN, Point, names, points_of
+from ..board.frontier import MEAN, Point, Uncounted, names, points_of, uncounted
 from ..board.pivot import Board
 from ..chart.layout import Dot, Legend, Level, Plot, legend, plot
 from ..metrics.measures import parse_metric
@@ -27,7 +27,11 @@ FAMILIES = ("one setting, all candidates", "one setting, fewer candidates", "cas
 
 @dataclass(frozen=True)
 class Depths:
-    """Charts, or in `absent` why there are none. `points` are of the mean, or of the only dataset."""
+    """Charts, or in `absent` why there are none.
+
+    `points` are of the mean, or of the only dataset, the first stage first; `unplaced` are
+    those without counted FLOPs, which cannot be drawn.
+    """
 
     title: str = ""
     wide: Plot | None = None
@@ -37,6 +41,7 @@ class Depths:
     cascades: tuple[tuple[str, Plot], ...] = ()
     families: tuple[Legend, ...] = ()
     points: tuple[Point, ...] = ()
+    unplaced: tuple[Uncounted, ...] = ()
     absent: str = ""
 
 
@@ -50,9 +55,11 @@ def depths(cells: Sequence[Cell], metric: str) -> Depths:
     except InputError as err:
         return Depths(absent=f"Not shown: {err}.")
     overall = names(board)[-1]
-    found = [p for p in points_of(board) if p.dataset == overall]
+    unplaced = tuple(p for p in uncounted(board) if p.dataset == overall)
+    firsts = tuple(p for p in points_of(board) if p.dataset == overall and not p.flops)
+    found = [p for p in points_of(board) if p.dataset == overall and p.flops]
     if not found:
-        return Depths(absent="Not shown: FLOPs are not known.")
+        return Depths(absent="Not drawn: FLOPs are not known.", points=firsts, unplaced=unplaced)
     series = _series(found)
     shown = [p for p in found if (p.variant.model, p.variant.setting) in series]
     dots = [_dot(p, series, metric) for p in shown]
@@ -65,7 +72,8 @@ def depths(cells: Sequence[Cell], metric: str) -> Depths:
         left_out=len({(p.variant.model, p.variant.setting) for p in found}) - len(series),
         cascades=tuple(cascades),
         families=legend(FAMILIES),
-        points=tuple(found),
+        points=(*firsts, *found),
+        unplaced=unplaced,
     )
 
 
@@ -122,6 +130,7 @@ def _family_dots(plans: Options, metric: str) -> list[Dot]:
     for series, places in enumerate(families_of(plans).values()):
         for place in _front(scores, costs, places):
             beaten = (scores > scores[place] + 1e-9) & (costs <= costs[place])
+            below = scores[place] <= 100 * plans.first.mean()
             told = f"{metric} {scores[place]:.2f}, {units.flops(costs[place])} per query"
             dots.append(
                 Dot(
@@ -130,7 +139,7 @@ def _family_dots(plans: Options, metric: str) -> list[Dot]:
                     tip=f"{plans.plans[place].name(plans.pool)}\n{told}\n{FAMILIES[series]}",
                     x=float(costs[place]),
                     y=float(scores[place]),
-                    frontier=not bool(beaten.any()),
+                    frontier=not (below or beaten.any()),
                 )
             )
     return dots

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..text.aligned import pad, terminal_width, width
+from ..text.aligned import pad, terminal_width, width, wrap
 from .layout import Grid, GridCell
 
 _GAP = "  "
@@ -19,6 +19,7 @@ def write(grid: Grid) -> str:
     blocks = [_block(heads, table, grid.rules, widths, shown) for shown in _split(widths, terminal_width())]
     best = any(entry.best for row in grid.rows for entry in row)
     notes = [*([f"[ ] best of the {'row' if grid.rules else 'column'}"] if best else []), *grid.notes]
+    notes = [line for note in notes for line in wrap(note, terminal_width())]
     return "\n".join([*blocks, "".join(f"{note}\n" for note in notes)] if notes else blocks)
 
 

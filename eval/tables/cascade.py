@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from ..replay.cascade import Options
 from ..replay.choice import Choice, Chosen, frontier
+from ..replay.depth import depths_of
+from ..replay.order import Gains, first_order, rerank
 from ..text import units
 from ..text.aligned import listing
 
@@ -30,12 +32,25 @@ def to_text(found: Options, choices: Sequence[Choice], metric: str) -> str:
             if chosen is None:
                 rows.append((budget, name, "–", "–", "–", "nothing within the budget"))
             else:
-                often = f"{chosen.plan.name(pool)} ({chosen.times} of {splits})"
+                below = "" if chosen.score >= choice.first else f", below the first stage ({choice.first:.2f})"
+                often = f"{chosen.plan.name(pool)} ({chosen.times} of {splits}){below}"
                 against = "" if name == "single" else _against(chosen, choice.single)
                 rows.append((budget, name, f"{chosen.score:.2f}", units.flops(chosen.flops), against, often))
             budget = ""
     titles = ("budget", "family", f"{metric} x 100", "FLOPs/query", "above/equal/below single", "chosen most often")
-    return head + listing(titles, rows, right=(0, 2, 3)) + _frontier(found, metric)
+    return head + listing(titles, rows, right=(0, 2, 3)) + _frontier(found, metric) + _left_out(found, metric)
+
+
+def _left_out(found: Options, metric: str) -> str:
+    """A line for each variant that no plan has, and what it scores by itself at its best depth."""
+    pool, lines = found.pool, []
+    for scores in found.left_out:
+        m = scores.cell.manifest
+        of, order = Gains(pool, metric), first_order(pool)
+        best, depth = max((float(of(rerank(pool, order, d, scores)).mean()), -d) for d in depths_of(pool))
+        told = f"best alone on the top {-depth}: {100 * best:.2f}"
+        lines.append(f"FLOPs not counted, so in no plan: {m.model} {m.setting}, {told}\n")
+    return "".join(lines)
 
 
 def _against(chosen: Chosen, single: Chosen | None) -> str:
@@ -54,11 +69,14 @@ def wins(chosen: Chosen, other: Chosen) -> tuple[int, int, int]:
 def _frontier(found: Options, metric: str) -> str:
     places = frontier(found)
     step = max(1, -(-len(places) // FRONTIER))
-    shown = sorted({*places[::step], places[-1]}, key=places.index)
-    rows = [
+    shown = sorted({*places[::step], *places[-1:]}, key=places.index)
+    rows = [("no reranking", f"{100 * found.first.mean():.2f}", units.flops(0))]
+    rows += [
         (found.plans[i].name(found.pool), f"{100 * found.values[i].mean():.2f}", units.flops(found.flops[i].mean()))
         for i in shown
     ]
+    if not places:
+        return f"no plan scores more than the first stage alone ({100 * found.first.mean():.2f}): do not rerank\n"
     head = f"frontier over all queries, to which it is fitted ({len(shown)} of {len(places)} plans shown)\n"
     return head + listing(("plan", f"{metric} x 100", "FLOPs/query"), rows, right=(1, 2))
 
@@ -84,6 +102,7 @@ def to_json(found: Options, choices: Sequence[Choice]) -> dict[str, object]:
         "first_stage_score": 100 * float(found.first.mean()),
         "queries": len(pool.queries),
         "plans": len(found.plans),
+        "left_out": [f"{s.cell.manifest.model} {s.cell.manifest.setting}" for s in found.left_out],
         "choices": [
             {"budget": c.budget, "single": chosen(c.single), "depth": chosen(c.depth), "cascade": chosen(c.cascade)}
             for c in choices

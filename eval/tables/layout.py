@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..board.costs import shown
 from ..board.figures import Figure
+from ..board.frontier import names, uncounted
 from ..board.pivot import Board, Variant
 from ..board.training import knows, split_means
 from ..published import PublishedTable, compare
@@ -95,8 +96,8 @@ def _dataset_lines(board: Board, published: PublishedTable | None, notes: _Notes
     lines = []
     for row in board.rows:
         figures = [board.figure(row.name, variant) for variant in board.variants]
-        label = f"{row.name} ({len(row.members)})" if row.members else row.name
-        lines.append(_line(label, row.name, figures, board, published, notes))
+        title = f"{row.name} ({len(row.members)})" if row.members else row.name
+        lines.append(_line(title, row.name, figures, board, published, notes))
         for member in row.members if all_rows else ():
             figures = [board.figure(member, variant) for variant in board.variants]
             lines.append(_line(f"  {member}", member, figures, board, published, notes))
@@ -104,7 +105,7 @@ def _dataset_lines(board: Board, published: PublishedTable | None, notes: _Notes
 
 
 def _line(
-    label: str, row: str, figures: Sequence[Figure], board: Board, published: PublishedTable | None, notes: _Notes
+    title: str, row: str, figures: Sequence[Figure], board: Board, published: PublishedTable | None, notes: _Notes
 ) -> Line:
     best = best_of(figures)
     entries = []
@@ -112,7 +113,7 @@ def _line(
         marks = notes.marks(figure) if figure.score is not None else ""
         marks += notes.training(figure) if row != MEAN else ""
         entries.append(GridCell(_text(figure), marks, _detail(row, variant, figure, published, notes), is_best))
-    return Line(label, tuple(entries))
+    return Line(title, tuple(entries))
 
 
 def _text(figure: Figure) -> str:
@@ -176,7 +177,8 @@ def _cost_lines(board: Board, notes: _Notes, frontier: Mapping[Variant, bool] | 
         texts = [_cost(mean, value, column.write) for mean, value in zip(means, values)]
         marks = [notes.marks(mean) if value is not None else "" for mean, value in zip(means, values)]
         lines.append(Line(column.head, tuple(map(GridCell, texts, marks)), summary=True))
-    if len(frontier) < 2:
+    notes.uncounted(board)
+    if not any(mean.flops for mean in means):
         return lines
     words = {True: "frontier", False: "dominated", None: _NONE}
     places = tuple(GridCell(words[frontier.get(variant)]) for variant in board.variants)
@@ -198,6 +200,7 @@ class _Notes:
         self._intervals = self._in_domain = False
         self._undisclosed: list[str] = []
         self._errata: list[str] = []
+        self._uncounted: list[str] = []
 
     def marks(self, figure: Figure) -> str:
         """The marks of a partial figure; none when it is whole."""
@@ -231,6 +234,11 @@ class _Notes:
         )
         return " (e)"
 
+    def uncounted(self, board: Board) -> None:
+        """Notes which models have a mean and no counted FLOPs."""
+        models = [one.variant.model for one in uncounted(board) if one.dataset == names(board)[-1]]
+        self._uncounted = list(dict.fromkeys(models))
+
     def lines(self, published: PublishedTable | None) -> tuple[str, ...]:
         """All footnotes."""
         lines = [f"{self._mark(reason)} partial: {reason}" for reason in self._reasons]
@@ -238,6 +246,8 @@ class _Notes:
             lines.append(f"{_KNOWN} in-domain: the model's publisher names this dataset among its training data")
         if self._undisclosed:
             lines.append(f"training data not disclosed: {', '.join(self._undisclosed)}")
+        if self._uncounted:
+            lines.append(f"FLOPs not counted: {', '.join(self._uncounted)}")
         if self._intervals:
             lines.append("(low to high): 95 % bootstrap interval of the mean, over queries")
         if published:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..board.frontier import Point, label
+from ..board.costs import milliseconds
+from ..board.frontier import Point, Uncounted, label
 from ..board.pivot import Variant
 from ..text import units
 from ..text.aligned import listing
 
 
-def to_text(found: Sequence[Point], metric: str = "nDCG@10") -> str:
-    """An aligned table, one line per point."""
+def to_text(found: Sequence[Point], metric: str = "nDCG@10", unplaced: Sequence[Uncounted] = ()) -> str:
+    """An aligned table, one line per point, then one for each variant that has no counted FLOPs."""
     head = (
         "dataset",
         "model",
@@ -28,14 +29,29 @@ def to_text(found: Sequence[Point], metric: str = "nDCG@10") -> str:
         mark = f"dominated by {_short(p.dominated_by, p.variant)}" if p.dominated_by else "frontier"
         note = f" ({'; '.join(p.partial)})" if p.partial else ""
         variant = (p.variant.model, f"{p.variant.setting} {p.variant.origin}".strip())
-        figures = (f"{p.score:.2f}", units.flops(p.flops), *(f"{float(f'{x:.4g}'):,g}" for x in (p.rpp, p.qpp)))
+        bought = ("–" if x is None else f"{float(f'{x:.4g}'):,g}" for x in (p.rpp, p.qpp))
+        figures = (f"{p.score:.2f}", units.flops(p.flops), *bought)
         rows.append((p.dataset, *variant, *figures, mark + note))
     named = f"RPP: {metric} per PFLOP, QPP: queries per PFLOP (arXiv 2507.06223), from exact counts\n"
-    return listing(head, rows, right=range(3, 7)) + (named if rows else "")
+    return listing(head, rows, right=range(3, 7)) + (named if rows else "") + uncounted_lines(unplaced)
 
 
-def to_json(found: Sequence[Point]) -> list[dict[str, object]]:
-    """One object per point, in JSON values."""
+def uncounted_lines(found: Sequence[Uncounted]) -> str:
+    """One line for each variant that the frontier cannot place, with its score, time, and what is known of it."""
+    lines = []
+    for one in found:
+        time = "time not measured" if one.seconds is None else f"{milliseconds(one.seconds)} forward per query"
+        if one.dominated_by:
+            known = f"dominated by {label(one.dominated_by)}, which costs nothing"
+        else:
+            known = "above the first stage, but not placed on the frontier"
+        variant = f"{one.dataset}: {label(one.variant)} {one.score:.2f}"
+        lines.append(f"FLOPs not counted: {variant}, {time}: {known}\n")
+    return "".join(lines)
+
+
+def to_json(found: Sequence[Point], unplaced: Sequence[Uncounted] = ()) -> list[dict[str, object]]:
+    """One object per point, in JSON values; FLOPs that were not counted are null, and so is then `frontier`."""
     return [
         {
             "dataset": p.dataset,
@@ -51,6 +67,21 @@ def to_json(found: Sequence[Point]) -> list[dict[str, object]]:
             "partial": list(p.partial),
         }
         for p in found
+    ] + [
+        {
+            "dataset": one.dataset,
+            "model": one.variant.model,
+            "setting": one.variant.setting,
+            "origin": one.variant.origin or None,
+            "score": one.score,
+            "flops_per_query": None,
+            "rpp": None,
+            "qpp": None,
+            "frontier": False if one.dominated_by else None,
+            "dominated_by": label(one.dominated_by) if one.dominated_by else None,
+            "partial": list(one.partial),
+        }
+        for one in unplaced
     ]
 
 

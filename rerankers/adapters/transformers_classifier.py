@@ -32,7 +32,7 @@ def _arguments(model: Any) -> set[str]:
 
 
 class TransformersClassifier(PairAdapter):
-    """Adapter of `AutoModelForSequenceClassification`. Its shape is not known here, so FLOPs are not measured."""
+    """Adapter of `AutoModelForSequenceClassification`. What is executed is not counted."""
 
     def __init__(
         self, plan: PairPlan, files: Resolved, tokenizer: Tokenizer, placement: Placement, model: Any, read: ReadScores

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class SequenceClassification(EncoderFamily):
-    """Every model type that transformers knows; its shape is known for bodies of BERT's kind only."""
+    """Every model type that transformers knows; PyTorch counts FLOPs of bodies that no reader here describes."""
 
     name = "sequence-classification"
     adapter = "sequence-classification/3"
@@ -37,9 +37,13 @@ class SequenceClassification(EncoderFamily):
         self, raw: Mapping[str, Any], where: str = "config.json", options: FamilyOptions | None = None
     ) -> Shape | None:
         """See `Family.shape`."""
-        if model_type(raw) not in self.architectures or not self.obeys(raw):
-            return None
-        return classifier_shape(self, self.config(raw, where), where)
+        if model_type(raw) in self.architectures and self.obeys(raw):
+            return classifier_shape(self, self.config(raw, where), where)
+        if not is_classifier(raw) or "auto_map" in raw or "quantization_config" in raw:
+            return None  # another head, code of the repository, or products that no counter sees
+        from ..adapters.counted_body import classifier_shape_of
+
+        return classifier_shape_of(raw)
 
     def load(self, spec: ModelSpec, files: Resolved, options: LoadOptions) -> TransformersClassifier:
         """See `Family.load`."""
@@ -55,7 +59,8 @@ class SequenceClassification(EncoderFamily):
             model, read = load_model(spec, files, placement.precision.dtype, placement.device)
             recipe = {"trust_remote_code": spec.trust_remote_code}
             most, ids = positions(model), embedding_rows(model)
-            plan = pair_plan(self, spec, files, tokenizer, positions=most, ids=ids, recipe=recipe)
+            shape = self.shape(files.config, str(files.folder / "config.json")) if is_plain(files.saved) else None
+            plan = pair_plan(self, spec, files, tokenizer, positions=most, ids=ids, shape=shape, recipe=recipe)
             return TransformersClassifier(plan, files, tokenizer, placement, model, read)
         except InputError as err:
             if model_type(files.config) in self.architectures:  # what its reader does not obey is the cause

@@ -71,7 +71,8 @@ def test_the_whole_depth_is_the_run_itself(cells: list[Cell]) -> None:
 
 def test_the_frontier_is_over_setting_and_depth(cells: list[Cell]) -> None:
     found = depth_points(cells, "nDCG@10", [5, 10])
-    assert len(found) == 9
+    assert len(found) == 10  # the first stage, and three settings at three depths
+    assert (found[0].variant.setting, found[0].flops) == ("first-stage", 0)
     for p in found:
         beaten = any(
             q.score >= p.score and q.flops <= p.flops and (q.score > p.score or q.flops < p.flops) for q in found
@@ -102,7 +103,8 @@ def test_command(root: Path, command: Command) -> None:
     assert "top 5" in text
     assert "frontier over setting x depth" in text
     status, out, _ = run("--depths", "5", "--json")
-    assert (json.loads(out)[0]["setting"], json.loads(out)[0]["origin"]) == ("L1", "top 5")
+    rows = [(row["setting"], row["origin"]) for row in json.loads(out)]
+    assert rows[:2] == [("first-stage", None), ("L1", "top 5")]
     for wrong in ("0", "five", "1,,2", "-3"):
         status, out, err = run("--depths", wrong)
         assert (status, out, err.count("\n")) == (2, "", 1)
