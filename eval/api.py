@@ -149,7 +149,7 @@ def compare(
     """Paired differences B - A by dataset, with intervals and corrected p-values.
 
     Args:
-        a: `DIR`, `DIR#model`, `DIR#model@setting` or `DIR#@setting` of a folder of results.
+        a: `DIR`, `DIR#model`, `DIR#model@setting` or `DIR#@setting` of a folder of results, or a baseline, `FILE.json`.
         b: the same for the other side.
         metric: any that the stored runs can answer.
         worst: so many queries that changed most, with both top tens.
@@ -166,6 +166,10 @@ def compare(
     if correction not in statistics.CORRECTIONS:
         raise InputError(f"correction '{correction}' is unknown; known: {', '.join(statistics.CORRECTIONS)}")
     sides = Selector.parse(a), Selector.parse(b)
+    if a.endswith(".json") and Path(a).is_file():
+        from .compare.accepted import compare_accepted
+
+        return compare_accepted(Path(a), sides[1].cells(metric), metric, seed=seed, correction=correction)
     return difference(*sides, metric=metric, worst=worst, load=load, correction=correction, seed=seed)
 
 

@@ -11,7 +11,10 @@ from .stats_options import Correction
 
 
 def compare(
-    a: Annotated[str, typer.Argument(help="DIR, DIR#model, DIR#model@setting or DIR#@setting.")],
+    a: Annotated[
+        str,
+        typer.Argument(help="DIR, DIR#model, DIR#model@setting, DIR#@setting, or a baseline of the gate, FILE.json."),
+    ],
     b: Annotated[str, typer.Argument(help="The same for the other side.")],
     worst: Annotated[int, typer.Option(min=0, help="Show this many queries per dataset that changed most.")] = 10,
     texts: Annotated[

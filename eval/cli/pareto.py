@@ -38,7 +38,8 @@ def pareto(
         known = {p.dataset for p in (*found, *unplaced)}
         if dataset not in known:
             raise InputError(f"--dataset '{dataset}': no variant has a score there{suggest(dataset, known)}")
-        found, unplaced = [[p for p in of if p.dataset == dataset] for of in (found, unplaced)]
+        found = [p for p in found if p.dataset == dataset]
+        unplaced = [p for p in unplaced if p.dataset == dataset]
     if plot is not None:
         from ..chart.picture import draw
 

@@ -44,6 +44,7 @@ class GatePolicy(Stated):
     flops_tolerance: float = Field(default=0.0, ge=0)
     truncation_tolerance: float = Field(default=0.0, ge=0)
     tie_tolerance: float = Field(default=0.001, ge=0)
+    identity: Literal["scores", "refuse", "accept"] = "scores"
     speed: Literal["report", "fail"] = "report"
     speed_tolerance: float = Field(default=0.1, ge=0, lt=1)
 

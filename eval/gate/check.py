@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from ...rerankers.errors import InputError
 from .baseline import Accepted, Baseline, GatePolicy
+from .changes import change_of, changed_data, named_changes, renamed, soften, written
 from .counts import count_findings, speed_findings
 from .findings import Finding, worst
 from .means import means
 from .quality import MetricCheck, correct, measure, metric_findings
-from .snapshot import Snapshot, changed_parts
+from .snapshot import Snapshot
 
 Status = Literal["OK", "NEW", "DRIFT", "PARTIAL", "CHANGED", "MISSING", "FAIL"]
 FAILING: frozenset[Status] = frozenset({"FAIL", "MISSING", "CHANGED", "PARTIAL"})
@@ -57,13 +57,14 @@ def check(
     policy = policy or baseline.policy
     if not baseline.cells:
         raise InputError("the baseline holds no cell; write some with `rerankbench accept`")
+    run, names = renamed(baseline.cells, run) if policy.identity != "refuse" else (run, {})
     apart: list[CellCheck] = []
     comparable: dict[str, tuple[Accepted, Snapshot]] = {}
     for key in sorted({*baseline.cells, *run}):
         known, now = baseline.cells.get(key), run.get(key)
         if known is None or now is None:
             apart.append(_one_sided(key, known))
-        elif verdict := _incomparable(known, now):
+        elif verdict := _incomparable(known, now, policy, names.get(key)):
             apart.append(verdict)
         else:
             comparable[key] = known, now
@@ -72,7 +73,7 @@ def check(
     }
     over_datasets = means(list(comparable.values()), policy, seed) if policy.judge == "significance" else {}
     measured = _corrected({**cells, **over_datasets}, policy.alpha)
-    judged = [_judge(key, measured[key], policy, *comparable[key]) for key in cells]
+    judged = [_judge(key, measured[key], policy, *comparable[key], names.get(key)) for key in cells]
     judged_means = [_judge(key, measured[key], policy) for key in over_datasets]
     in_order = sorted([*apart, *judged], key=lambda cell: cell.key)
     return GateReport((*in_order, *judged_means), policy)
@@ -89,12 +90,16 @@ def _judge(
     policy: GatePolicy,
     known: Accepted | None = None,
     now: Snapshot | None = None,
+    name: str | None = None,
 ) -> CellCheck:
-    """A cell, or a mean over cells where `known` and `now` are left out."""
+    """A cell, or a mean over cells where `known` and `now` are left out. `name`: what the run calls its model."""
     findings = [finding for m in metrics for finding in metric_findings(m, policy)]
     if known and now:
         findings += count_findings(known, now, policy)
         findings += speed_findings(known.speed, now.speed, policy)
+        if change := change_of(known, now, name):
+            findings = soften(findings) if policy.identity == "accept" else findings
+            findings.append(Finding("OK", "identity", change))
     return CellCheck(key, worst(findings), tuple(metrics), tuple(findings))
 
 
@@ -106,18 +111,20 @@ def _one_sided(key: str, known: Accepted | None) -> CellCheck:
     return CellCheck(key, "MISSING", findings=(Finding("FAIL", "missing", text),))
 
 
-def _incomparable(known: Accepted, now: Snapshot) -> CellCheck | None:
-    """A named verdict when the two cells do not measure the same thing."""
+def _incomparable(known: Accepted, now: Snapshot, policy: GatePolicy, name: str | None) -> CellCheck | None:
+    """A named verdict when the two cells do not measure the same thing; their means stand beside it, untested."""
+    means = tuple(
+        MetricCheck(metric, known.metrics[metric], now.metrics[metric], policy.tolerance, None)
+        for metric in policy.metrics
+        if metric in known.metrics and metric in now.metrics
+    )
     if known.partial != now.partial:
-        text = f"partial: {_value(known.partial)} -> {_value(now.partial)}; not compared, run it like the baseline"
-        return CellCheck(known.key, "PARTIAL", findings=(Finding("FAIL", "partial", text),))
-    if known.identity != now.identity:
-        parts = changed_parts(known.identity_parts, now.identity_parts)
-        named = [Finding("FAIL", "identity", f"{name}: {_value(a)} -> {_value(b)}") for name, (a, b) in parts.items()]
-        advice = Finding("FAIL", "identity", "another identity, not compared; accept it if intended")
-        return CellCheck(known.key, "CHANGED", findings=(*named, advice))
-    return None
-
-
-def _value(value: Any) -> str:
-    return "none" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        text = f"partial: {written(known.partial)} -> {written(now.partial)}; not tested, run it like the baseline"
+        return CellCheck(known.key, "PARTIAL", means, (Finding("FAIL", "partial", text),))
+    data = changed_data(known, now)
+    if not data and (policy.identity != "refuse" or (known.identity == now.identity and name is None)):
+        return None
+    named = [Finding("FAIL", "identity", text) for text in named_changes(known, now)]
+    why = f"other data ({', '.join(data)})" if data else "another identity (policy identity: refuse)"
+    advice = Finding("FAIL", "identity", f"{why}, not tested; accept it if intended")
+    return CellCheck(known.key, "CHANGED", means, (*named, advice))

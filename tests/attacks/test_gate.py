@@ -12,7 +12,7 @@ import pytest
 from attack import cli, on_disk, together
 from gate_cells import FakeCell, some_scores
 from rerankbench.eval.gate.baseline import GatePolicy, accept
-from rerankbench.eval.gate.check import Report
+from rerankbench.eval.gate.check import GateReport
 from rerankbench.eval.gate.check import check as judge
 from rerankbench.eval.gate.reach import warn_of_untestable
 from rerankbench.eval.gate.snapshot import Snapshot
@@ -161,7 +161,7 @@ def snapshot(model: str, values: np.ndarray) -> Snapshot:
     )
 
 
-def report(before: dict[str, np.ndarray], after: dict[str, np.ndarray], **policy: Any) -> Report:
+def report(before: dict[str, np.ndarray], after: dict[str, np.ndarray], **policy: Any) -> GateReport:
     old, new = ({s.key: s for m, v in side.items() for s in [snapshot(m, v)]} for side in (before, after))
     return judge(accept(None, old, reason="x", today=date(2026, 1, 1), policy=GatePolicy(**policy)), new)
 

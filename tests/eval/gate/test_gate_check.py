@@ -15,6 +15,7 @@ from rerankbench.eval.gate.snapshot import snapshots
 from rerankbench.rerankers.errors import InputError
 
 EXACT = GatePolicy(judge="exact")
+REFUSE = GatePolicy(identity="refuse")
 
 
 class Gate:
@@ -112,29 +113,29 @@ def test_wrong_cutoff_layer_fails(gate: Gate, cell: FakeCell) -> None:
 
 
 def test_another_cutoff_layer_in_the_identity_is_named(gate: Gate, cell: FakeCell) -> None:
-    verdict = gate.one(cell.with_part("setting.cutoff_layer", 3))
+    verdict = gate.one(cell.with_part("setting.cutoff_layer", 3), REFUSE)
     assert verdict.status == "CHANGED"
     assert "setting.cutoff_layer: 4 -> 3" in told(verdict)
 
 
 def test_changed_prompt_is_named(gate: Gate, cell: FakeCell) -> None:
-    report = gate.check(cell.with_part("model.prompt", "Does it answer?"))
+    report = gate.check(cell.with_part("model.prompt", "Does it answer?"), policy=REFUSE)
     assert not report.passed
     assert report.cells[0].status == "CHANGED"
-    assert not report.cells[0].metrics
+    assert report.cells[0].metrics[0].p_holm is None  # the figures stand there, untested
     assert "model.prompt: Is the passage relevant? -> Does it answer?" in told(report.cells[0])
 
 
 @pytest.mark.parametrize("part", ["candidates", "checksum", "model.weights", "model.dtype"])
 def test_each_changed_part_is_named_alone(gate: Gate, cell: FakeCell, part: str) -> None:
-    verdict = gate.one(cell.with_part(part, "another"))
+    verdict = gate.one(cell.with_part(part, "another"), REFUSE)
     assert verdict.status == "CHANGED"
     assert [f.text.split(":")[0] for f in verdict.findings[:-1]] == [part]
 
 
 def test_long_prompts_that_differ_at_the_end_are_told_apart(tmp_path: Path, cell: FakeCell) -> None:
     long = cell.with_part("model.prompt", "x" * 500)
-    verdict = Gate(tmp_path, long).one(long.with_part("model.prompt", "x" * 499 + "y"))
+    verdict = Gate(tmp_path, long).one(long.with_part("model.prompt", "x" * 499 + "y"), REFUSE)
     assert verdict.status == "CHANGED"
     assert verdict.findings[0].text.count("sha256:") == 2
 
