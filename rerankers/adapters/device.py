@@ -11,7 +11,7 @@ import torch
 
 from ..errors import InputError, suggest
 from ..models.fp8 import fp8_matrix, fp8_runs_here
-from ..models.int8 import Int8Matrix, int8_runs_here
+from ..models.int8 import Int8Matrix, int8_kernel
 from ..models.onednn import blocked, set_cache_limits
 from ..options import LoadOptions
 
@@ -96,11 +96,14 @@ def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
 def resolve_precision(name: str, device: torch.device) -> Precision:
     """As `resolve_dtype`, with eight bits where the device multiplies them, bfloat16 between the products."""
     if name == INT8:
-        if device.type != "cpu" or not int8_runs_here():
+        kernel = int8_kernel() if device.type == "cpu" else None
+        if kernel is None:
             raise InputError(
                 "dtype 'int8' needs a CPU with VNNI or AMX instructions, and a newer torch than 2.5; device "
                 f"'{device}' has none for it"
             )
+        if kernel.faster is not None:
+            raise InputError(f"dtype 'int8' is slower than {kernel.faster} on this CPU; use dtype {kernel.faster}")
         return Precision(INT8, torch.bfloat16, Int8Matrix)
     if name == FP8:
         if not fp8_runs_here(device):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import platform
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -14,11 +18,14 @@ from hypothesis import strategies as st
 from rerankbench.rerankers import InputError, LoadOptions, Setting, TextOptions, load, load_spec
 from rerankbench.rerankers.api import Group
 from rerankbench.rerankers.models import compiled
-from rerankbench.rerankers.models.int8 import Int8Matrix, int8_runs_here
+from rerankbench.rerankers.models.int8 import Int8Kernel, Int8Matrix, int8_kernel
 from rerankbench.rerankers.models.ops import Ops
 from rerankbench.rerankers.registry import find_spec
 
-needs_vnni = pytest.mark.skipif(not int8_runs_here(), reason="this CPU has no VNNI or AMX instructions")
+needs_vnni = pytest.mark.skipif(
+    int8_kernel() is None or int8_kernel().faster is not None,  # pyright: ignore[reportOptionalMemberAccess]
+    reason="this CPU has no kernel for int8 that is faster than other precisions",
+)
 EIGHT = LoadOptions("cpu", "int8")
 EXACT = LoadOptions("cpu", "float32")
 KITS = {
@@ -128,8 +135,38 @@ def test_a_model_in_eight_bits(kit: str):
 
 def test_who_cannot_is_told(tmp_path, monkeypatch: pytest.MonkeyPatch):
     make(tmp_path, "bert")
-    monkeypatch.setattr("rerankbench.rerankers.adapters.device.int8_runs_here", lambda: False)
+    monkeypatch.setattr("rerankbench.rerankers.adapters.device.int8_kernel", lambda: Int8Kernel(0, 1.0, "bfloat16"))
+    with pytest.raises(InputError, match="dtype 'int8' is slower than bfloat16 on this CPU; use dtype bfloat16"):
+        load(str(tmp_path), EIGHT)
+    monkeypatch.setattr("rerankbench.rerankers.adapters.device.int8_kernel", lambda: None)
     with pytest.raises(InputError, match="dtype 'int8' needs a CPU with VNNI or AMX"):
         load(str(tmp_path), EIGHT)
     with pytest.raises(InputError, match="dtype 'int8' is for models of the native families"):
         load(replace(find_spec(str(tmp_path)), family="sequence-classification"), EIGHT)
+
+
+TRIAL = """
+import os, torch
+torch.set_num_threads(1)
+from rerankbench.rerankers.models.int8 import Int8Matrix, int8_kernel
+kernel = int8_kernel()
+print("choice", None if kernel is None else (kernel.offset, kernel.faster))
+if kernel is not None and kernel.faster is None:
+    matrix, states = Int8Matrix(torch.randn(256, 256)), torch.randn(64, 256).bfloat16()
+    codes = matrix.codes(states)
+    print("the product", flush=True)
+    matrix._product(codes)
+"""
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="instruction sets of x86")
+@pytest.mark.parametrize("isa", ["AVX512_CORE_AMX", "AVX512_CORE_VNNI", "AVX2_VNNI"])
+def test_no_instruction_set_falls_to_a_plain_loop(isa: str):
+    """What oneDNN says of the product that a model would run; a CPU without these instructions runs what it has."""
+    environment = {**os.environ, "ONEDNN_MAX_CPU_ISA": isa, "ONEDNN_VERBOSE": "1"}
+    done = subprocess.run([sys.executable, "-c", TRIAL], env=environment, capture_output=True, text=True, check=True)
+    chosen = next(line for line in done.stdout.splitlines() if line.startswith("choice"))
+    _, _, after = done.stdout.partition("the product")
+    products = [line for line in after.splitlines() if ",exec,cpu,matmul" in line]
+    assert bool(products) == chosen.endswith("None)"), chosen
+    assert all("ref" not in line.split(",")[5:8][-1] and ",ref" not in line for line in products), products
