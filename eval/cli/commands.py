@@ -11,6 +11,7 @@ from .bench import bench
 from .cascade import cascade
 from .check import check
 from .compare import compare
+from .decide import decide
 from .depth import depth
 from .doctor import doctor
 from .evaluate import evaluate
@@ -78,6 +79,7 @@ for _panel, _commands in {
         (parity, "Two engines on the same pairs; status 1 if they differ."),
     ),
     "Decide": (
+        (decide, "What to choose: rerank or not, which variant, how deep, at which cost."),
         (table, "The table of stored results, in six formats."),
         (compare, "Two variants query by query: intervals, p-values, texts."),
         (rank, "Which variants differ significantly: ranks, tests, power."),

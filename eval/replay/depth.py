@@ -5,7 +5,7 @@ The first stage is depth 0 of every variant, at zero FLOPs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ..board.figures import NOT_RUN, Figure, figure, macro
@@ -24,9 +24,15 @@ def depths_of(pool: CandidatePool, asked: Sequence[int] = DEPTHS) -> list[int]:
     return sorted({depth for depth in asked if depth < pool.depth} | {pool.depth})
 
 
-def depth_board(cells: Sequence[Cell], metric: str, depths: Sequence[int] = DEPTHS) -> Board:
+def depth_board(
+    cells: Sequence[Cell],
+    metric: str,
+    depths: Sequence[int] = DEPTHS,
+    queries: dict[tuple[str, Variant], Array] | None = None,
+) -> Board:
     """Figures of every variant at every depth: deeper candidates keep the first stage's order behind.
 
+    `queries`, where it is given, takes in the metric by query of each of them, as fractions.
     A variant's `origin` is its depth, `top 50`; a first stage has none. Raises InputError where judgements or
     scores are not stored.
     """
@@ -40,13 +46,19 @@ def depth_board(cells: Sequence[Cell], metric: str, depths: Sequence[int] = DEPT
         members.setdefault(group or pool.dataset, []).extend([pool.dataset] if group else [])
         of = judge(pool, metric)
         alone = figure(pool.first, next(iter(pool.first.manifest.metrics)), limits.get(pool.first.path))
-        figures[pool.dataset, first] = replace(alone, score=100 * float(of(first_order(pool)).mean()), interval=None)
+        values = of(first_order(pool))
+        figures[pool.dataset, first] = replace(alone, score=100 * float(values.mean()), interval=None)
+        if queries is not None:
+            queries[pool.dataset, first] = values
         for scores in pool.scores:
             for depth in depths_of(pool, depths):
                 m = scores.cell.manifest
-                one = _figure(pool, scores, depth, of)
+                values = of(rerank(pool, first_order(pool), depth, scores))
+                one = _figure(pool, scores, depth, values)
                 key = pool.dataset, Variant(m.model, m.setting, f"top {depth}")
                 figures[key] = replace(one, limit=limits.get(pool.first.path))
+                if queries is not None:
+                    queries[key] = values
     variants = tuple(dict.fromkeys(variant for _, variant in figures))
     rows = tuple(Row(name, tuple(dict.fromkeys(names))) for name, names in members.items())
     for row in (row for row in rows if row.members):
@@ -60,11 +72,10 @@ def depth_points(cells: Sequence[Cell], metric: str, depths: Sequence[int] = DEP
     return points_of(depth_board(cells, metric, depths))
 
 
-def _figure(pool: CandidatePool, scores: Scores, depth: int, of: Callable[[Array], Array]) -> Figure:
+def _figure(pool: CandidatePool, scores: Scores, depth: int, values: Array) -> Figure:
     order = first_order(pool)
     known = figure(scores.cell, next(iter(scores.cell.manifest.metrics)))
-    found = of(rerank(pool, order, depth, scores))
     flops = scores.flops
     spent = None if flops is None else float(paid(flops, order, depth).mean())
     full = known.full if depth == pool.depth else None
-    return replace(known, score=100 * float(found.mean()), interval=None, flops=spent, full=full)
+    return replace(known, score=100 * float(values.mean()), interval=None, flops=spent, full=full)

@@ -53,7 +53,7 @@ def render(
         "method": method(correction),
         "scope": _scope(cells),
         "summary": summarise(evidence),
-        "advice": advise(evidence, deep.points),
+        "advice": advise(evidence, deep.options),
         "deep": deep,
         "queries": queries,
         "table": Builder(evidence, cells, table).build(),

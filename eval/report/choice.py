@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..board.costs import milliseconds, served_alone
-from ..board.evidence import Evidence
+from ..board.costs import milliseconds, seconds_per_query, served_alone
+from ..board.evidence import ALPHA, Evidence
 from ..board.figures import Figure
-from ..board.frontier import MEAN, Point
+from ..board.frontier import MEAN
 from ..board.pivot import Variant
 from ..board.prices import price_of, prices, usd_per_thousand_queries
 from ..board.training import knows
 from ..results import FIRST_STAGE
 from ..text import units
+from .options import Option, bargain, best_of
 from .summary import cheapest_near, named
 
 
@@ -25,19 +26,86 @@ class Advice:
     text: str
 
 
-def advise(evidence: Evidence, depths: Sequence[Point]) -> list[Advice]:
-    """Nothing where no variant was run on every row. `depths` are points of the mean over setting and depth, if any."""
+def advise(evidence: Evidence, replayed: Sequence[Option]) -> list[Advice]:
+    """Nothing where no variant was run on every row.
+
+    `replayed` are the depths and cascades that stored scores allow, of the mean or of the only row, if any.
+    """
     best = evidence.best(MEAN)
     if best is None:
         return []
     board = evidence.board
-    found = [_score(evidence, best), _value(evidence, best)]
+    options = [*_own_options(evidence), *replayed]
+    top = best_of(options)
+    better = top if round(top.score - (board.mean(best).score or 0.0), 7) > 0 else None
+    found = [_score(evidence, best) if better is None else _replayed(evidence, better, best)]
+    found += [None if better else _value(evidence, best), _bargain(options), _uncounted(options, top)]
     reranker = best if best.setting != FIRST_STAGE else _best_reranker(evidence)
     if reranker is not None:
         figure = board.mean(reranker)
-        found += [_headroom(reranker, figure), _depth(reranker, figure, depths)]
-        found += [_time(reranker, figure), _known(reranker, figure)]
+        found += [_headroom(reranker, figure), _time(reranker, figure), _known(reranker, figure)]
     return [one for one in found if one is not None]
+
+
+def _own_options(evidence: Evidence) -> list[Option]:
+    """The variants of the board that can be compared."""
+    options = []
+    for variant in evidence.comparable(MEAN):
+        figure = evidence.board.mean(variant)
+        flops = 0.0 if variant.setting == FIRST_STAGE else figure.flops or None
+        seconds = None if flops is not None else seconds_per_query(figure.cells)
+        options.append(Option(named(variant), figure.score or 0.0, flops, seconds))
+    return options
+
+
+def _replayed(evidence: Evidence, top: Option, best: Variant) -> Advice:
+    """A depth or a cascade scores more than every variant over all candidates."""
+    cost = f"for {units.flops(top.flops)} per query" if top.flops else "at FLOPs that were not counted"
+    whole = evidence.board.mean(best).score or 0.0
+    if best.setting == FIRST_STAGE:
+        other = f"Over all candidates no reranker improves on {named(best)} ({whole:.2f})."
+    else:
+        other = f"The best over all candidates is {named(best)} ({whole:.2f})."
+    if top.p is None:
+        sure = "Its difference to the first stage was not tested."
+    elif top.p <= ALPHA:
+        sure = f"It is significantly above the first stage (corrected p {_p(top.p)})."
+    else:
+        sure = f"It is not significantly above the first stage (corrected p {_p(top.p)}): no gain is shown."
+    text = f"{top.name}: {top.score:.2f}, {cost}. {sure} {other} It is chosen on these very queries."
+    return Advice("If only the score counts", text)
+
+
+def _p(p: float) -> str:
+    return f"= {p:.3f}" if p >= 0.0005 else "< 0.001"
+
+
+def _bargain(options: Sequence[Option]) -> Advice | None:
+    """What keeps most of the gain for the least of the cost, for whoever pays for each query."""
+    found = bargain(options)
+    if found is None:
+        return None
+    counted = [o for o in options if o.flops is not None]
+    start, top = max(o.score for o in counted if not o.flops), best_of(counted)
+    gain, cost = (found.score - start) / (top.score - start), (found.flops or 0.0) / (top.flops or 1.0)
+    text = (
+        f"{found.name}: {found.score:.2f} for {units.flops(found.flops or 0.0)} per query. For whoever pays for each "
+        f"query: {100 * gain:.0f} % of the gain over the first stage ({start:.2f}) that {top.name} has "
+        f"({top.score:.2f} for {units.flops(top.flops or 0.0)}), for {100 * cost:.0f} % of its FLOPs."
+    )
+    return Advice("The best bargain", text)
+
+
+def _uncounted(options: Sequence[Option], top: Option) -> Advice | None:
+    """Those that no comparison by FLOPs can have."""
+    absent = [o for o in options if o.flops is None]
+    if not absent:
+        return None
+    best = best_of(absent)
+    time = "time not measured" if best.seconds is None else f"{milliseconds(best.seconds)} forward over all candidates"
+    rank = "the best of all" if best.name == top.name else f"{top.score - best.score:.2f} below the best"
+    text = f"FLOPs were not counted for all; of those, {best.name} has {best.score:.2f} ({time}): {rank}."
+    return Advice("Not placed by cost", text)
 
 
 def _score(evidence: Evidence, best: Variant) -> Advice:
@@ -88,21 +156,6 @@ def _headroom(variant: Variant, figure: Figure) -> Advice | None:
         )
     missing = f"{100 - limit.recall:.1f} % of the relevant passages are not among them: that is for the retriever"
     return Advice("What is left", f"{taken}; the best order of the candidates has {limit.ceiling:.2f}. {missing}.")
-
-
-def _depth(variant: Variant, figure: Figure, depths: Sequence[Point]) -> Advice | None:
-    mine = [p for p in depths if (p.variant.model, p.variant.setting) == (variant.model, variant.setting)]
-    better = [p for p in mine if figure.score is not None and figure.flops and p.flops < figure.flops]
-    better = [p for p in better if p.score >= (figure.score or 0.0)]
-    if not better:
-        return None
-    least = min(better, key=lambda p: p.flops)
-    told = (
-        f"{named(variant)} on the {least.variant.origin} alone has {least.score:.2f} for {units.flops(least.flops)} "
-        f"per query, no less than {figure.score:.2f} for {units.flops(figure.flops or 0.0)} on all candidates. "
-        "The depth is chosen on these very queries."
-    )
-    return Advice("How deep", told)
 
 
 def _time(variant: Variant, figure: Figure) -> Advice | None:

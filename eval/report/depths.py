@@ -9,16 +9,17 @@ import numpy as np
 
 from ...rerankers.errors import InputError
 from ..board.figures import Limit
-from ..board.frontier import MEAN, Point, Uncounted, names, points_of, uncounted
-from ..board.pivot import Board
+from ..board.frontier import MEAN, Point, names, points_of, uncounted
+from ..board.pivot import Board, Variant
 from ..chart.layout import Dot, Legend, Level, Plot, legend, plot
 from ..metrics.measures import parse_metric
 from ..replay.cascade import Options, options
-from ..replay.choice import families_of
+from ..replay.choice import families_of, frontier
 from ..replay.depth import depth_board
 from ..replay.pool import pools
 from ..results import FIRST_STAGE, Cell
 from ..text import units
+from .options import Option, depth_options
 
 SERIES = 7  # settings in one chart, so that no two look alike
 DATASETS = 6  # with a chart of cascades each
@@ -29,8 +30,8 @@ FAMILIES = ("one setting, all candidates", "one setting, fewer candidates", "cas
 class Depths:
     """Charts, or in `absent` why there are none.
 
-    `points` are of the mean, or of the only dataset, the first stage first; `unplaced` are
-    those without counted FLOPs, which cannot be drawn.
+    `points` are of the mean, or of the only dataset, the first stage first; `options`
+    are all depths, and the cascades of a single dataset, those without counted FLOPs among them.
     """
 
     title: str = ""
@@ -41,7 +42,7 @@ class Depths:
     cascades: tuple[tuple[str, Plot], ...] = ()
     families: tuple[Legend, ...] = ()
     points: tuple[Point, ...] = ()
-    unplaced: tuple[Uncounted, ...] = ()
+    options: tuple[Option, ...] = ()
     absent: str = ""
 
 
@@ -50,8 +51,9 @@ def depths(cells: Sequence[Cell], metric: str) -> Depths:
     if not any(cell.manifest.setting != FIRST_STAGE for cell in cells):
         return Depths(absent="No reranker was run.")
     try:
-        board = depth_board(cells, metric)
-        cascades = _cascades(cells, metric)
+        queries: dict[tuple[str, Variant], np.ndarray] = {}
+        board = depth_board(cells, metric, queries=queries)
+        cascades, plans = _cascades(cells, metric)
     except InputError as err:
         return Depths(absent=f"Not shown: {err}.")
     overall = names(board)[-1]
@@ -59,7 +61,8 @@ def depths(cells: Sequence[Cell], metric: str) -> Depths:
     firsts = tuple(p for p in points_of(board) if p.dataset == overall and not p.flops)
     found = [p for p in points_of(board) if p.dataset == overall and p.flops]
     if not found:
-        return Depths(absent="Not drawn: FLOPs are not known.", points=firsts, unplaced=unplaced)
+        choices = depth_options(board, firsts, unplaced, queries)
+        return Depths(absent="Not drawn: FLOPs are not known.", points=firsts, options=choices)
     series = _series(found)
     shown = [p for p in found if (p.variant.model, p.variant.setting) in series]
     dots = [_dot(p, series, metric) for p in shown]
@@ -73,7 +76,7 @@ def depths(cells: Sequence[Cell], metric: str) -> Depths:
         cascades=tuple(cascades),
         families=legend(FAMILIES),
         points=(*firsts, *found),
-        unplaced=unplaced,
+        options=(*depth_options(board, (*firsts, *found), unplaced, queries), *(plans if overall != MEAN else ())),
     )
 
 
@@ -108,19 +111,27 @@ def _levels(board: Board, name: str) -> list[Level]:
     return [Level("first stage", limits[0].first)] if limits else []
 
 
-def _cascades(cells: Sequence[Cell], metric: str) -> list[tuple[str, Plot]]:
-    """A chart for each dataset, where there are few; nothing for metrics that cascades are not chosen by."""
+def _cascades(cells: Sequence[Cell], metric: str) -> tuple[list[tuple[str, Plot]], list[Option]]:
+    """A chart for each dataset, where there are few, and the cascades of its frontier.
+
+    Nothing for metrics that cascades are not chosen by.
+    """
     asked = parse_metric(metric)
     datasets = {cell.manifest.dataset for cell in cells}
     if asked.base != "nDCG" or asked.cutoff is None or asked.parameters or len(datasets) > DATASETS:
-        return []
-    found = []
+        return [], []
+    found, best = [], []
     for pool in pools(cells):
         if len(pool.scores) > 1:
+            if not any(scores.flops is not None for scores in pool.scores):
+                continue
             plans = options(pool, metric, stages=2)
+            scores, costs = 100 * plans.values.mean(axis=1), plans.flops.mean(axis=1)
+            chains = [i for i in frontier(plans) if len(plans.plans[i].stages) > 1]
+            best += [Option(plans.plans[i].name(pool), float(scores[i]), float(costs[i])) for i in chains]
             level = Level("first stage", 100 * float(plans.first.mean()))
             found.append((pool.dataset, plot(_family_dots(plans, metric), [level], 420, 300)))
-    return found
+    return found, best
 
 
 def _family_dots(plans: Options, metric: str) -> list[Dot]:

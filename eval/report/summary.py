@@ -41,7 +41,8 @@ def summarise(evidence: Evidence) -> Summary:
     if len(complete) == 1:
         finding = f"Only one variant can be ranked, {named(best)}, with {figure}: there is nothing to compare it with."
     elif best.setting == FIRST_STAGE:
-        finding = f"No reranker improves on the first stage here: {named(best)} alone has the highest {figure}."
+        finding = f"Over all candidates no reranker improves on the first stage: {named(best)} alone has the highest "
+        finding += f"{figure}."
         finding += _others(evidence)
     else:
         finding = f"{named(best)} has the highest {figure}, at {_cost(evidence, best)}."

@@ -12,6 +12,7 @@ from rerankbench.eval.board.pivot import pivot
 from rerankbench.eval.report.choice import advise
 from rerankbench.eval.report.depths import depths
 from rerankbench.eval.report.every_query import every_query
+from rerankbench.eval.report.options import Option, bargain, best_of
 from rerankbench.eval.report.queries import Finder
 from rerankbench.eval.results import Cell, load_cells
 
@@ -40,6 +41,38 @@ def test_the_best_the_cheapest_not_told_apart_and_the_headroom(cells: list[Cell]
     share = 100 * (scores[top] - scores["first-stage"]) / (1 - scores["first-stage"])
     assert f"takes {share:.0f} % of what these candidates offer" in said["What is left"]
     assert "the best order of the candidates has 100.00" in said["What is left"]
+
+
+BOARDS = [
+    # no reranking 66, depth 5 keeps 81 % of the gain for 29 % of the FLOPs
+    ([("first", 66.31, 0), ("top 5", 85.0, 8.5), ("top 100", 89.4, 29.4), ("weak", 61.7, 4.9)], "top 100", "top 5"),
+    ([("first", 66.0, 0), ("a", 60.0, 1), ("b", 65.9, 9)], "first", None),  # do not rerank
+    ([("first", 50.0, 0), ("only", 60.0, 10)], "only", None),
+    ([("first", 50.0, 0), ("a", 54.0, 1), ("b", 60.0, 10)], "b", None),  # cheap, but less than half of the gain
+    ([("first", 50.0, 0), ("a", 60.0, 10), ("b", 60.0, 2)], "b", None),  # of equal ones the cheaper
+    ([("first", 50.0, 0), ("a", 70.0, None), ("b", 60.0, 10)], "a", None),  # not counted, and the best
+]
+
+
+@pytest.mark.parametrize(("rows", "top", "knee"), BOARDS)
+def test_boards_whose_right_answer_is_known(rows: list[tuple], top: str, knee: str | None) -> None:
+    options = [Option(*row) for row in rows]
+    found = bargain(options)
+    assert best_of(options).name == top
+    assert (found and found.name) == knee
+
+
+def test_a_depth_is_advised_where_every_whole_run_is_below_the_first_stage(tmp_path: Path) -> None:
+    data = dataset("tea", queries=60)
+    bad = [write_first_stage(tmp_path, data, strength=0.8), write(tmp_path, data, strength=-1.0)]
+    start = 100 * bad[0].manifest.metrics["nDCG@10"]
+    evidence = Evidence(pivot(bad, "nDCG@10"))
+    sure = Option("toy full top 5", start + 2.4, None, 0.01, 0.001)
+    said = {one.about: one.text for one in advise(evidence, [Option("bm25", start, 0.0), sure])}
+    assert said["If only the score counts"].startswith(f"toy full top 5: {start + 2.4:.2f}")
+    assert "significantly above the first stage (corrected p = 0.001)" in said["If only the score counts"]
+    assert "Do not rerank" not in " ".join(said.values())
+    assert "toy full top 5" in said["Not placed by cost"]
 
 
 def test_no_reranker_is_advised_where_the_first_stage_is_best(tmp_path: Path) -> None:

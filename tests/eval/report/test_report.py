@@ -110,7 +110,9 @@ def test_summary_names_best_and_cheapest_near(two: list[Cell]):
 def test_summary_when_no_reranker_helps(tmp_path: Path):
     data = dataset()
     summary = summarise(evidence([write_first_stage(tmp_path, data), write(tmp_path, data, strength=-1.0)]))
-    assert summary.finding.startswith("No reranker improves on the first stage here: bm25 first-stage alone")
+    assert summary.finding.startswith(
+        "Over all candidates no reranker improves on the first stage: bm25 first-stage alone"
+    )
     assert "significantly below it" in summary.finding
 
 
