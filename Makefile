@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OLD := .venv-4.44
 RUN_DIR ?= results/runs
+CPU_TESTS ?= tests/rerankers tests/eval/runner tests/eval/replay tests/eval/verify
 TORCH = $(shell sed -n "s/^\(torch==[0-9.]*\).*/\1/p" constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test docs site wheel constraints oracles parity architectures fuzz lint install bench-load
+.PHONY: help quickstart test test-fast cpus docs site wheel constraints oracles parity architectures fuzz lint install bench-load
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -32,6 +33,16 @@ quickstart: $(STAMP) ## retrieve, rerank and print the table, with a small real 
 
 test: $(STAMP) ## run the tests on every core
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
+
+test-fast: $(STAMP) ## under a minute: the rules of the house, metrics, data, tables, and one golden of each family
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal tests/test_house.py tests/eval/metrics tests/eval/data \
+	  tests/eval/tables/test_latex.py tests/eval/board tests/rerankers/test_tiny_scores.py tests/rerankers/adapters/test_base.py
+
+cpus: $(STAMP) ## the tests under the instruction sets of other processors, one after the other
+	@for isa in AVX2 AVX512_CORE ALL; do \
+	  aten=$$([ $$isa = AVX2 ] && echo avx2 || echo avx512); echo ">> oneDNN up to $$isa, ATen up to $$aten"; \
+	  ONEDNN_MAX_CPU_ISA=$$isa ATEN_CPU_CAPABILITY=$$aten OMP_NUM_THREADS=1 \
+	    $(BIN)/python -m pytest -n auto --dist worksteal $(CPU_TESTS) || exit 1; done
 
 docs: $(STAMP) ## run the commands of README.md and docs/ that are marked so
 	$(BIN)/python tests/docs/run_blocks.py
