@@ -34,7 +34,7 @@ class Requests:
     def __add__(self, other: Requests | None) -> Requests:
         if other is None:
             return self
-        billed = [one for one in (self.billed, other.billed) if one is not None]
+        billed = [amount for amount in (self.billed, other.billed) if amount is not None]
         return Requests(
             self.sent + other.sent,
             self.retried + other.retried,

@@ -120,7 +120,7 @@ def find(reference: str) -> Any:
         sys.path.append(str(Path.cwd()))  # at the end: a file there must not hide an installed package
     with telling(f"model '{reference}'", InputError):
         try:
-            found: Any = importlib.import_module(module_name)
+            value: Any = importlib.import_module(module_name)
         except ModuleNotFoundError as err:
             if err.name is None or not f"{module_name}.".startswith(f"{err.name}."):
                 raise
@@ -128,13 +128,13 @@ def find(reference: str) -> Any:
                 f"model '{reference}': there is no module '{err.name}' on Python's path or in this folder"
             ) from err
     for part in path.split("."):
-        if not hasattr(found, part):
-            names = [name for name in vars(found) if not name.startswith("_")]
+        if not hasattr(value, part):
+            names = [name for name in vars(value) if not name.startswith("_")]
             raise InputError(f"model '{reference}': '{module_name}' has no '{part}'{suggest(part, names)}")
-        found = getattr(found, part)
-    if not callable(found):
-        raise InputError(f"model '{reference}': expected a class or a function, found {type(found).__name__}")
-    return found
+        value = getattr(value, part)
+    if not callable(value):
+        raise InputError(f"model '{reference}': expected a class or a function, found {type(value).__name__}")
+    return value
 
 
 def make(reference: str, offers: dict[str, Callable[[], str]]) -> tuple[Any, dict[str, str]]:
@@ -142,11 +142,11 @@ def make(reference: str, offers: dict[str, Callable[[], str]]) -> tuple[Any, dic
 
     Raises InputError when there is no such class or function, or when making the object fails.
     """
-    found = find(reference)
+    factory = find(reference)
     with telling(f"model '{reference}'", InputError):
-        taken = inspect.signature(found).parameters
+        taken = inspect.signature(factory).parameters
         given = {name: offer() for name, offer in offers.items() if name in taken}
-        return found(**given), given
+        return factory(**given), given
 
 
 def check(model: Any, where: str) -> None:
@@ -207,5 +207,5 @@ def telling(where: str, kind: type[InputError] | type[ScoreError]) -> Iterator[N
         raise
     except Exception as err:
         last = traceback.extract_tb(err.__traceback__)[-1]
-        place = f"{Path(last.filename).name}:{last.lineno}"
-        raise kind(f"{where}: {type(err).__name__} at {place}: {one_line(err)}") from err
+        line = f"{Path(last.filename).name}:{last.lineno}"
+        raise kind(f"{where}: {type(err).__name__} at {line}: {one_line(err)}") from err

@@ -39,11 +39,11 @@ def one_line(err: BaseException | str, most: int = 200) -> str:
 
 
 @contextmanager
-def refusing(what: str, most: int = 200) -> Iterator[None]:
+def refusing(subject: str, most: int = 200) -> Iterator[None]:
     """Turn whatever a library raises into InputError, `WHAT: its message` on one line, cut at `most` characters."""
     try:
         yield
     except (InputError, KeyboardInterrupt, SystemExit):
         raise
     except BaseException as err:  # a Rust library's panic is no Exception
-        raise InputError(f"{what}: {one_line(err, most)}") from err
+        raise InputError(f"{subject}: {one_line(err, most)}") from err

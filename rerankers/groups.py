@@ -41,10 +41,10 @@ def gather(pairs: Sequence[Pair] | Pair) -> tuple[list[Group], list[int]]:
         if not (whole and all(isinstance(text, str) for text in pair)):
             raise InputError(f"pair {i}: expected [query, passage], found {pair!r:.60}")
         members.setdefault(pair[0], []).append((i, pair[1]))
-    places = [0] * len(listed)
-    for place, i in enumerate(i for some in members.values() for i, _ in some):
-        places[i] = place
-    return [Group(query, [passage for _, passage in some]) for query, some in members.items()], places
+    indices = [0] * len(listed)
+    for index, i in enumerate(i for numbered in members.values() for i, _ in numbered):
+        indices[i] = index
+    return [Group(query, [passage for _, passage in numbered]) for query, numbered in members.items()], indices
 
 
 def check_texts(query: Any, passages: Any, called: str) -> None:

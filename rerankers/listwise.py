@@ -53,10 +53,10 @@ class ListReranker(CustomReranker):
 
     def score(self, query: str, passages: Sequence[str]) -> list[int]:
         """How many candidates each one stands above, counting from the end: the first of n has n - 1."""
-        places = self.sort(query, passages)
+        ranking = self.sort(query, passages)
         scores = [0] * len(passages)
-        for rank, place in enumerate(places):
-            scores[place] = len(places) - 1 - rank
+        for rank, number in enumerate(ranking):
+            scores[number] = len(ranking) - 1 - rank
         return scores
 
     def sort(self, query: str, passages: Sequence[str]) -> list[int]:
@@ -67,19 +67,19 @@ class ListReranker(CustomReranker):
         """
         self._check()
         depth = len(passages) if self.depth is None else min(self.depth, len(passages))
-        places = list(range(depth))
+        ranking = list(range(depth))
         if self.order == "reversed":
-            places.reverse()
+            ranking.reverse()
         stop = depth
         while stop > 0:
             start = max(0, stop - self.window)
-            some = places[start:stop]
-            found = list(self.arrange(query, [passages[place] for place in some])) if len(some) > 1 else [0]
-            if sorted(found) != list(range(len(some))):
-                raise ScoreError(f"{type(self).__name__}: {found!r:.60} is no order of {len(some)} passages")
-            places[start:stop] = [some[i] for i in found]
+            window = ranking[start:stop]
+            order = list(self.arrange(query, [passages[number] for number in window])) if len(window) > 1 else [0]
+            if sorted(order) != list(range(len(window))):
+                raise ScoreError(f"{type(self).__name__}: {order!r:.60} is no order of {len(window)} passages")
+            ranking[start:stop] = [window[i] for i in order]
             stop = stop - self.stride if start else 0
-        return places + list(range(depth, len(passages)))
+        return ranking + list(range(depth, len(passages)))
 
     def _check(self) -> None:
         if self.order not in get_args(Order):
@@ -131,8 +131,8 @@ class SlidingWindow(ListReranker):
     def listwise(self) -> dict[str, Any]:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Part of the identity: with the texts of the chat, and what the generator says of itself."""
         chat = self.prompt.chat("{query}", ["{passage}", "{passage}"])
-        asked = getattr(self.generate, "identity", None)
-        return {**super().listwise, "words": self.prompt.words, "chat": chat, "generator": asked}
+        generator = getattr(self.generate, "identity", None)
+        return {**super().listwise, "words": self.prompt.words, "chat": chat, "generator": generator}
 
     def arrange(self, query: str, passages: Sequence[str]) -> list[int]:
         """See `ListReranker.arrange`."""
@@ -144,7 +144,7 @@ class SlidingWindow(ListReranker):
             with self._lock:
                 self.incomplete += 1
             log.warning("%d of %d passages stand in the answer '%.60s'", len(order), len(passages), answer)
-        return order + [place for place in range(len(passages)) if place not in order]
+        return order + [number for number in range(len(passages)) if number not in order]
 
     def requests(self) -> Requests | None:
         """See `CustomReranker.requests`."""
@@ -157,7 +157,7 @@ def parse_order(answer: str, passages: int) -> list[int]:
     Every run of digits counts, whatever stands around it (RankGPT's `clean_response` and `remove_duplicate`).
     """
     named = [int(number) - 1 for number in _NUMBER.findall(answer) if len(number) < 10]
-    return [place for place in dict.fromkeys(named) if 0 <= place < passages]
+    return [index for index in dict.fromkeys(named) if 0 <= index < passages]
 
 
 class ChatModel:

@@ -33,5 +33,5 @@ def write_random_weights(
         return empty.normal_(0.0, spread, generator=torch.Generator().manual_seed(seed * 10_000 + number))
 
     with ThreadPoolExecutor() as pool:  # a generator works on one core
-        found = pool.map(values, range(len(shapes)), shapes, shapes.values())
-    save_file(dict(zip(shapes, found)), folder / "model.safetensors", metadata={"format": "pt"})
+        filled = pool.map(values, range(len(shapes)), shapes, shapes.values())
+    save_file(dict(zip(shapes, filled)), folder / "model.safetensors", metadata={"format": "pt"})

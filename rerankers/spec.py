@@ -132,12 +132,15 @@ def _check(raw: Mapping[str, Any], where: str) -> None:
 
 
 def _check_lists(raw: Mapping[str, Any], where: str) -> None:
-    for key, what in (("trained_on", f"names of datasets or '{NOT_DISCLOSED}'"), ("sources", "addresses or citations")):
+    for key, expected in (
+        ("trained_on", f"names of datasets or '{NOT_DISCLOSED}'"),
+        ("sources", "addresses or citations"),
+    ):
         value = raw.get(key, [])
         if key == "trained_on" and value in (None, NOT_DISCLOSED):
             continue
         if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):
-            raise InputError(f"{where}: key '{key}': expected a list of {what}, found {value!r:.60}")
+            raise InputError(f"{where}: key '{key}': expected a list of {expected}, found {value!r:.60}")
         if key == "trained_on" and key in raw and not value:
             raise InputError(
                 f"{where}: key '{key}': an empty list says nothing; leave it out, or write '{NOT_DISCLOSED}'"

@@ -100,15 +100,15 @@ def _one_line(kind: type, err: ValidationError) -> str:
     if fault == "extra_forbidden":
         siblings = [model for model in _models_at(kind, names[:-1]) if names[-1] in _keys(model)]
         if siblings:
-            what = (siblings[0].__doc__ or siblings[0].__name__).partition(".")[0]
-            return f"{path}: has no place here, only beside: {what}"
+            neighbour = (siblings[0].__doc__ or siblings[0].__name__).partition(".")[0]
+            return f"{path}: has no place here, only beside: {neighbour}"
         keys = dict.fromkeys(key for model in _models_at(kind, names[:-1]) for key in _keys(model))
         return f"{path}: unknown key{suggest(str(names[-1]), keys)}"
     message = _WORDING.get(fault) or first["msg"].removeprefix("Value error, ")
     if fault == "literal_error":
         message = f"must be {first['ctx']['expected']}"  # pyright: ignore[reportTypedDictNotRequiredAccess]
-    found = "" if fault in _WITHOUT_VALUE else f", found {json.dumps(first['input'], default=str)}"
-    return f"{path}: {message}{found}" if path else f"{message}{found}"
+    value = "" if fault in _WITHOUT_VALUE else f", found {json.dumps(first['input'], default=str)}"
+    return f"{path}: {message}{value}" if path else f"{message}{value}"
 
 
 def _keys(kind: type) -> list[str]:

@@ -45,10 +45,10 @@ class DistinctPairs:
         """Of groups, each by itself."""
         distinct, index, start = [], [], 0
         for group in groups:
-            places = {passage: place for place, passage in enumerate(dict.fromkeys(group.passages))}
-            index += [start + places[passage] for passage in group.passages]
-            distinct.append(Group(group.query, list(places)))
-            start += len(places)
+            index_of = {passage: number for number, passage in enumerate(dict.fromkeys(group.passages))}
+            index += [start + index_of[passage] for passage in group.passages]
+            distinct.append(Group(group.query, list(index_of)))
+            start += len(index_of)
         return cls(distinct, np.array(index, dtype=np.int64))
 
     def spread(self, scored: Scored, passes: int) -> Scored:
@@ -188,11 +188,11 @@ class Reranker(ABC):
         for name in given:
             if name not in _TEXT:
                 raise InputError(f"{called}: unknown keyword '{name}'{suggest(name, [*_TEXT, 'setting'])}")
-        groups, places = gather(pairs)
-        if not places:
+        groups, indices = gather(pairs)
+        if not indices:
             return np.empty(0, dtype=np.float32)
         chosen = setting if isinstance(setting, Setting) else Setting.parse(str(setting))
-        return self.score(groups, [chosen], TextOptions(**given)).scores[0][places]
+        return self.score(groups, [chosen], TextOptions(**given)).scores[0][indices]
 
 
 def sigmoid(x: float) -> float:

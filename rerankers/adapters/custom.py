@@ -54,11 +54,11 @@ class CustomAdapter(FullDepth):
         with telling(self.where, ScoreError):
             answers = self._answers(lists) if pairs else []
         seconds = time.perf_counter() - start
-        found = np.concatenate([_numbers(answer, self.where) for answer in answers] or [np.empty(0)])
-        if len(found) != len(pairs):
-            raise ScoreError(f"{self.where}: gave {len(found)} scores for {len(pairs)} pairs")
+        values = np.concatenate([_numbers(answer, self.where) for answer in answers] or [np.empty(0)])
+        if len(values) != len(pairs):
+            raise ScoreError(f"{self.where}: gave {len(values)} scores for {len(pairs)} pairs")
         with np.errstate(over="ignore"):
-            scores = found.astype(np.float32)
+            scores = values.astype(np.float32)
         check_given(scores, pairs, self.where)
         queries, passages = self._lengths(pairs)
         return Scored(
@@ -97,6 +97,6 @@ def _numbers(answer: Any, where: str) -> np.ndarray:
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim != 1 or values.dtype.kind not in "fiu":
-        found = f"{values.dtype} of shape {values.shape}"
-        raise ScoreError(f"{where}: expected one number per pair, found {found}")
+        kind = f"{values.dtype} of shape {values.shape}"
+        raise ScoreError(f"{where}: expected one number per pair, found {kind}")
     return values.astype(np.float64)

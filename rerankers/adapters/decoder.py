@@ -122,16 +122,16 @@ class DecoderAdapter(Reranker):
     ) -> Scored:
         """See `base.Reranker.score_distinct`."""
         reads: dict[tuple[int, tuple[int, ...]], list[Readout]] = {}
-        places = []
+        rows = []
         for setting in settings:
             of_pass = reads.setdefault(setting.compression, [])
-            places.append((setting.compression, len(of_pass)))
+            rows.append((setting.compression, len(of_pass)))
             layer = setting.cutoff_layer or self.config.layers
             of_pass.append(Readout(layer, self.plan.rows[layer]))
         passes = [Pass(*key, tuple(of_pass)) for key, of_pass in reads.items()]
         scored = self.run(groups, passes, prepared)
         first = dict(zip(reads, np.cumsum([0, *map(len, reads.values())])))
-        scored.scores = scored.scores[[first[key] + i for key, i in places]]
+        scored.scores = scored.scores[[first[key] + i for key, i in rows]]
         return scored
 
     def run(self, groups: Sequence[Group], passes: Sequence[Pass], prepared: Prepared) -> Scored:
@@ -146,12 +146,12 @@ class DecoderAdapter(Reranker):
         def forward(batch: list[int]) -> None:
             nonlocal executed
             ids, layout = _join(pairs, batch, group_of, prefixes)
-            ops, found = Ops(), []
+            ops, logits = Ops(), []
             device = self.model.embedding.device
-            for one in passes:
-                more = {"ratio": one.ratio, "compress_layers": one.compress_layers}
-                found.append(self.model.forward(as_index(ids, device), layout, one.reads, ops, **more))
-            done.append((batch, torch.cat(found)))  # read at the end: the next batch need not wait for a GPU
+            for pass_ in passes:
+                more = {"ratio": pass_.ratio, "compress_layers": pass_.compress_layers}
+                logits.append(self.model.forward(as_index(ids, device), layout, pass_.reads, ops, **more))
+            done.append((batch, torch.cat(logits)))  # read at the end: the next batch need not wait for a GPU
             whole = sum(len(pairs[i].ids) for i in batch)
             executed += Executed(
                 flops=ops.flops,
@@ -163,10 +163,10 @@ class DecoderAdapter(Reranker):
             return plan_groups(items, [len(p.ids) for p in pairs], group_of, prefixes, budget)
 
         self.token_budget = run_batches([len(p.ids) for p in pairs], self.token_budget, forward, plan)
-        for batch, found in done:
-            scores[:, batch] = found.cpu().numpy()
+        for batch, logits in done:
+            scores[:, batch] = logits.cpu().numpy()
         texts = [(group.query, passage) for group in groups for passage in group.passages]
-        check_finite(scores, [read.layer for one in passes for read in one.reads], texts, self.dtype)
+        check_finite(scores, [read.layer for pass_ in passes for read in pass_.reads], texts, self.dtype)
         executed.seconds = {"tokenise": prepared.seconds, "forward": time.perf_counter() - start}
         return Scored(
             scores=scores,

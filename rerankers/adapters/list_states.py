@@ -94,7 +94,7 @@ class ListAdapter(FullDepth):
         lists = [self._list(group, resolved, ops) for group in groups if group.passages]
 
         def joined(name: str, kind: type[np.generic]) -> np.ndarray:
-            return np.concatenate([np.empty(0), *(getattr(one, name) for one in lists)]).astype(kind)
+            return np.concatenate([np.empty(0), *(getattr(of_list, name) for of_list in lists)]).astype(kind)
 
         scores = np.repeat(joined("scores", np.float32)[None], len(settings), axis=0)
         texts = [(group.query, passage) for group in groups for passage in group.passages]
@@ -126,10 +126,10 @@ class ListAdapter(FullDepth):
         of_query, of_prompt = np.zeros(len(passages)), np.zeros(len(passages))
         vectors, queries, weights = [], [], []
         for first, stop in self._blocks(lengths[1:], int(lengths[0]), text.max_length):
-            found, own, tokens = self._pass(query, passages[first:stop], ops)
-            vectors.append(found)
+            states, own, tokens = self._pass(query, passages[first:stop], ops)
+            vectors.append(states)
             queries.append(own)
-            weights.append(((1 + _cosine(own, found)) / 2).max())
+            weights.append(((1 + _cosine(own, states)) / 2).max())
             of_query[first] = 2 * lengths[0]
             of_prompt[first] = tokens - 2 * lengths[0] - lengths[1 + first : 1 + stop].sum()
         scores = _cosine(np.average(queries, axis=0, weights=weights), np.concatenate(vectors))
@@ -143,11 +143,11 @@ class ListAdapter(FullDepth):
     def _blocks(self, lengths: np.ndarray, query: int, limit: int) -> list[tuple[int, int]]:
         """[first, stop) of the passages of each pass: `window` at most, and until the room would not hold one more."""
         blocks, first, left = [], 0, self.room - 2 * query
-        for place, length in enumerate(lengths.tolist()):
+        for number, length in enumerate(lengths.tolist()):
             left -= length
-            if place + 1 - first >= self.prompt.window or left <= limit:
-                blocks.append((first, place + 1))
-                first, left = place + 1, self.room - 2 * query
+            if number + 1 - first >= self.prompt.window or left <= limit:
+                blocks.append((first, number + 1))
+                first, left = number + 1, self.room - 2 * query
         return blocks + ([(first, len(lengths))] if first < len(lengths) else [])
 
     @torch.inference_mode()
@@ -156,14 +156,14 @@ class ListAdapter(FullDepth):
         (ids,) = self.tokenizer.ids([self.prompt.text(query, passages)])
         check_ids([ids], self.positions, self.config.vocab, self.files.root)
         tokens = np.array(ids)
-        places = [np.flatnonzero(tokens == mark) for mark in self.marks]
+        positions = [np.flatnonzero(tokens == mark) for mark in self.marks]
         device = self.model.embedding.device
         layout = Layout([0], [0], [len(ids)], [(0, 0)])
-        at = as_index(np.concatenate(places), device)
+        at = as_index(np.concatenate(positions), device)
         states = self.model.states(as_index(tokens, device), layout, at, ops)
         vectors = ops.linear(F.relu(ops.linear(states, self.projector[0])), self.projector[1])
-        found = vectors.cpu().numpy().astype(np.float64)
-        return found[:-1], found[-1], len(ids)
+        last = vectors.cpu().numpy().astype(np.float64)
+        return last[:-1], last[-1], len(ids)
 
 
 def _cosine(query: np.ndarray, passages: np.ndarray) -> np.ndarray:

@@ -76,14 +76,14 @@ class BatchingProbe:
         """Float32 scores (n,) of pairs, and how many padding tokens were computed with them."""
         lengths = [len(ids) for ids, _ in pairs]
         order = sorted(range(len(pairs)), key=lambda i: -lengths[i])
-        found = torch.empty(len(pairs))
+        values = torch.empty(len(pairs))
         padded = 0
         for _, part in groupby(order, key=lambda i: (lengths[i] - 1) // RANGE):
             members = list(part)
             scores, more = self._range([pairs[i] for i in members])
-            found[torch.tensor(members)] = scores.cpu()
+            values[torch.tensor(members)] = scores.cpu()
             padded += more
-        return found, padded
+        return values, padded
 
     def _range(self, pairs: Sequences) -> tuple[Tensor, int]:
         """Scores of pairs that are in the order of their lengths, the longest first."""
@@ -98,12 +98,12 @@ class BatchingProbe:
                 return scores, longest * len(pairs) - sum(len(ids) for ids, _ in pairs)
         if self.mode == "single":
             return torch.cat([self._alone(pair) for pair in pairs]), 0
-        found = []
+        parts = []
         for _, part in groupby(pairs, key=lambda pair: len(pair[0])):
             equal = list(part)
             scores = self._together(equal, self.side) if len(equal) > 1 else None
-            found += [self._alone(pair) for pair in equal] if scores is None else [scores]
-        return torch.cat(found), 0
+            parts += [self._alone(pair) for pair in equal] if scores is None else [scores]
+        return torch.cat(parts), 0
 
     def _together(self, pairs: Sequences, side: Side) -> Tensor | None:
         """Scores of pairs in one pass; None where the library refuses the batch, as BART does for texts with `</s>`."""
@@ -129,8 +129,8 @@ class BatchingProbe:
         scores = self._together(pairs, side)  # none without a padding id, or with unequal counts of end tokens
         return scores is not None and self._close(scores, alone)
 
-    def _close(self, found: Tensor, alone: Tensor) -> bool:
-        return bool(((found - alone).abs() <= self.tolerance * (1 + alone.abs())).all())
+    def _close(self, batched: Tensor, alone: Tensor) -> bool:
+        return bool(((batched - alone).abs() <= self.tolerance * (1 + alone.abs())).all())
 
 
 def probe_ids(words: Sequence[int], lengths: Sequence[tuple[int, int]], seed: int = 0) -> list[tuple[list[int], ...]]:

@@ -70,16 +70,16 @@ class PairAdapter(Reranker):
         start = time.perf_counter()
         lengths, ops, padded = [len(ids) for ids in pairs.ids], Ops(), 0
         check_ids(pairs.ids, self.plan.positions, self.plan.ids, self.files.root)
-        found = torch.empty(len(lengths), dtype=torch.float32, device=self.device)
+        values = torch.empty(len(lengths), dtype=torch.float32, device=self.device)
 
         def run(batch: list[int]) -> None:
             nonlocal padded
             logits, more = self.logits(pairs, batch, ops)
-            found[as_index(np.array(batch), found.device)] = self.activation(logits)
+            values[as_index(np.array(batch), values.device)] = self.activation(logits)
             padded += more
 
         self.token_budget = run_batches(lengths, self.token_budget, run)
-        scores = np.repeat(found.cpu().numpy()[None], len(settings), axis=0)
+        scores = np.repeat(values.cpu().numpy()[None], len(settings), axis=0)
         seconds = {"tokenise": prepared.seconds, "forward": time.perf_counter() - start}
         texts = [(group.query, passage) for group in groups for passage in group.passages]
         layers = [self.shape.layers if self.shape else setting.name for setting in settings]

@@ -54,14 +54,14 @@ class ServedAdapter(FullDepth):
         self.text.resolve(text)
         start = time.perf_counter()
         tasks = [(group.query, list(part)) for group in groups for part in self._parts(group.passages)]
-        found = self._all(tasks)
+        answers = self._all(tasks)
         seconds = time.perf_counter() - start
         with np.errstate(over="ignore"):
-            scores = np.array([score for some, _ in found for score in some], dtype=np.float64).astype(np.float32)
+            scores = np.array([score for values, _ in answers for score in values], dtype=np.float64).astype(np.float32)
         pairs = [(group.query, passage) for group in groups for passage in group.passages]
         check_given(scores, pairs, self.client.url)
         none = np.zeros(len(pairs), dtype=np.int32)
-        sent, billed = self.client.take(), [one for _, one in found]
+        sent, billed = self.client.take(), [amount for _, amount in answers]
         return Scored(
             scores=np.repeat(scores[None], len(settings), axis=0),
             query_tokens=none,
@@ -74,7 +74,9 @@ class ServedAdapter(FullDepth):
                     sent=sent.requests,
                     retried=sent.retried,
                     seconds=tuple(sent.seconds),
-                    billed=sum(one or 0.0 for one in billed) if any(one is not None for one in billed) else None,
+                    billed=sum(amount or 0.0 for amount in billed)
+                    if any(amount is not None for amount in billed)
+                    else None,
                     unit=self.api.unit,
                 ),
             ),
@@ -122,12 +124,12 @@ class ServedAdapter(FullDepth):
         scores: dict[int, float] = {}
         costs: list[float | None] = []
         for _ in range(self.service.attempts):
-            left = [place for place in range(len(documents)) if place not in scores]
+            left = [number for number in range(len(documents)) if number not in scores]
             if not left:
                 break
-            answer = self._request(query, [documents[place] for place in left])
+            answer = self._request(query, [documents[number] for number in left])
             costs.append(answer.billed)
-            scores |= {left[place]: score for place, score in answer.scores.items()}
+            scores |= {left[number]: score for number, score in answer.scores.items()}
             if self.service.listwise and len(scores) < len(documents):
                 scores = {}  # of part of a list they would be others
         if missing := len(documents) - len(scores):
@@ -136,7 +138,7 @@ class ServedAdapter(FullDepth):
                 f"'{query:.60}', however often it was asked; does it cut the results off?"
             )
         known = [cost for cost in costs if cost is not None]
-        return [scores[place] for place in range(len(documents))], sum(known) if known else None
+        return [scores[number] for number in range(len(documents))], sum(known) if known else None
 
     def _request(self, query: str, documents: list[str]) -> Answer:
         def parse(body: Any) -> Answer:

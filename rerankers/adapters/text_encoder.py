@@ -100,12 +100,12 @@ class TextEncoder(Reranker):
         start = time.perf_counter()
         pairs = [(group.query, passage) for group in groups for passage in group.passages]
         distinct = list(dict.fromkeys([*queries.values(), *passages.values()]))
-        place = {ids: number for number, ids in enumerate(distinct)}
+        row_of = {ids: number for number, ids in enumerate(distinct)}
         ops, device = Ops(), self.encoder.device
         layers = sorted({setting.cutoff_layer or self.config.layers for setting in settings})
         vectors, entered = self._encode(distinct, layers, ops)
-        left = as_index(np.array([place[queries[q]] for q, _ in pairs]), device)
-        right = as_index(np.array([place[passages[p]] for _, p in pairs]), device)
+        left = as_index(np.array([row_of[queries[q]] for q, _ in pairs]), device)
+        right = as_index(np.array([row_of[passages[p]] for _, p in pairs]), device)
         similar = {
             layer: _similarity(self.saved.similarity, x, left, right, ops).cpu().numpy()
             for layer, x in zip(layers, vectors)
@@ -132,23 +132,23 @@ class TextEncoder(Reranker):
 
     def _encode(self, texts: Sequence[tuple[int, ...]], layers: Sequence[int], ops: Ops) -> tuple[torch.Tensor, int]:
         """Vectors (layers, texts, width) in float32, and how many tokens had to be encoded."""
-        found = torch.empty(len(layers), len(texts), self.plan.width, device=self.encoder.device)
+        vectors = torch.empty(len(layers), len(texts), self.plan.width, device=self.encoder.device)
         new = []
         for i, ids in enumerate(texts):
             known = self.cache.get((ids, *layers)) if self.cache else None
             if known is None:
                 new.append(i)
             else:
-                found[:, i] = known
+                vectors[:, i] = known
 
         def run(batch: list[int]) -> None:
-            some = [texts[new[i]] for i in batch]
+            in_batch = [texts[new[i]] for i in batch]
             around = self.template.special
-            types = [self.template.types(len(ids) - around) for ids in some] if self.tokenizer.has_types else None
-            packed = Packed.of(some, types, self.encoder.device)
+            types = [self.template.types(len(ids) - around) for ids in in_batch] if self.tokenizer.has_types else None
+            packed = Packed.of(in_batch, types, self.encoder.device)
             pooled = self.encoder.vectors(packed, layers, self.head.pool, ops)
             rows = as_index(np.array([new[i] for i in batch]), self.encoder.device)
-            found[:, rows] = torch.stack(
+            vectors[:, rows] = torch.stack(
                 [self.head.apply(pooled[layer], ops)[:, : self.plan.width] for layer in layers]
             )
 
@@ -157,10 +157,10 @@ class TextEncoder(Reranker):
         if self.cache is None:
             self.token_budget = run_batches(lengths, self.token_budget, run)
         else:
-            for i, place in enumerate(new):
+            for i, number in enumerate(new):
                 run([i])
-                self.cache.put((texts[place], *layers), found[:, place].clone())
-        return found, sum(lengths)
+                self.cache.put((texts[number], *layers), vectors[:, number].clone())
+        return vectors, sum(lengths)
 
     def _limits(self, text: TextOptions) -> tuple[int, int]:
         """Most tokens of a query and of a passage, special ones included; a query is not shorter by default."""
@@ -173,10 +173,10 @@ class TextEncoder(Reranker):
     def _cut_ids(self, texts: Sequence[str], limit: int, prompt: str) -> tuple[dict[str, tuple[int, ...]], set[str]]:
         """Ids with `[CLS]` and `[SEP]` by text, and the texts that lost tokens."""
         room = limit - self.template.special
-        found = distinct_ids(self.tokenizer, [prompt + text for text in texts])
-        found = {text: found[prompt + text] for text in texts}
-        cut = {text for text, ids in found.items() if len(ids) > room}
-        return {text: tuple(self.template.join(self.tokenizer.cut(ids, room))) for text, ids in found.items()}, cut
+        ids_of = distinct_ids(self.tokenizer, [prompt + text for text in texts])
+        ids_of = {text: ids_of[prompt + text] for text in texts}
+        cut = {text for text, ids in ids_of.items() if len(ids) > room}
+        return {text: tuple(self.template.join(self.tokenizer.cut(ids, room))) for text, ids in ids_of.items()}, cut
 
 
 def _similarity(kind: str, x: torch.Tensor, left: torch.Tensor, right: torch.Tensor, ops: Ops) -> torch.Tensor:

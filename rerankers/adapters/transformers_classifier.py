@@ -69,10 +69,10 @@ class TransformersClassifier(PairAdapter):
         ids = torch.full((len(pairs), longest), self.pad_id)
         mask, types = torch.zeros_like(ids), torch.zeros_like(ids)
         for row, ((own, kinds), length) in enumerate(zip(pairs, lengths)):
-            place = slice(longest - length, longest) if side == "left" else slice(0, length)
-            ids[row, place] = torch.tensor(own)
-            types[row, place] = torch.tensor(kinds)
-            mask[row, place] = 1
+            span = slice(longest - length, longest) if side == "left" else slice(0, length)
+            ids[row, span] = torch.tensor(own)
+            types[row, span] = torch.tensor(kinds)
+            mask[row, span] = 1
         inputs = {"attention_mask": mask, "token_type_ids": types}
         inputs = {"input_ids": ids, **{name: inputs[name] for name in self.takes}}
         output = self.model(**{name: value.to(self.device) for name, value in inputs.items()}, **self.more)

@@ -111,8 +111,8 @@ def _load(spec: ModelSpec, files: Resolved, dtype: torch.dtype, kind: str) -> An
     # transformers fills what is missing with random numbers; a pooler's do not reach a score that others pool
     missing = sorted(key for key in report["missing_keys"] if kind != "Body" or not key.startswith("pooler."))
     if missing:
-        what = "" if kind == "Body" else "; is it a sequence classifier?"
-        raise InputError(f"{files.folder}: the checkpoint lacks {', '.join(missing[:4])}{what}")
+        hint = "" if kind == "Body" else "; is it a sequence classifier?"
+        raise InputError(f"{files.folder}: the checkpoint lacks {', '.join(missing[:4])}{hint}")
     if extra := [key for key in sorted(report["unexpected_keys"]) if _inside(model, key)]:
         raise InputError(
             f"{files.folder}: holds {', '.join(extra[:3])}, which transformers {transformers.__version__} "

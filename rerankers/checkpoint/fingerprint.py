@@ -99,8 +99,8 @@ def file_hash(path: Path) -> str:
     """SHA-256 of a file's bytes. That of a large file is kept by path, size, times and inode in the cache folder."""
     try:
         before = path.stat()
-        kept = _kept(path) if before.st_size >= _WORTH_KEEPING else None
-        if kept is not None and (known := _read(kept, before)):
+        record = _kept(path) if before.st_size >= _WORTH_KEEPING else None
+        if record is not None and (known := _read(record, before)):
             return known
         started, digest = time.time(), file_sha256(path)
         after = path.stat()
@@ -108,8 +108,8 @@ def file_hash(path: Path) -> str:
         raise InputError(f"{path}: cannot be read ({err.strerror})") from err
     if _state(after) != _state(before):
         raise InputError(f"{path}: changed while it was read; run again when nobody writes to it")
-    if kept is not None and max(after.st_mtime, after.st_ctime) < started - _SETTLED:
-        _keep(kept, {"path": str(path.resolve()), "state": _state(after), "sha256": digest})
+    if record is not None and max(after.st_mtime, after.st_ctime) < started - _SETTLED:
+        _keep(record, {"path": str(path.resolve()), "state": _state(after), "sha256": digest})
     return digest
 
 
@@ -125,18 +125,18 @@ def _kept(path: Path) -> Path | None:
         return None
 
 
-def _read(kept: Path, stat: os.stat_result) -> str | None:
+def _read(record: Path, stat: os.stat_result) -> str | None:
     try:
-        content = json.loads(kept.read_text(encoding="utf-8"))
+        content = json.loads(record.read_text(encoding="utf-8"))
         return str(content["sha256"]) if content["state"] == _state(stat) else None
     except (OSError, ValueError, LookupError, TypeError):
         return None
 
 
-def _keep(kept: Path, content: dict[str, object]) -> None:
+def _keep(record: Path, content: dict[str, object]) -> None:
     """A hash that cannot be kept is only slower."""
     try:
-        clear_left_behind(kept.parent)
-        write_whole(kept, json.dumps(content))
+        clear_left_behind(record.parent)
+        write_whole(record, json.dumps(content))
     except (OSError, InputError):
         return

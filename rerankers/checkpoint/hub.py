@@ -127,30 +127,30 @@ def resolve(source: str, revision: str | None = None, cache_dir: str | None = No
     """
     local = Path(source).expanduser()
     if source.startswith(PACKAGE):
-        found = Resolved(source, _package_folder(source[len(PACKAGE) :]))
+        files = Resolved(source, _package_folder(source[len(PACKAGE) :]))
     elif local.is_dir():
-        found = Resolved(source, local)
+        files = Resolved(source, local)
     elif local.exists():
         raise InputError(f"model source '{source}': is {kind_of_file(local)}")
     elif _HUB_ID.match(source) and not source.startswith("."):
         folder = _download(source, revision, cache_dir, code)
-        found = Resolved(source, folder, folder.name if _COMMIT.match(folder.name) else revision)
+        files = Resolved(source, folder, folder.name if _COMMIT.match(folder.name) else revision)
     else:
         raise InputError(f"model source '{source}': no such folder, and not a hub id (owner/name)")
-    if (base := base_of(found.root)) is not None:
-        found = _merged(found, resolve(base.source, base.revision, cache_dir))
-    read_json(found.folder / "config.json")
-    weight_files(found.folder)
-    if not any((found.folder / name).is_file() for name in _TOKENIZERS):
-        raise InputError(f"{found.folder}: no tokenizer; expected tokenizer.json")
-    return found
+    if (base := base_of(files.root)) is not None:
+        files = _merged(files, resolve(base.source, base.revision, cache_dir))
+    read_json(files.folder / "config.json")
+    weight_files(files.folder)
+    if not any((files.folder / name).is_file() for name in _TOKENIZERS):
+        raise InputError(f"{files.folder}: no tokenizer; expected tokenizer.json")
+    return files
 
 
 def _merged(adapter: Resolved, base: Resolved) -> Resolved:
     """The folder in which an adapter is merged into its base."""
     parts = ({"weights": fingerprint(adapter.root, [])}, base.identity)
-    kept = cache_folder() / "merged" / merged_name(*parts)
-    return Resolved(adapter.source, merge(adapter.root, base.folder, kept), parts=parts)
+    target = cache_folder() / "merged" / merged_name(*parts)
+    return Resolved(adapter.source, merge(adapter.root, base.folder, target), parts=parts)
 
 
 def _package_folder(module: str) -> Path:

@@ -62,20 +62,20 @@ def base_of(root: Path) -> Base | None:
     return Base(base, revision)
 
 
-def merge(adapter: Path, base: Path, kept: Path) -> Path:
-    """The folder `kept` with base, adapter and their tokenizer merged; made if it is not there.
+def merge(adapter: Path, base: Path, target: Path) -> Path:
+    """The folder `target` with base, adapter and their tokenizer merged; made if it is not there.
 
     Args:
         adapter: holds `adapter_config.json` and its weights.
         base: the base model's folder.
-        kept: where the result is, named after the content of both.
+        target: where the result is, named after the content of both.
 
     Raises InputError when transformers or peft cannot load them, or when a tensor is in nobody's file or has no place.
     """
-    if (kept / "config.json").is_file():
-        return kept
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(dir=kept.parent))
+    if (target / "config.json").is_file():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    new = Path(tempfile.mkdtemp(dir=target.parent))
     try:
         for source in (base, adapter):  # what the adapter's folder says wins
             shutil.copytree(source, new, ignore=shutil.ignore_patterns(*_NOT_COPIED), dirs_exist_ok=True)
@@ -83,13 +83,13 @@ def merge(adapter: Path, base: Path, kept: Path) -> Path:
                 shutil.copy(heads, new / heads.relative_to(source))
         with refusing(f"{adapter}: its adapter cannot be merged into {base.name}"):
             _merged(adapter, base).save_pretrained(new)
-        new.replace(kept)
+        new.replace(target)
     except OSError:
-        if not (kept / "config.json").is_file():  # another process may have been faster
+        if not (target / "config.json").is_file():  # another process may have been faster
             raise
     finally:
         shutil.rmtree(new, ignore_errors=True)
-    return kept
+    return target
 
 
 def _merged(adapter: Path, base: Path) -> Any:
@@ -153,13 +153,13 @@ def _kind(where: Path, config: Any) -> str:
     if not library.startswith("transformers."):
         raise InputError(f"{where}: key 'auto_mapping': {library:.60} is code of its own, which is not run")
     ends = {"ForSequenceClassification": "SEQ_CLS", "ForCausalLM": "CAUSAL_LM", "Model": "FEATURE_EXTRACTION"}
-    found = next((kind for end, kind in ends.items() if str(cls).endswith(end)), None)
-    if found is None:
+    ending = next((kind for end, kind in ends.items() if str(cls).endswith(end)), None)
+    if ending is None:
         raise InputError(
             f"{where}: key 'task_type' is null, and {cls or 'no class'!s:.60} says not what it was trained for; write "
             f"one of {', '.join(_KINDS)}"
         )
-    return _KINDS[found]
+    return _KINDS[ending]
 
 
 def _refuse_unknown(raw: Mapping[str, Any], where: Path) -> None:
@@ -205,13 +205,13 @@ def _check_landed(state: Mapping[str, Any], held: Mapping[str, Any], adapter: Pa
     import torch
 
     # peft puts the adapter's name into those that are its own
-    places = {re.sub(r"\.default(?=\.|$)|\.modules_to_save", "", name): name for name in state}
+    full_names = {re.sub(r"\.default(?=\.|$)|\.modules_to_save", "", name): name for name in state}
     landed, astray = set(), []
     for name, tensor in held.items():
         plain = name.replace(".modules_to_save", "")
-        place = places.get(plain) or places.get(f"{plain}.weight")
-        if place is not None and torch.equal(state[place].float().cpu(), tensor.float()):
-            landed.add(place)
+        full_name = full_names.get(plain) or full_names.get(f"{plain}.weight")
+        if full_name is not None and torch.equal(state[full_name].float().cpu(), tensor.float()):
+            landed.add(full_name)
         else:
             astray.append(name)
     if astray:

@@ -110,10 +110,10 @@ def read_st_folder(root: Path) -> StFolder:
         if stray := sorted(root.glob("[0-9]_*/config.json")):
             raise InputError(f"{stray[0]}: a module of sentence-transformers, but {root / MODULES} is missing")
         return StFolder(activation=activation)
-    places = _places(root)
-    if not places[0][0].endswith(".Transformer"):
-        raise InputError(f"{root / MODULES}: the first module is {places[0][0]}; only Transformer is supported")
-    modules = tuple(_module(root, kind, folder) for kind, folder in places[1:])
+    listed = _places(root)
+    if not listed[0][0].endswith(".Transformer"):
+        raise InputError(f"{root / MODULES}: the first module is {listed[0][0]}; only Transformer is supported")
+    modules = tuple(_module(root, kind, folder) for kind, folder in listed[1:])
     settings = _settings(root / SETTINGS)
     kind = settings.pop("kind")
     if kind == "CrossEncoder":  # its own default is the sigmoid
@@ -121,7 +121,7 @@ def read_st_folder(root: Path) -> StFolder:
     else:
         settings.pop("activation")
         activation = None
-    return StFolder(kind, modules, activation=activation, **settings, **_transformer(places[0][1], root))
+    return StFolder(kind, modules, activation=activation, **settings, **_transformer(listed[0][1], root))
 
 
 def take(config: Mapping[str, Any], key: str, kinds: type | tuple[type, ...], where: Path, default: Any = None) -> Any:
@@ -161,14 +161,14 @@ def _places(root: Path) -> list[tuple[str, Path]]:
     listed = read_json_value(where)
     if not isinstance(listed, list) or not listed:
         raise InputError(f"{where}: expected a list of modules")
-    found = []
+    modules = []
     for entry in listed:
         if not isinstance(entry, dict) or not isinstance(entry.get("type"), str):
             raise InputError(f"{where}: expected objects with 'type' and 'path', found {entry!r:.80}")
         if not entry["type"].startswith("sentence_transformers."):
             raise InputError(f"{where}: module {entry['type']} is code of its own, which is not run")
-        found.append((entry["type"], inside(root, entry.get("path", ""), where)))
-    return found
+        modules.append((entry["type"], inside(root, entry.get("path", ""), where)))
+    return modules
 
 
 def _module(root: Path, type_name: str, folder: Path) -> Module:

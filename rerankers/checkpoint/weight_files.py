@@ -25,8 +25,8 @@ def weight_files(folder: Path) -> dict[Path, frozenset[str] | None]:
         if (folder / f"{single}.index.json").is_file():
             return _indexed(folder, folder / f"{single}.index.json")
     strays = sorted(path.name for kind in ("*.safetensors", "*.bin", "*.gguf") for path in folder.glob(kind))
-    found = f"; {', '.join(strays[:3])} is not such a name" if strays else ""
-    raise InputError(f"{folder}: no weights; expected {SINGLE[0]}, its index and shards, or {SINGLE[1]}{found}")
+    hint = f"; {', '.join(strays[:3])} is not such a name" if strays else ""
+    raise InputError(f"{folder}: no weights; expected {SINGLE[0]}, its index and shards, or {SINGLE[1]}{hint}")
 
 
 def shards(index: Path) -> list[Path]:

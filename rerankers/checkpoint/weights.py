@@ -80,9 +80,9 @@ class Checkpoint:
             "one tensor twice": twice,
             "no floating-point numbers (a quantised checkpoint is not supported)": integers,
         }
-        told = [f"{what}: {_shortened(sorted(names))}" for what, names in problems.items() if names]
-        if told:
-            raise InputError(f"{self.folder}: the checkpoint does not fit its config.json; {'; '.join(told)}")
+        faults = [f"{fault}: {_shortened(sorted(names))}" for fault, names in problems.items() if names]
+        if faults:
+            raise InputError(f"{self.folder}: the checkpoint does not fit its config.json; {'; '.join(faults)}")
         return self
 
     def fill(self, targets: Mapping[str, Tensor]) -> None:
@@ -114,10 +114,10 @@ def _shortened(names: list[str], most: int = 4) -> str:
 def _stored(folder: Path) -> Iterator[Stored]:
     for path, names in weight_files(folder).items():
         read = safetensors_file.entries(path) if path.suffix == ".safetensors" else _pickled(path)
-        found = {stored[0]: Stored(*stored) for stored in read if names is None or stored[0] in names}
-        if names is not None and (absent := sorted(names - found.keys())):
+        tensors = {stored[0]: Stored(*stored) for stored in read if names is None or stored[0] in names}
+        if names is not None and (absent := sorted(names - tensors.keys())):
             raise InputError(f"{path}: lacks {_shortened(absent)}, which the index says it holds")
-        yield from found.values()
+        yield from tensors.values()
 
 
 def _pickled(path: Path) -> Iterable[tuple[str, Shape, torch.dtype, Callable[[Tensor], None]]]:

@@ -40,8 +40,8 @@ class ModernEncoderFamily(Family):
         """
         plain = is_classifier(raw) and is_plain(saved)
         modular = saved.kind == "CrossEncoder" and bool(saved.modules) and saved.task == "feature-extraction"
-        ours = raw.get("model_type") in self.architectures and (plain or (modular and not is_classifier(raw)))
-        return ours and self.obeys(raw)
+        claimed = raw.get("model_type") in self.architectures and (plain or (modular and not is_classifier(raw)))
+        return claimed and self.obeys(raw)
 
     def shape(
         self, raw: Mapping[str, Any], where: str = "config.json", options: FamilyOptions | None = None

@@ -47,9 +47,9 @@ class FlagReranker(FlagBase):
     ) -> Scores:
         """One score per pair; a single pair gives a list of one."""
         refuse_unknown(ignored, "compute_score", self.compute_score)
-        groups, places = self.groups(sentence_pairs)
+        groups, indices = self.groups(sentence_pairs)
         scored = self.reranker.score(groups, [Setting()], self.text_options(None, max_length, query_max_length))
-        return self.finish(scored.scores, places, normalize)[0]
+        return self.finish(scored.scores, indices, normalize)[0]
 
 
 class FlagLLMReranker(FlagDecoder):
@@ -112,7 +112,7 @@ class LayerWiseFlagLLMReranker(FlagDecoder):
         does not ascend swaps heads; with `heads_by_place=False` every layer has its own.
         """
         refuse_unknown(ignored, "compute_score", self.compute_score)
-        given = self.kept(self.cutoff_layers if cutoff_layers is None else cutoff_layers)
+        given = self.select_cutoffs(self.cutoff_layers if cutoff_layers is None else cutoff_layers)
         layers = sorted(set(given))
         heads_of = given if self.heads_by_place else layers
         reads = tuple(Readout(layer, self.reranker.plan.rows[own]) for layer, own in zip(layers, heads_of))
@@ -157,7 +157,7 @@ class LightWeightFlagLLMReranker(FlagDecoder):
         the position of a layer among the kept ones, unless the family's options say that every layer has its own.
         """
         refuse_unknown(ignored, "compute_score", self.compute_score)
-        layers = sorted(set(self.kept(self.cutoff_layers if cutoff_layers is None else cutoff_layers)))
+        layers = sorted(set(self.select_cutoffs(self.cutoff_layers if cutoff_layers is None else cutoff_layers)))
         named = compress_layer if compress_layer is not None else compress_layers
         compression = Setting(
             layers[-1],

@@ -96,7 +96,7 @@ class FlagBase:
 
     def groups(self, sentence_pairs: Pairs) -> tuple[list[Group], list[int]]:
         """Pairs with their instructions gathered by query, and for every pair its place among the gathered ones."""
-        groups, places = gather(sentence_pairs)
+        groups, indices = gather(sentence_pairs)
         (about_query, in_query), (about_passage, in_passage) = self._instructions
         return [
             Group(
@@ -104,16 +104,16 @@ class FlagBase:
                 [_instruct(passage, about_passage, in_passage) for passage in group.passages],
             )
             for group in groups
-        ], places
+        ], indices
 
     def text_options(self, prompt: str | None, max_length: int | None, query_max_length: int | None) -> TextOptions:
         """What was asked for in a call, else at construction."""
         return TextOptions(prompt, max_length or self.max_length, query_max_length or self.query_max_length)
 
-    def finish(self, rows: Any, places: list[int], normalize: bool | None) -> list[Scores]:
+    def finish(self, rows: Any, indices: list[int], normalize: bool | None) -> list[Scores]:
         """Rows of scores (reads, pairs) in the given order of the pairs, as Python floats."""
         squash = self.normalize if normalize is None else normalize
-        lists = [row[places].tolist() for row in rows]
+        lists = [row[indices].tolist() for row in rows]
         return [[sigmoid(score) for score in scores] for scores in lists] if squash else lists
 
 
@@ -142,28 +142,28 @@ class FlagDecoder(FlagBase):
         )
         self.prompt = prompt
 
-    def run(self, sentence_pairs: Pairs, one: Pass, text: TextOptions, normalize: bool | None) -> Any:
+    def run(self, sentence_pairs: Pairs, pass_: Pass, text: TextOptions, normalize: bool | None) -> Any:
         """A list of scores for one read, a list of lists for several."""
-        groups, places = self.groups(sentence_pairs)
+        groups, indices = self.groups(sentence_pairs)
         tokens = self.reranker.prepare_distinct(groups, text, _WRITTEN_OUT)
-        scored = self.reranker.run(groups, [one], Prepared(tokens, 0.0))
-        lists = self.finish(scored.scores, places, normalize)
+        scored = self.reranker.run(groups, [pass_], Prepared(tokens, 0.0))
+        lists = self.finish(scored.scores, indices, normalize)
         return lists[0] if len(lists) == 1 else lists
 
-    def kept(self, cutoff_layers: Sequence[int] | int | None) -> list[int]:
+    def select_cutoffs(self, cutoff_layers: Sequence[int] | int | None) -> list[int]:
         """The cutoffs that have a head, in the given order; the others are dropped with a warning."""
         valid = self.reranker.config.head_layers
         if cutoff_layers is None:
             cutoff_layers = [self.reranker.config.layers]
-        asked = [cutoff_layers] if isinstance(cutoff_layers, int) else list(cutoff_layers)
-        kept = [layer for layer in asked if layer in valid]
+        cutoffs = [cutoff_layers] if isinstance(cutoff_layers, int) else list(cutoff_layers)
+        scored_layers = [layer for layer in cutoffs if layer in valid]
         span = self.reranker.plan.shape.valid_cutoffs
-        if not kept:
-            raise InputError(f"cutoff_layers {asked}: none has an output head; valid: {span}")
-        if len(kept) < len(asked):
-            dropped = [layer for layer in asked if layer not in valid]
+        if not scored_layers:
+            raise InputError(f"cutoff_layers {cutoffs}: none has an output head; valid: {span}")
+        if len(scored_layers) < len(cutoffs):
+            dropped = [layer for layer in cutoffs if layer not in valid]
             log.warning("cutoff_layers %s have no output head and are dropped; valid: %s", dropped, span)
-        return kept
+        return scored_layers
 
 
 def refuse_unknown(given: dict[str, Any], where: str, *functions: Callable[..., Any], also: Iterable[str] = ()) -> None:

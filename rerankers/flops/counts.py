@@ -80,8 +80,8 @@ def saved_naive(shape: Shape, setting: Setting) -> float:
     Every token counts as compressible and every division as exact, so no length enters:
     `1 - sum(ratio ** -(compressions before layer l), l < cutoff) / layers`.
     """
-    kept = sum(layers / setting.compress_ratio**times for layers, times in _spans(shape.layers, setting))
-    return 1 - kept / shape.layers
+    remaining = sum(layers / setting.compress_ratio**times for layers, times in _spans(shape.layers, setting))
+    return 1 - remaining / shape.layers
 
 
 def stretches(

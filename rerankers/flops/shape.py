@@ -102,8 +102,8 @@ class Shape:
         if setting.compress_layers and not self.compresses:
             raise InputError(f"setting '{setting.name}': this model cannot compress tokens")
         if (setting.cutoff_layer or self.layers) not in self.cutoffs:
-            asked = f"cutoff layer {setting.cutoff_layer}" if setting.cutoff_layer else f"full depth ({self.layers})"
-            raise InputError(f"setting '{setting.name}': {asked} has no output head; valid: {self.valid_cutoffs}")
+            depth = f"cutoff layer {setting.cutoff_layer}" if setting.cutoff_layer else f"full depth ({self.layers})"
+            raise InputError(f"setting '{setting.name}': {depth} has no output head; valid: {self.valid_cutoffs}")
 
     @property
     def valid_cutoffs(self) -> str:

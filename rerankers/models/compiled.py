@@ -40,10 +40,10 @@ def _triton() -> bool:
     try:
         import triton  # noqa: F401  # pyright: ignore[reportMissingImports]
 
-        found = torch.cuda.get_device_capability() >= (7, 0)
+        usable = torch.cuda.get_device_capability() >= (7, 0)
     except ImportError:
-        found = False
-    if not found:
+        usable = False
+    if not usable:
         log.warning("Triton is unavailable for this GPU; falling back to slower kernels")
         return False
     if not _program("CC", "cc", "gcc", "clang"):

@@ -24,12 +24,12 @@ def compress(x: Tensor, layout: Layout, ratio: int) -> tuple[Tensor, Layout]:
         The states, shape (fewer rows, hidden), and the layout they have now.
     """
     starts, stops = layout.passages.T
-    kept = -(-(stops - starts) // ratio)
+    remaining = -(-(stops - starts) // ratio)
     after = Layout(
         layout.prefixes,
         layout.groups,
-        layout.lengths - (stops - starts) + kept,
-        np.stack([starts, starts + kept], axis=1),
+        layout.lengths - (stops - starts) + remaining,
+        np.stack([starts, starts + remaining], axis=1),
     )
     # one entry per new row: the first old row that it averages, and how many
     first = np.empty(after.rows, dtype=np.int64)
@@ -38,7 +38,7 @@ def compress(x: Tensor, layout: Layout, ratio: int) -> tuple[Tensor, Layout]:
     first[:prefix_rows] = np.arange(prefix_rows)
     for i in range(len(layout.lengths)):
         old, new = layout.suffix_starts[i], after.suffix_starts[i]
-        start, stop, means, length = starts[i], stops[i], kept[i], after.lengths[i]
+        start, stop, means, length = starts[i], stops[i], remaining[i], after.lengths[i]
         offsets = np.arange(means) * ratio + start
         first[new : new + start] = old + np.arange(start)
         first[new + start : new + start + means] = old + offsets

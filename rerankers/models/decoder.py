@@ -261,9 +261,9 @@ class Decoder:
             return self._norms[f"{name}{part}.weight"]
 
         def heads(x: States, part: str) -> Tensor:
-            found = ops.linear(x, *matrix(f"self_attn.{part}_proj")).unflatten(-1, (-1, config.head_dim))
+            projected = ops.linear(x, *matrix(f"self_attn.{part}_proj")).unflatten(-1, (-1, config.head_dim))
             normed = config.qk_norm and part != "v"
-            return norm(found, weight(f"self_attn.{part}_norm"), config.norm_eps) if normed else found
+            return norm(projected, weight(f"self_attn.{part}_norm"), config.norm_eps) if normed else projected
 
         cos, sin = tables[-1 if index in config.sliding_layers else 0]
         normed = norm(x, weight("input_layernorm"), config.norm_eps)

@@ -135,10 +135,10 @@ def attend(q: Tensor, k: Tensor, v: Tensor, layout: Layout, spec: AttentionSpec,
                 out[part] = _dense(own_q, own_k, own_v, spec, masks, ops)[0].transpose(0, 1)
     for block in layout.blocks:
         own = slice(block.start, block.start + block.count * block.length)
-        asked = slice(block.first, block.first + block.count) if spec.last_only else own
-        queries = q[asked].unflatten(0, (block.count, -1)).transpose(1, 2)
+        rows = slice(block.first, block.first + block.count) if spec.last_only else own
+        queries = q[rows].unflatten(0, (block.count, -1)).transpose(1, 2)
         result = _dense(queries, _keys(k, block, own), _keys(v, block, own), spec, masks, ops)
-        out[asked] = result.transpose(1, 2).flatten(0, 1)
+        out[rows] = result.transpose(1, 2).flatten(0, 1)
     return out
 
 

@@ -98,8 +98,8 @@ class Encoder:
 
         def rename(stored: str) -> str:
             name = _PREFIX.sub("", stored)
-            for theirs, ours in _SPELLINGS.items():
-                name = name.replace(theirs, ours)
+            for spelling, usual in _SPELLINGS.items():
+                name = name.replace(spelling, usual)
             return name
 
         def ignore(stored: str) -> bool:
@@ -182,22 +182,22 @@ class Encoder:
         self, batch: Packed, layers: Sequence[int], pool: Callable[[Tensor], Tensor], ops: Ops
     ) -> dict[int, Tensor]:
         """(n, out) by layer (from 1): each sequence's states pooled (see `Packed.pooled`), in one pass."""
-        x, found = self._embed(batch), {}
+        x, pooled = self._embed(batch), {}
         for number, layer in enumerate(self.layers[: max(layers)], start=1):
             x = self._block(x, layer, batch, ops)
             if number in layers:
-                found[number] = batch.pooled(x, pool)
-        return found
+                pooled[number] = batch.pooled(x, pool)
+        return pooled
 
     def _embed(self, batch: Packed) -> Tensor:
         """(T, d): word, position and type embeddings, normalised. No sequence may exceed `config.positions`."""
         config = self.config
         if config.position_offset:  # XLM-RoBERTa counts from the padding id on, and leaves padding tokens out
             padding = config.position_offset - 1
-            places = batch.counted_places(padding) + padding
+            positions = batch.counted_places(padding) + padding
         else:
-            places = batch.places
-        x = F.embedding(batch.ids, self.words) + F.embedding(places, self.positions)
+            positions = batch.places
+        x = F.embedding(batch.ids, self.words) + F.embedding(positions, self.positions)
         x += self.types[0] if batch.types is None else F.embedding(batch.types, self.types)
         return F.layer_norm(x, (config.hidden,), self.norm, self.norm_bias, config.norm_eps)
 

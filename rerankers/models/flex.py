@@ -82,14 +82,14 @@ class VisibleRange:
     def blocks(self) -> np.ndarray:
         """Which blocks of keys each block of queries may look at: bool, shape (query blocks, key blocks)."""
         firsts = np.arange(0, len(self.row), BLOCK)
-        place = np.arange(-(-self.rows // BLOCK)) * BLOCK
+        first_rows = np.arange(-(-self.rows // BLOCK)) * BLOCK
 
         def touched(start: np.ndarray, stop: np.ndarray) -> np.ndarray:
             """Blocks that meet the smallest range around the ranges of each block's queries."""
             nothing = start >= stop
             start = np.minimum.reduceat(np.where(nothing, self.rows, start), firsts)[:, None]
             stop = np.maximum.reduceat(np.where(nothing, 0, stop), firsts)[:, None]
-            return (place < stop) & (place + BLOCK > start)
+            return (first_rows < stop) & (first_rows + BLOCK > start)
 
         return touched(self.start, self.row + 1) | touched(self.prefix_start, self.prefix_stop)
 
@@ -135,7 +135,7 @@ def flex_attend(q: Tensor, k: Tensor, v: Tensor, mask: Any, scale: float, softca
     Returns:
         The shape of q.
     """
-    found = _kernel(q.device.type)(
+    attended = _kernel(q.device.type)(
         *(x.transpose(0, 1)[None] for x in (q, k, v)),
         score_mod=_capped(softcap, q.device),
         block_mask=mask,
@@ -144,7 +144,7 @@ def flex_attend(q: Tensor, k: Tensor, v: Tensor, mask: Any, scale: float, softca
         # the kernel for few queries takes no mask of this kind in every release
         kernel_options={"FORCE_USE_FLEX_ATTENTION": True},
     )
-    return found[0].transpose(0, 1)
+    return attended[0].transpose(0, 1)
 
 
 @cache

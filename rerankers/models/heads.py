@@ -215,15 +215,15 @@ def _dense(
 
     def step(features: dict[str, Tensor], ops: Ops) -> None:
         x = features[source]
-        found = act(ops.linear(x, held["linear.weight"], held.get("linear.bias")))
+        projected = act(ops.linear(x, held["linear.weight"], held.get("linear.bias")))
         if residual:
-            found = found + (ops.linear(x, held["residual.weight"]) if "residual.weight" in held else x)
-        features[target] = found
+            projected = projected + (ops.linear(x, held["residual.weight"]) if "residual.weight" in held else x)
+        features[target] = projected
 
     return step, [(width, out)] * (2 if "residual.weight" in held else 1)
 
 
 def _fits(module: Module, key: str, width: int) -> None:
-    found = positive(module.config, key, module.where)
-    if found != width:
-        raise InputError(f"{module.where}: {key} is {found}, but what it reads has width {width}")
+    size = positive(module.config, key, module.where)
+    if size != width:
+        raise InputError(f"{module.where}: {key} is {size}, but what it reads has width {width}")

@@ -87,12 +87,12 @@ class Layout:
     @cached_property
     def blocks(self) -> list[SuffixBlock]:
         """Runs of neighbouring sequences with the same group and length; callers sort by length to make them long."""
-        found: list[SuffixBlock] = []
+        blocks: list[SuffixBlock] = []
         same = (np.diff(self.groups) == 0) & (np.diff(self.lengths) == 0)
         edges = np.concatenate([[0], np.flatnonzero(~same) + 1, [len(self.lengths)]])
         for first, stop in zip(edges[:-1].tolist(), edges[1:].tolist()):
             group = self.groups[first]
-            found.append(
+            blocks.append(
                 SuffixBlock(
                     prefix_start=int(self.prefix_starts[group]),
                     prefix=int(self.prefixes[group]),
@@ -102,7 +102,7 @@ class Layout:
                     first=first,
                 )
             )
-        return found
+        return blocks
 
 
 def counted(lengths: np.ndarray) -> np.ndarray:

@@ -61,12 +61,12 @@ class Packed:
     @cached_property
     def neighbours(self) -> list[SameLength]:
         """Neighbours of equal length."""
-        found, first, start = [], 0, 0
+        runs, first, start = [], 0, 0
         for length, same in itertools.groupby(self.lengths):
             count = len(list(same))
-            found.append(SameLength(first, count, start, length))
+            runs.append(SameLength(first, count, start, length))
             first, start = first + count, start + count * length
-        return found
+        return runs
 
     @cached_property
     def offsets(self) -> Tensor:
@@ -166,13 +166,13 @@ def attend_all(
         part_q = q[rows].unflatten(0, (same.count, asks)).transpose(1, 2)
         part_k, part_v = (x[_tokens(same)].unflatten(0, (same.count, same.length)).transpose(1, 2) for x in (k, v))
         if kind == "plain":
-            found = _plain(part_q, part_k, part_v, ops, window)
+            attended = _plain(part_q, part_k, part_v, ops, window)
         elif window is not None and same.length > window + 1:
-            found = attend_window(part_q, part_k, part_v, window, ops)
+            attended = attend_window(part_q, part_k, part_v, window, ops)
         else:
             ops.attention(heads, dim, same.count * asks * same.length)
-            found = F.scaled_dot_product_attention(part_q, part_k, part_v)
-        out[rows] = found.transpose(1, 2).reshape(-1, heads * dim)
+            attended = F.scaled_dot_product_attention(part_q, part_k, part_v)
+        out[rows] = attended.transpose(1, 2).reshape(-1, heads * dim)
     return out
 
 
@@ -228,5 +228,5 @@ def _nested(q: Tensor, k: Tensor, v: Tensor, batch: Packed, first_only: bool) ->
             max_seqlen=1 if single else longest,
         ).transpose(1, 2)
 
-    found = F.scaled_dot_product_attention(jagged(q, first_only), jagged(k, False), jagged(v, False))
-    return found.transpose(1, 2).values().reshape(q.shape[0], -1)
+    attended = F.scaled_dot_product_attention(jagged(q, first_only), jagged(k, False), jagged(v, False))
+    return attended.transpose(1, 2).values().reshape(q.shape[0], -1)

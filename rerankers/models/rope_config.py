@@ -91,7 +91,7 @@ def read_nested(
             raise InputError(
                 f"{where}: key '{key}': {raw[key]!r:.40} is not implemented beside layers that slide", unread=True
             )
-    found = []
+    ropes = []
     for kind, key, default in (("full_attention", whole, bases[0]), ("sliding_attention", local, bases[1])):
         own = stated.get(kind) or {}
         if not isinstance(own, dict):
@@ -102,8 +102,8 @@ def read_nested(
         if own.get("truncate", True) is not True:  # transformers looks for it one object further out
             raise InputError(f"{where}: key '{name}': truncate {own['truncate']!r:.40} is not implemented", unread=True)
         base = _number(own, "rope_theta", where, _number(raw, key, where, default))
-        found.append(_read(own, base, raw, where, name))
-    return found[0], found[1]
+        ropes.append(_read(own, base, raw, where, name))
+    return ropes[0], ropes[1]
 
 
 def _read(stated: Mapping[str, Any], theta: float, raw: Mapping[str, Any], where: str, name: str) -> Rope:
@@ -140,18 +140,18 @@ def _read(stated: Mapping[str, Any], theta: float, raw: Mapping[str, Any], where
     return Rope(theta, kind, factor, int(original), slow, fast, stretched, bool(stated.get("truncate", True)))
 
 
-def _yarn_attention(told: Mapping[str, Any], factor: float, where: str) -> float:
+def _yarn_attention(scaling: Mapping[str, Any], factor: float, where: str) -> float:
     """YaRN's temperature of attention (arXiv 2309.00071, equation 22), and DeepSeek's variant of it with `mscale`."""
 
     def scaled(weight: float) -> float:
         return 1.0 if factor <= 1 else 0.1 * weight * math.log(factor) + 1.0
 
-    one, all_dims = _number(told, "mscale", where, 0.0), _number(told, "mscale_all_dim", where, 0.0)
-    return scaled(one) / scaled(all_dims) if one and all_dims else scaled(1.0)
+    mscale, all_dims = _number(scaling, "mscale", where, 0.0), _number(scaling, "mscale_all_dim", where, 0.0)
+    return scaled(mscale) / scaled(all_dims) if mscale and all_dims else scaled(1.0)
 
 
-def _number(told: Mapping[str, Any], key: str, where: str, default: float | None = None) -> float:
-    value = told.get(key)
+def _number(scaling: Mapping[str, Any], key: str, where: str, default: float | None = None) -> float:
+    value = scaling.get(key)
     if value is None:
         if default is None:
             raise InputError(f"{where}: key '{key}' of the rotary embedding is missing")

@@ -62,29 +62,29 @@ class Gathered:
     def of(cls, layout: Layout, last_only: bool, device: torch.device) -> Gathered:
         """Each prefix, unless the last tokens ask alone, then each suffix with the prefix before it."""
         shared = layout.prefixes[layout.groups]
-        places = _rows(layout.prefix_starts[layout.groups], shared, layout.suffix_starts, layout.lengths)
-        asked, seen = layout.lengths, shared + layout.lengths
+        rows = _rows(layout.prefix_starts[layout.groups], shared, layout.suffix_starts, layout.lengths)
+        queries, keys = layout.lengths, shared + layout.lengths
         if last_only:
-            asked = np.ones_like(asked)
+            queries = np.ones_like(queries)
         else:
             own = layout.prefixes[layout.prefixes > 0]
-            asked, seen = np.concatenate([own, asked]), np.concatenate([own, seen])
-            places = np.concatenate([np.arange(own.sum()), places])
+            queries, keys = np.concatenate([own, queries]), np.concatenate([own, keys])
+            rows = np.concatenate([np.arange(own.sum()), rows])
         return cls(
-            keys=as_index(places, device) if shared.any() else None,
-            asks=_offsets(asked, device),
-            sees=_offsets(seen, device),
-            most_asked=int(asked.max()),
-            most_seen=int(seen.max()),
+            keys=as_index(rows, device) if shared.any() else None,
+            asks=_offsets(queries, device),
+            sees=_offsets(keys, device),
+            most_asked=int(queries.max()),
+            most_seen=int(keys.max()),
         )
 
 
 def _rows(starts: np.ndarray, lengths: np.ndarray, own_starts: np.ndarray, own_lengths: np.ndarray) -> np.ndarray:
     """Row numbers of one stretch and another, for each sequence, all behind each other."""
     each = lengths + own_lengths
-    place = counted(each)
+    positions = counted(each)
     first, own_first, before = (np.repeat(values, each) for values in (starts, own_starts - lengths, lengths))
-    return place + np.where(place < before, first, own_first)
+    return positions + np.where(positions < before, first, own_first)
 
 
 def _offsets(lengths: np.ndarray, device: torch.device) -> Tensor:

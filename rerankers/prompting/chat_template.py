@@ -35,7 +35,7 @@ def read_chat_template(folder: Path, structured: bool, positions: int) -> Prompt
     from transformers import AutoTokenizer
 
     with refusing(f"{folder}: its tokenizer cannot be loaded"):
-        theirs: Any = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+        tokenizer: Any = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
 
     def render(query: str, passage: str, system: str = "") -> str:
         texts = [("system", system)] if system else []
@@ -45,18 +45,18 @@ def read_chat_template(folder: Path, structured: bool, positions: int) -> Prompt
         ]
         try:
             with refusing(f"{folder}: its chat template cannot be rendered"):
-                return run_limited(lambda: theirs.apply_chat_template(messages, tokenize=False), _SECONDS)
+                return run_limited(lambda: tokenizer.apply_chat_template(messages, tokenize=False), _SECONDS)
         except TookTooLong:
             raise InputError(f"{folder}: its chat template takes more than {_SECONDS} s; is it meant to end?") from None
 
     plain = render(_QUERY, _PASSAGE)
     query, between, passage, after = _split(plain, folder)
-    asked = render(_QUERY, _PASSAGE, _SYSTEM)
+    rendered = render(_QUERY, _PASSAGE, _SYSTEM)
     bare = None
-    if _SYSTEM in asked:
+    if _SYSTEM in rendered:
         bare = query
-        query, between, passage, after = _split(asked.replace(_SYSTEM, "{instruction}"), folder)
-        if plain != asked and _split(plain, folder)[1:] != (between, passage, after):
+        query, between, passage, after = _split(rendered.replace(_SYSTEM, "{instruction}"), folder)
+        if plain != rendered and _split(plain, folder)[1:] != (between, passage, after):
             raise InputError(f"{folder}: its chat template puts a prompt behind the query, which is not supported")
     template = PromptTemplate(
         query=query,
@@ -93,11 +93,11 @@ def _proven(
     """The template, once it gives the same texts; stripped where the folder's strips."""
     instructions = ("", "Find it.") if template.bare_query is not None else ("",)
     for stripped in (False, True):
-        found = replace(template, stripped=stripped)
+        candidate = replace(template, stripped=stripped)
         if all(
-            found.whole(query, passage, instruction) == render(query, passage, instruction)
+            candidate.whole(query, passage, instruction) == render(query, passage, instruction)
             for query, passage in probes
             for instruction in instructions
         ):
-            return found
+            return candidate
     raise InputError(f"{folder}: its chat template does more than put texts into places, which is not supported")

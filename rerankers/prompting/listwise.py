@@ -52,11 +52,11 @@ class PermutationPrompt:
     def chat(self, query: str, passages: Sequence[str]) -> Messages:
         """The messages; passages are numbered from 1 and cut to `words` words."""
         count = len(passages)
-        chat = [_filled(one, count=count, query=query) for one in self.messages]
+        chat = [_filled(message, count=count, query=query) for message in self.messages]
         for number, passage in enumerate(passages, 1):
             short = " ".join(passage.split()[: self.words])
-            chat += [_filled(one, number=number, passage=short) for one in self.each]
-        return chat + [_filled(one, count=count, query=query) for one in self.last]
+            chat += [_filled(message, number=number, passage=short) for message in self.each]
+        return chat + [_filled(message, count=count, query=query) for message in self.last]
 
 
 def _filled(message: Mapping[str, str], **values: str | int) -> dict[str, str]:

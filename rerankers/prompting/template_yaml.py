@@ -54,10 +54,10 @@ def read_template(value: object, where: str) -> PromptTemplate:
 
 def written(template: PromptTemplate) -> dict[str, Any]:
     """The keys and values that `read_template` makes this template of: JSON values, none that goes without saying."""
-    told = {key: getattr(template, key) for key in _KNOWN}
+    values = {key: getattr(template, key) for key in _KNOWN}
     return {
         key: list(value) if isinstance(value, tuple) else value
-        for key, value in told.items()
+        for key, value in values.items()
         if key in _NEEDED or value != getattr(_BARE, key)
     }
 
@@ -78,7 +78,7 @@ def _value(key: str, value: Any, where: str) -> Any:
         return tuple(pieces)
     if not isinstance(value, str):
         raise InputError(f"{where}: key '{key}': expected text, found {value!r:.60}; put it in quotes")
-    place = {"query": "{query}", "bare_query": "{query}", "passage": "{passage}"}.get(key)
-    if place and value.count(place) != 1:
-        raise InputError(f"{where}: key '{key}': must hold {place} once, found {value!r:.60}")
+    mark = {"query": "{query}", "bare_query": "{query}", "passage": "{passage}"}.get(key)
+    if mark and value.count(mark) != 1:
+        raise InputError(f"{where}: key '{key}': must hold {mark} once, found {value!r:.60}")
     return value

@@ -45,13 +45,13 @@ def _answer(work: Callable[[], Any]) -> bytes:
 
 
 def _in_thread(work: Callable[[], Any], seconds: float) -> bytes:
-    found: list[bytes] = []
-    thread = threading.Thread(target=lambda: found.append(_answer(work)), daemon=True)
+    answers: list[bytes] = []
+    thread = threading.Thread(target=lambda: answers.append(_answer(work)), daemon=True)
     thread.start()
     thread.join(seconds)
-    if not found:
+    if not answers:
         raise TookTooLong
-    return found[0]
+    return answers[0]
 
 
 def _forked(work: Callable[[], Any], seconds: float) -> bytes:

@@ -33,8 +33,8 @@ class Api:
 
     def payload(self, model: str, query: str, documents: Sequence[str], more: Mapping[str, Any]) -> dict[str, Any]:
         """What is sent; `more` stands over what is fixed."""
-        ours = {"model": model, "query": query, "documents": list(documents), "cut": len(documents)}
-        return {**self.fixed, **more, **{theirs: ours[name] for name, theirs in self.send.items()}}
+        values = {"model": model, "query": query, "documents": list(documents), "cut": len(documents)}
+        return {**self.fixed, **more, **{field: values[name] for name, field in self.send.items()}}
 
     def parse(self, answer: Any, documents: int) -> Answer:
         """Scores by place among the documents, whatever their order; places may be missing.
@@ -49,15 +49,15 @@ class Api:
             raise ScoreError(f"the answer has {len(results)} results for {documents} documents")
         scores: dict[int, float] = {}
         for result in results:
-            found = result if isinstance(result, dict) else {}
-            place, score = found.get(self.index), found.get(self.score)
-            if isinstance(place, bool) or not isinstance(place, int) or not 0 <= place < documents:
-                raise ScoreError(f"{self.index} {place!r:.40} in the answer is none of {documents} documents")
-            if place in scores:
-                raise ScoreError(f"{self.index} {place} comes twice in the answer")
+            entry = result if isinstance(result, dict) else {}
+            index, score = entry.get(self.index), entry.get(self.score)
+            if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < documents:
+                raise ScoreError(f"{self.index} {index!r:.40} in the answer is none of {documents} documents")
+            if index in scores:
+                raise ScoreError(f"{self.index} {index} comes twice in the answer")
             if isinstance(score, bool) or not isinstance(score, int | float) or _too_large(score):
                 raise ScoreError(f"{self.score} {score!r:.40} in the answer is no number")
-            scores[place] = float(score)
+            scores[index] = float(score)
         billed = _at(answer, self.billed) if self.billed else None
         if isinstance(billed, bool) or not isinstance(billed, int | float) or not 0 <= billed < 1e15:
             return Answer(scores)

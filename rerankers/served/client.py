@@ -84,7 +84,7 @@ class Client:
 
         Raises InputError when the server refuses the request, ScoreError when it is given up, Stopped after `stop`.
         """
-        why, asked, attempt = "", None, 0
+        why, requested, attempt = "", None, 0
         body = json.dumps(payload, ensure_ascii=False).encode(errors="replace")
         for attempt in range(1, self.service.attempts + 1):
             self._wait_turn()
@@ -93,16 +93,16 @@ class Client:
             try:
                 return self._once(body, documents, attempt, parse)
             except Lost as lost:
-                why, asked = str(lost), lost.wait
-            if attempt == self.service.attempts or (asked or 0) > _PATIENCE:
+                why, requested = str(lost), lost.wait
+            if attempt == self.service.attempts or (requested or 0) > _PATIENCE:
                 break
-            wait = max(asked or 0.0, min(_LONGEST_WAIT, _FIRST_WAIT * 2**attempt) * random.uniform(0.5, 1.0))
+            wait = max(requested or 0.0, min(_LONGEST_WAIT, _FIRST_WAIT * 2**attempt) * random.uniform(0.5, 1.0))
             log.warning("%s: %s; tried again in %.1f s", self.url, why, wait)
-            if asked is not None:
+            if requested is not None:
                 self._hold(wait)
             else:
                 self._sleep(wait)
-        more = f" (it wants {asked:.0f} s)" if asked and asked > _PATIENCE else ""
+        more = f" (it wants {requested:.0f} s)" if requested and requested > _PATIENCE else ""
         raise ScoreError(f"{self.url}: {why}; given up after {attempt} tries{more}; the same command tries again")
 
     def _once(self, body: bytes, documents: int, attempt: int, parse: Callable[[Any], Parsed]) -> Parsed:
@@ -113,8 +113,8 @@ class Client:
         reply = self._exchange(body, documents)
         words = reply.body.decode("utf-8", "replace")
         if reply.status in _AGAIN:
-            told = shown(words, self._key)
-            raise Lost(f"status {reply.status}{f' ({told})' if told else ''}", _asked(reply.headers))
+            message = shown(words, self._key)
+            raise Lost(f"status {reply.status}{f' ({message})' if message else ''}", _asked(reply.headers))
         if reply.status != 200:
             raise InputError(f"{self.url}: {self._refusal(reply.status, shown(words, self._key))}")
         try:
@@ -159,13 +159,13 @@ class Client:
             raise Stopped
         return reply
 
-    def _refusal(self, status: int, told: str) -> str:
-        said = f"status {status}{f': {told}' if told else ''}"
+    def _refusal(self, status: int, message: str) -> str:
+        refusal = f"status {status}{f': {message}' if message else ''}"
         if status in (401, 403):
-            return f"{said}; the server does not accept the key" + ("" if self._key else " (none was sent)")
+            return f"{refusal}; the server does not accept the key" + ("" if self._key else " (none was sent)")
         if 300 <= status < 400:
-            return f"{said}; it points elsewhere, which is not followed: write that address as `url`"
-        return said
+            return f"{refusal}; it points elsewhere, which is not followed: write that address as `url`"
+        return refusal
 
     def _wait_turn(self) -> None:
         """Until the pace, and whatever the server asked for, let the next request go."""
@@ -211,5 +211,5 @@ def _told(err: BaseException) -> str:
         urllib3.exceptions.TimeoutError: "no answer in time",
         urllib3.exceptions.ProtocolError: "the connection broke off",
     }
-    found = [words for kind, words in kinds.items() if isinstance(err, kind)]
-    return found[0] if found else f"{type(err).__name__}: {err}"
+    texts = [words for kind, words in kinds.items() if isinstance(err, kind)]
+    return texts[0] if texts else f"{type(err).__name__}: {err}"

@@ -47,7 +47,7 @@ class Service:
 
 def service_of(raw: Mapping[str, Any], where: str) -> Service:
     """The checked content of `server`. Raises InputError that names the key."""
-    known = {one.name for one in fields(Service)}
+    known = {field.name for field in fields(Service)}
     for name in raw:
         if name not in known:
             raise InputError(f"{where}: unknown key 'server.{name}'{suggest(str(name), known)}")

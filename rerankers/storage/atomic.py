@@ -80,8 +80,8 @@ def refuse_odd(top: Path) -> None:
 
 
 def _odd(path: str, link: bool) -> InputError:
-    what = "a link" if link else "no regular file"
-    return InputError(f"{path}: is {what}, and nothing is written through such; remove it")
+    kind = "a link" if link else "no regular file"
+    return InputError(f"{path}: is {kind}, and nothing is written through such; remove it")
 
 
 def refuse_irregular(path: Path) -> None:

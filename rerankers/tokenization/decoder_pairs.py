@@ -90,9 +90,9 @@ def _tail(tokenizer: Tokenizer, text: ResolvedText, template: PromptTemplate) ->
     """Ids after the pair; where they are joined to it, the last ones that two prompts share (sentence-transformers)."""
     if not template.joined_tail:
         return list(chain.from_iterable(tokenizer.ids(template.tail(text.instruction))))
-    one, other = tokenizer.ids([template.whole(filler, filler, text.instruction) for filler in ("0", "1 2 3 4")])
-    count = _in_common(one[::-1], other[::-1])
-    return one[len(one) - count :] if count < min(len(one), len(other)) else []
+    first, second = tokenizer.ids([template.whole(filler, filler, text.instruction) for filler in ("0", "1 2 3 4")])
+    count = _in_common(first[::-1], second[::-1])
+    return first[len(first) - count :] if count < min(len(first), len(second)) else []
 
 
 def _cut_apart(
@@ -109,16 +109,16 @@ def _cut_apart(
         first = [*frame.head, *tokenizer.cut(query_ids, text.query_max_length)]
         for passage in group.passages:
             passage_ids = passages[template.of_passage(passage, text.instruction)]
-            second, kept = separator + tokenizer.cut(passage_ids, text.max_length), len(separator)
+            second, before = separator + tokenizer.cut(passage_ids, text.max_length), len(separator)
             # `only_second` truncation of transformers leaves the pair alone when the second part is too short for it
             surplus = len(first) + len(second) - frame.limit
             if 0 < surplus < len(second):
                 second = tokenizer.cut(second, len(second) - surplus)
                 if tokenizer.truncation_side == "left":  # the separator before the passage goes first
-                    kept = max(0, kept - surplus)
+                    before = max(0, before - surplus)
             yield PairTokens(
                 ids=first + second + frame.tail,
-                query=len(first) + min(kept, len(second)),
+                query=len(first) + min(before, len(second)),
                 prompt=len(frame.tail),
                 truncated=template.shortens(group.query, passage)
                 or len(query_ids) > text.query_max_length
@@ -135,25 +135,25 @@ def _joined(
     texts = [
         template.pair(group.query, passage, text.instruction) + end for group in groups for passage in group.passages
     ]
-    found = distinct_ids(tokenizer, texts)
+    ids_of = distinct_ids(tokenizer, texts)
     starts = [template.of_query(group.query, text.instruction) + opening for group in groups]
-    alone, places, room = distinct_ids(tokenizer, starts), iter(texts), frame.limit - len(frame.head)
+    alone, remaining, room = distinct_ids(tokenizer, starts), iter(texts), frame.limit - len(frame.head)
     for start, group in zip(starts, groups):
         for passage in group.passages:
-            whole, tail = found[next(places)], frame.tail
+            whole, tail = ids_of[next(remaining)], frame.tail
             if end:
                 whole, tail = whole[: len(whole) - len(tail)], whole[len(whole) - len(tail) :]
-            kept = tokenizer.cut(whole, room)
-            if len(kept) < len(whole):
+            cut = tokenizer.cut(whole, room)
+            if len(cut) < len(whole):
                 tail = frame.tail
             yield PairTokens(
-                ids=frame.head + kept + tail,
-                query=len(frame.head) + _in_common(alone[start], kept),
+                ids=frame.head + cut + tail,
+                query=len(frame.head) + _in_common(alone[start], cut),
                 prompt=len(tail),
-                truncated=len(kept) < len(whole) or template.shortens(group.query, passage),
+                truncated=len(cut) < len(whole) or template.shortens(group.query, passage),
             )
 
 
-def _in_common(one: Sequence[int], other: Sequence[int]) -> int:
+def _in_common(first: Sequence[int], second: Sequence[int]) -> int:
     """How many leading ids are the same."""
-    return next((i for i, (a, b) in enumerate(zip(one, other)) if a != b), min(len(one), len(other)))
+    return next((i for i, (a, b) in enumerate(zip(first, second)) if a != b), min(len(first), len(second)))

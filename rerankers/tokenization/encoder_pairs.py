@@ -46,7 +46,7 @@ def build_pairs(tokenizer: Tokenizer, groups: Sequence[Group], text: ResolvedTex
     passages = distinct_ids(tokenizer, [passage for group in groups for passage in group.passages])
     template = tokenizer.pair_template()
     around = len(template.parts[0]) + len(template.parts[1])
-    found, first_parts, truncated = [], [], []
+    sequences, first_parts, truncated = [], [], []
     for group in groups:
         for passage in group.passages:
             whole_q, whole_p = queries[group.query], passages[passage]
@@ -57,10 +57,10 @@ def build_pairs(tokenizer: Tokenizer, groups: Sequence[Group], text: ResolvedTex
             else:
                 most_q, most_p = room_longest_first(len(whole_q), len(whole_p), template.special, text.max_length)
             q, p = tokenizer.cut(whole_q, most_q), tokenizer.cut(whole_p, most_p)
-            found.append(template.join(q, p))
+            sequences.append(template.join(q, p))
             first_parts.append(around + len(q))
             truncated.append(len(q) < len(whole_q) or len(p) < len(whole_p))
-    return Pairs(found, template, np.array(first_parts, dtype=np.int32), np.array(truncated, dtype=bool))
+    return Pairs(sequences, template, np.array(first_parts, dtype=np.int32), np.array(truncated, dtype=bool))
 
 
 def check_types(tokenizer: Tokenizer, template: Template, rows: int) -> None:

@@ -43,17 +43,17 @@ class Template:
 
     def join(self, *texts: Sequence[int]) -> list[int]:
         """The ids of the texts with those around them."""
-        found = list(self.parts[0])
+        ids = list(self.parts[0])
         for text, part in zip(texts, self.parts[1:], strict=True):
-            found += [*text, *part]
-        return found
+            ids += [*text, *part]
+        return ids
 
     def types(self, *lengths: int) -> list[int]:
         """Token types of the joined ids, given how many ids each text has."""
-        found = list(self.part_types[0])
+        types = list(self.part_types[0])
         for length, own, part in zip(lengths, self.text_types, self.part_types[1:], strict=True):
-            found += [own] * length + part
-        return found
+            types += [own] * length + part
+        return types
 
 
 class Tokenizer:
@@ -70,22 +70,22 @@ class Tokenizer:
 
     def __init__(self, folder: Path, *, lower_case: bool = False) -> None:
         """Load it; with `lower_case` texts are lower-cased before anything else."""
-        theirs = of_transformers(folder)
+        tokenizer = of_transformers(folder)
         self.folder = folder
-        self.backend = theirs.backend_tokenizer
+        self.backend = tokenizer.backend_tokenizer
         self.backend.no_truncation()
         self.backend.no_padding()
         if lower_case:
             own = self.backend.normalizer
             self.backend.normalizer = normalizers.Sequence([normalizers.Lowercase(), *([own] if own else [])])
-        self.backend.encode_special_tokens = bool(getattr(theirs, "split_special_tokens", False))
+        self.backend.encode_special_tokens = bool(getattr(tokenizer, "split_special_tokens", False))
         with refusing(f"{folder}: its special tokens cannot be read"):
-            ids = {name: getattr(theirs, f"{name}_id") for name in _SPECIAL}
+            ids = {name: getattr(tokenizer, f"{name}_id") for name in _SPECIAL}
             self.special: dict[str, int] = {name: int(number) for name, number in ids.items() if number is not None}
-            self.all_special = frozenset(theirs.all_special_ids)
-        self.max_length = _max_length(theirs.model_max_length, folder)
-        self.has_types = "token_type_ids" in theirs.model_input_names
-        self.truncation_side, self.padding_side = theirs.truncation_side, theirs.padding_side
+            self.all_special = frozenset(tokenizer.all_special_ids)
+        self.max_length = _max_length(tokenizer.model_max_length, folder)
+        self.has_types = "token_type_ids" in tokenizer.model_input_names
+        self.truncation_side, self.padding_side = tokenizer.truncation_side, tokenizer.padding_side
 
     def special_id(self, name: str) -> int:
         """Id of `bos_token` and the like. Raises InputError when the folder declares none."""
@@ -95,7 +95,7 @@ class Tokenizer:
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids of each text, without special tokens and without any limit."""
-        found: list[list[int]] = []
+        ids: list[list[int]] = []
         # the fast one keeps no offsets; tokenizers has it from 0.20 on
         encode = getattr(self.backend, "encode_batch_fast", self.backend.encode_batch)
         for start in range(0, len(texts), _CHUNK):
@@ -105,8 +105,8 @@ class Tokenizer:
             except (TypeError, ValueError, UnicodeEncodeError) as err:
                 bad = next((t for t in chunk if not isinstance(t, str) or not _encodable(t)), None)
                 raise InputError(f"text {bad!r:.80}: cannot be tokenised; expected a valid Unicode string") from err
-            found.extend(encoding.ids for encoding in encoded)
-        return found
+            ids.extend(encoding.ids for encoding in encoded)
+        return ids
 
     def cut(self, ids: list[int], length: int) -> list[int]:
         """At most `length` ids; what goes stands on the folder's `truncation_side`."""
@@ -128,10 +128,10 @@ class Tokenizer:
         if probe is None:
             raise InputError(f"{self.folder}: the tokenizer yields no token for any text")
         encoded = self.backend.encode(*[probe] * texts, add_special_tokens=True)
-        places, ids, types = encoded.sequence_ids, encoded.ids, encoded.type_ids
+        sequence_ids, ids, types = encoded.sequence_ids, encoded.ids, encoded.type_ids
         edges, text_types = [0], []
         for text in range(texts):
-            own = [i for i, place in enumerate(places) if place == text]
+            own = [i for i, number in enumerate(sequence_ids) if number == text]
             if not own or own != list(range(own[0], own[-1] + 1)) or own[0] < edges[-1]:
                 raise InputError(f"{self.folder}: the tokenizer has no template for pairs of texts")
             edges += [own[0], own[-1] + 1]
@@ -185,14 +185,14 @@ def of_transformers(folder: Path) -> Any:
         given["config"].tokenizer_class = raw.get("tokenizer_class")  # pyright: ignore[reportAttributeAccessIssue]
     with refusing(f"{folder}: its tokenizer cannot be loaded"):
         try:
-            theirs = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True, **given)
+            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True, **given)
         except ValueError:
             if not given or not (folder / "tokenizer.json").is_file():
                 raise
-            theirs = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
-    if not theirs.is_fast:
+            tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
+    if not tokenizer.is_fast:
         raise InputError(
-            f"{folder}: transformers {transformers.__version__} has no fast tokenizer for {type(theirs).__name__}; "
+            f"{folder}: transformers {transformers.__version__} has no fast tokenizer for {type(tokenizer).__name__}; "
             "save the folder with a tokenizer.json"
         )
-    return theirs
+    return tokenizer

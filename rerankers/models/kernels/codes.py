@@ -29,8 +29,8 @@ def _codes_kernel(
     inverse = tl.div_rn(1.0, scale)
     code = states * inverse
     code = tl.fma(tl.fma(-code, scale, states), inverse, code)
-    place, _ = places(rows, WIDTH, WIDTH, BLOCK, TILE)
-    tl.store(out + place, code.to(tl.float8e4nv), mask=inside)
+    offsets, _ = places(rows, WIDTH, WIDTH, BLOCK, TILE)
+    tl.store(out + offsets, code.to(tl.float8e4nv), mask=inside)
     row = tl.program_id(0) * TILE + tl.arange(0, TILE)[:, None]
     tl.store(scales + row, scale, mask=row < rows)
 

@@ -29,11 +29,11 @@ def _layer(x, weight, bias, column, exists, inside, eps, WIDTH: tl.constexpr):
 
 @triton.jit(do_not_specialize=["eps", "rows"])
 def _rms_kernel(x, stride, weight, eps, out, rows, WIDTH: tl.constexpr, BLOCK: tl.constexpr, TILE: tl.constexpr):
-    place, inside = places(rows, stride, WIDTH, BLOCK, TILE)
+    offsets, inside = places(rows, stride, WIDTH, BLOCK, TILE)
     column = tl.arange(0, BLOCK)[None, :]
-    normed = _rms(wide(x, place, inside), weight, column, column < WIDTH, eps, WIDTH)
-    place, inside = places(rows, WIDTH, WIDTH, BLOCK, TILE)
-    tl.store(out + place, normed, mask=inside)
+    normed = _rms(wide(x, offsets, inside), weight, column, column < WIDTH, eps, WIDTH)
+    offsets, inside = places(rows, WIDTH, WIDTH, BLOCK, TILE)
+    tl.store(out + offsets, normed, mask=inside)
 
 
 @triton.jit(do_not_specialize=["scale", "eps", "rows"])
@@ -43,15 +43,15 @@ def _add_block_kernel(
 ):  # fmt: skip
     x_place, inside = places(rows, x_stride, WIDTH, BLOCK, TILE)
     block_place, _ = places(rows, block_stride, WIDTH, BLOCK, TILE)
-    place, _ = places(rows, WIDTH, WIDTH, BLOCK, TILE)
+    offsets, _ = places(rows, WIDTH, WIDTH, BLOCK, TILE)
     column = tl.arange(0, BLOCK)[None, :]
     added = wide(block, block_place, inside)
     if after is not None:
         added = rounded(_rms(added, after, column, column < WIDTH, eps, WIDTH), block)
     total = rounded(wide(x, x_place, inside) + added * scale, x)
-    tl.store(stream + place, total, mask=inside)
+    tl.store(stream + offsets, total, mask=inside)
     if before is not None:
-        tl.store(out + place, _rms(total, before, column, column < WIDTH, eps, WIDTH), mask=inside)
+        tl.store(out + offsets, _rms(total, before, column, column < WIDTH, eps, WIDTH), mask=inside)
 
 
 @triton.jit(do_not_specialize=["eps", "rows"])
@@ -61,12 +61,12 @@ def _add_layer_norm_kernel(
 ):  # fmt: skip
     x_place, inside = places(rows, x_stride, WIDTH, BLOCK, TILE)
     block_place, _ = places(rows, block_stride, WIDTH, BLOCK, TILE)
-    place, _ = places(rows, WIDTH, WIDTH, BLOCK, TILE)
+    offsets, _ = places(rows, WIDTH, WIDTH, BLOCK, TILE)
     column = tl.arange(0, BLOCK)[None, :]
     total = rounded(wide(x, x_place, inside) + wide(block, block_place, inside), x)
     if stream is not None:
-        tl.store(stream + place, total, mask=inside)
-    tl.store(out + place, _layer(total, weight, bias, column, column < WIDTH, inside, eps, WIDTH), mask=inside)
+        tl.store(stream + offsets, total, mask=inside)
+    tl.store(out + offsets, _layer(total, weight, bias, column, column < WIDTH, inside, eps, WIDTH), mask=inside)
 
 
 def _like(x: Tensor) -> Tensor:

@@ -23,12 +23,12 @@ def _rotate_kernel(
     column = tl.arange(0, BLOCK)[None, :]
     inside = (turn < turns) & (column < HALF)
     row, head = (turn // HEADS).to(tl.int64), turn % HEADS
-    place = row * row_stride + head * head_stride + column
-    first, second = wide(x, place, inside), wide(x + HALF, place, inside)
+    offsets = row * row_stride + head * head_stride + column
+    first, second = wide(x, offsets, inside), wide(x + HALF, offsets, inside)
     c, s = wide(cos, row * cos_stride + column, inside), wide(sin, row * sin_stride + column, inside)
-    place = turn.to(tl.int64) * (2 * HALF) + column
-    tl.store(out + place, first * c - second * s, mask=inside)
-    tl.store(out + HALF + place, second * c + first * s, mask=inside)
+    offsets = turn.to(tl.int64) * (2 * HALF) + column
+    tl.store(out + offsets, first * c - second * s, mask=inside)
+    tl.store(out + HALF + offsets, second * c + first * s, mask=inside)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

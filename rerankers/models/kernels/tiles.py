@@ -21,9 +21,9 @@ def places(rows, stride, WIDTH: tl.constexpr, BLOCK: tl.constexpr, TILE: tl.cons
 
 
 @triton.jit
-def wide(start, place, exists):
+def wide(start, offsets, exists):
     """Numbers at some places, in float32; 0 where there are none."""
-    return tl.load(start + place, mask=exists, other=0.0).to(tl.float32)
+    return tl.load(start + offsets, mask=exists, other=0.0).to(tl.float32)
 
 
 @triton.jit
