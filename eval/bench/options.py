@@ -54,8 +54,8 @@ class BenchOptions:
     command: str = ""
 
 
-def named(table: dict[str, Any], name: str, what: str) -> dict[str, Any]:
+def named(table: dict[str, Any], name: str, kind: str) -> dict[str, Any]:
     """The entry of a table. Raises InputError for a name that is not in it."""
     if name not in table:
-        raise InputError(f"{what} '{name}' is unknown{suggest(name, table)}")
+        raise InputError(f"{kind} '{name}' is unknown{suggest(name, table)}")
     return table[name]

@@ -25,7 +25,7 @@ def peers_of(options: BenchOptions, hardware: Hardware, spec: ModelSpec, common:
     if options.rows not in ROWS:
         raise InputError(f"rows '{options.rows}' are unknown{suggest(options.rows, ROWS)}")
     setting = Setting.parse(options.setting)
-    told = {
+    setup = {
         **common,
         "cutoff_layers": [setting.cutoff_layer or common["layers"]],
         "compress_ratio": setting.compress_ratio,
@@ -37,32 +37,32 @@ def peers_of(options: BenchOptions, hardware: Hardware, spec: ModelSpec, common:
     for peer in options.peers:
         kind, _, python = peer.partition("=")
         families, grids = named(known["peers"], kind, "peer"), known["grids"][kind]
-        place = hardware.device.partition(":")[0]
-        for what, fits in (
+        device = hardware.device.partition(":")[0]
+        for need, fits in (
             (f"{spec.family} reranker; see `peers` in configs/bench.yaml", spec.family in families),
             (
                 f"setting but `full` of a {spec.family} reranker",
                 setting == Setting() or not families.get(spec.family, {}).get("full"),
             ),
             (f"model in {hardware.dtype}", hardware.dtype in grids["dtypes"]),
-            (f"model on {place}", place in grids),
+            (f"model on {device}", device in grids),
         ):
             if not fits:
-                raise InputError(f"peer '{kind}': runs no {what}")
+                raise InputError(f"peer '{kind}': runs no {need}")
         runs = families[spec.family]
-        rows = {"best": grid_of({**grids[place], **runs.get("grid", {})})}
+        rows = {"best": grid_of({**grids[device], **runs.get("grid", {})})}
         rows |= {"default": [{}]} if grids.get("default") else {}
         for row, grid in rows.items():
             if options.rows in (row, "both"):
                 engines.append(
-                    Contender(f"{kind}, {row}", kind, python or sys.executable, {**told, "runs": runs}, grid=grid)
+                    Contender(f"{kind}, {row}", kind, python or sys.executable, {**setup, "runs": runs}, grid=grid)
                 )
     return engines
 
 
 def grid_of(axes: dict[str, list[Any]]) -> list[dict[str, Any]]:
     """Every place of a grid."""
-    return [dict(zip(axes, place)) for place in product(*axes.values())]
+    return [dict(zip(axes, values)) for values in product(*axes.values())]
 
 
 def tokens_of(spec: ModelSpec) -> list[int]:

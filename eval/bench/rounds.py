@@ -106,15 +106,17 @@ class Contender:
         self.scores = json.loads((folder / f"{self.name}.scores.json").read_text(encoding="utf-8"))
 
     def _ask(self, folder: Path, point: dict[str, Any], *, trial: bool) -> dict[str, Any]:
-        asked = {"scores": str(folder / f"{self.name}.scores.json"), "point": point, "trial": trial}
-        self._process.stdin.write(f"{json.dumps(asked)}\n")
+        request = {"scores": str(folder / f"{self.name}.scores.json"), "point": point, "trial": trial}
+        self._process.stdin.write(f"{json.dumps(request)}\n")
         return self._answer(str(folder / f"{self.name}.log"))
 
     def _answer(self, log: str) -> dict[str, Any]:
         line = self._process.stdout.readline()
         if not line:
-            told = Path(log).read_text(encoding="utf-8", errors="replace").strip().splitlines()
-            raise InputError(f"{self.name} stopped: {told[-1] if told else 'no message'} (started as {self.python})")
+            log_lines = Path(log).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            raise InputError(
+                f"{self.name} stopped: {log_lines[-1] if log_lines else 'no message'} (started as {self.python})"
+            )
         return json.loads(line)
 
     def stop(self) -> None:
@@ -141,8 +143,8 @@ def run_rounds(
             for engine in engines:
                 engine.round(files.folder, counted=number > 0)
             if number:
-                told = ", ".join(f"{e.name} {e.rounds[-1]['seconds']:.2f} s" for e in engines)
-                say(f"round {number} of {rounds}: {told}")
+                times = ", ".join(f"{e.name} {e.rounds[-1]['seconds']:.2f} s" for e in engines)
+                say(f"round {number} of {rounds}: {times}")
     finally:
         for engine in engines:
             engine.stop()

@@ -72,12 +72,12 @@ def run_bench(options: BenchOptions, hardware: Hardware, say: Callable[[str], No
 def _ours(options: BenchOptions, spec: ModelSpec, size: Shape, common: dict[str, Any]) -> list[Contender]:
     """Our engine under the setting, under the others beside it, and the sweep."""
     scored = {"tokens": tokens_of(spec)} if spec.options.get("tokens") else {}
-    ours = {**common, "options": {**spec.options, **scored}, "token_budget": options.token_budget or None}
+    setup = {**common, "options": {**spec.options, **scored}, "token_budget": options.token_budget or None}
     runs = {OURS: [options.setting], **{f"{OURS} {Setting.parse(name).name}": [name] for name in options.against}}
     if options.sweep:
         deepest = Setting.parse(options.setting).cutoff_layer or size.layers
         every = [f"L{layer}" for layer in size.cutoffs if layer <= deepest]
         runs[f"{OURS} sweep of {len(every)}"] = every
-    told = {name: {**ours, "settings": settings} for name, settings in runs.items()}
-    told |= {f"{OURS} {dtype}": {**told[OURS], "dtype": dtype} for dtype in options.dtypes}
-    return [Contender(name, OURS, sys.executable, own) for name, own in told.items()]
+    setups = {name: {**setup, "settings": settings} for name, settings in runs.items()}
+    setups |= {f"{OURS} {dtype}": {**setups[OURS], "dtype": dtype} for dtype in options.dtypes}
+    return [Contender(name, OURS, sys.executable, own) for name, own in setups.items()]

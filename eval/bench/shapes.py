@@ -22,9 +22,9 @@ def spec_of(shape: str) -> ModelSpec:
     """
     if Path(shape).is_dir():
         return replace(find_spec(shape), config=Resolved(shape, Path(shape)).config)
-    told = named(read(CONFIGS / "bench.yaml")["shapes"], shape, "shape")
-    spec = load_spec(told["model"])
-    return replace(spec, config={**spec.config, **told.get("config", {})})
+    entry = named(read(CONFIGS / "bench.yaml")["shapes"], shape, "shape")
+    spec = load_spec(entry["model"])
+    return replace(spec, config={**spec.config, **entry.get("config", {})})
 
 
 def write_checkpoint(folder: Path, spec: ModelSpec, dtype: str, seed: int = 0) -> None:

@@ -70,10 +70,10 @@ def _realised(full: Sequence[dict[str, Any]], cut: Sequence[dict[str, Any]]) -> 
     )
 
 
-def _agreement(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, float]:
+def _agreement(scores: Sequence[float], peer_scores: Sequence[float]) -> dict[str, float]:
     from scipy.stats import rankdata
 
-    a, b = np.asarray(ours), np.asarray(theirs)
+    a, b = np.asarray(scores), np.asarray(peer_scores)
     correlation = np.corrcoef(rankdata(a), rankdata(b))[0, 1] if len(a) > 1 else 1.0  # Spearman's
     return {"score_difference": float(np.abs(a - b).max()), "rank_correlation": float(correlation)}
 
@@ -129,7 +129,7 @@ def place_of(point: dict[str, Any]) -> str:
 def axes_of(grid: Sequence[dict[str, Any]]) -> str:
     """The values of each axis of a grid."""
     values = {key: list(dict.fromkeys(str(point[key]) for point in grid)) for key in grid[0]}
-    return place_of({key: " ".join(found) for key, found in values.items()})
+    return place_of({key: " ".join(texts) for key, texts in values.items()})
 
 
 def _or_not(value: float | None, form: str) -> str:

@@ -50,12 +50,14 @@ def serve(arguments: Sequence[str], lines: Iterable[str], answers: TextIO) -> No
     for line in lines:
         peak = measure_peak(model.device, dtype, 0.15)  # in every round: what else runs on a machine changes
         start = perf_counter()
-        found = [model.score(block, settings, text, ready) for block, ready in prefetch(prepare, blocks)]
+        scored_blocks = [model.score(block, settings, text, ready) for block, ready in prefetch(prepare, blocks)]
         seconds = perf_counter() - start
-        scores = [score for scored in found for score in scored.scores[-1].tolist()]
+        scores = [score for scored in scored_blocks for score in scored.scores[-1].tolist()]
         Path(json.loads(line)["scores"]).write_text(json.dumps(scores), encoding="utf-8")
-        ran = sum((scored.executed for scored in found), Executed())
-        tokens = sum(int((one.query_tokens + one.passage_tokens + one.prompt_tokens).sum()) for one in found)
+        ran = sum((scored.executed for scored in scored_blocks), Executed())
+        tokens = sum(
+            int((block.query_tokens + block.passage_tokens + block.prompt_tokens).sum()) for block in scored_blocks
+        )
         answer = {
             "seconds": seconds,
             "tokens": ran.real_tokens + ran.padded_tokens,

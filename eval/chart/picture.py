@@ -49,10 +49,10 @@ def _converted(svg: str, path: Path) -> bytes | str:
 
 def _svg(cells: Sequence[Cell], metric: str, dataset: str | None) -> str:
     board = pivot(cells, metric)
-    found = [p for p in points_of(board) if p.flops]  # a first stage is a level, at no FLOPs
-    datasets = list(dict.fromkeys(p.dataset for p in found))
+    plotted = [p for p in points_of(board) if p.flops]  # a first stage is a level, at no FLOPs
+    datasets = list(dict.fromkeys(p.dataset for p in plotted))
     name = _chosen(datasets, dataset)
-    row = [p for p in found if p.dataset == name]
+    row = [p for p in plotted if p.dataset == name]
     models = list(dict.fromkeys(p.variant.model for p in row))
     levels = [Level(label(v), score) for v, score in first_stages(board, name).items()]
     entries = list(_flow(legend(models), first=LINE + 19))

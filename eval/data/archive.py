@@ -81,9 +81,9 @@ def _check(part: Path, md5: str) -> None:
         while block := file.read(_BLOCK):
             digest.update(block)
     if digest.hexdigest() != md5 or not zipfile.is_zipfile(part):
-        what = "checksum" if zipfile.is_zipfile(part) else "not a zip archive, checksum"
+        fault = "checksum" if zipfile.is_zipfile(part) else "not a zip archive, checksum"
         part.unlink()
-        raise _BadArchive(f"{what} {digest.hexdigest()} instead of {md5}")
+        raise _BadArchive(f"{fault} {digest.hexdigest()} instead of {md5}")
 
 
 def _unpack(part: Path, target: Path) -> None:

@@ -48,7 +48,7 @@ _HUB_KEYS = {"revision", "config", "layout", "relevant_only"}
 @cache
 def entries() -> dict[str, NamedDataset]:
     """All published datasets by name."""
-    found: dict[str, NamedDataset] = {}
+    catalog: dict[str, NamedDataset] = {}
     for file in sorted((CONFIGS / "datasets").glob("*.yaml")):
         raw = read(file)
         for key, row in raw["datasets"].items():
@@ -61,8 +61,8 @@ def entries() -> dict[str, NamedDataset]:
                 source["mirrors"] = tuple(m.format(archive=policy.archive) for m in raw.get("mirrors", ()))
                 source.setdefault("folder", policy.archive)
             name = f"{file.stem}/{key}"
-            found[name] = NamedDataset(name=name, policy=policy, **source)
-    return found
+            catalog[name] = NamedDataset(name=name, policy=policy, **source)
+    return catalog
 
 
 def builtin_folders() -> dict[str, Path]:

@@ -80,8 +80,10 @@ def _parts(datasets: Any, source: HubSource, split: str) -> Parts:
     prefix = f"{source.config}-" if source.config else ""
     names = datasets.get_dataset_config_names(source.repo, revision=source.revision)
     judged = f"{prefix}qrels" if prefix else next((name for name in _QRELS if name in names), _QRELS[-1])
-    asked = next((name for part in _QUERIES if (name := prefix + part) in names), f"{prefix}{_QUERIES[0]}")
-    corpus, queries, qrels = (_load(datasets, source, name, split) for name in (f"{prefix}corpus", asked, judged))
+    queries_name = next((name for part in _QUERIES if (name := prefix + part) in names), f"{prefix}{_QUERIES[0]}")
+    corpus, queries, qrels = (
+        _load(datasets, source, name, split) for name in (f"{prefix}corpus", queries_name, judged)
+    )
     return Parts(_texts(corpus), _texts(queries), _judgements(qrels))
 
 
@@ -113,8 +115,8 @@ def _solid(name: Any) -> str:
 
 def _texts(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, str]]:
     for row in rows:
-        found = {"_id": _solid(row["_id"] if "_id" in row else row["id"]), "text": row["text"] or ""}
-        yield found | ({"title": row["title"]} if row.get("title") else {})
+        record = {"_id": _solid(row["_id"] if "_id" in row else row["id"]), "text": row["text"] or ""}
+        yield record | ({"title": row["title"]} if row.get("title") else {})
 
 
 def _judgements(rows: Iterable[dict[str, Any]]) -> Iterator[tuple[str, str, int]]:

@@ -89,9 +89,9 @@ def import_data(
         _records(folder / "corpus.jsonl", *_opened("corpus", tables, columns, split), allow_empty=True)
         _records(folder / "queries.jsonl", *_opened("queries", tables, columns, split), allow_empty=False)
         _judgements(folder / "qrels" / f"{split}.tsv", *_opened("qrels", tables, columns, split))
-        said = {"split": split, **(policy or {})}
-        if said != {"split": "test"}:
-            write_whole(folder / "policy.yaml", yaml.safe_dump(said, sort_keys=False, allow_unicode=True))
+        stated = {"split": split, **(policy or {})}
+        if stated != {"split": "test"}:
+            write_whole(folder / "policy.yaml", yaml.safe_dump(stated, sort_keys=False, allow_unicode=True))
         checked = _checked(folder, tables, split)
         folder.replace(out)
     finally:
@@ -106,10 +106,12 @@ def _checked(folder: Path, tables: Mapping[str, Path], split: str) -> FolderData
     try:
         return FolderDataset("imported", folder, folder_policy(folder), cache)
     except InputError as err:
-        told = str(err).replace(f"{folder / 'qrels' / split}.tsv", str(tables["qrels"]))
+        message = str(err).replace(f"{folder / 'qrels' / split}.tsv", str(tables["qrels"]))
         for kind in ("corpus", "queries"):
-            told = told.replace(f"{folder / kind}.jsonl", str(tables[kind]))
-        raise InputError(told.replace(f"{folder}: ", f"{tables['qrels']}: ").replace(str(folder), "imported")) from err
+            message = message.replace(f"{folder / kind}.jsonl", str(tables[kind]))
+        raise InputError(
+            message.replace(f"{folder}: ", f"{tables['qrels']}: ").replace(str(folder), "imported")
+        ) from err
     finally:
         shutil.rmtree(cache, ignore_errors=True)
 
@@ -118,18 +120,18 @@ def _opened(
     kind: str, tables: Mapping[str, Path], columns: Mapping[str, Mapping[str, str]], split: str
 ) -> tuple[Table, dict[str, str]]:
     """A table, and which column holds which part."""
-    told, parts = columns.get(kind, {}), _GUESSES[kind]
-    for part in told:
+    named, parts = columns.get(kind, {}), _GUESSES[kind]
+    for part in named:
         if part not in parts:
-            raise InputError(f"--{kind}-columns {part}={told[part]}: no such part{suggest(part, parts)}")
-    numbered = bool(told) and all(re.fullmatch(r"[1-9][0-9]?", column) for column in told.values())
+            raise InputError(f"--{kind}-columns {part}={named[part]}: no such part{suggest(part, parts)}")
+    numbered = bool(named) and all(re.fullmatch(r"[1-9][0-9]?", column) for column in named.values())
     table = open_table(tables[kind], numbered=numbered, split=split)
     chosen: dict[str, str] = {}
     for part, names in parts.items():
-        found = [told[part]] if part in told else _guess(table, names) if not numbered else []
-        if len(found) == 1 and found[0] in table.columns:
-            chosen[part] = found[0]
-        elif part in told or (kind, part) not in _OPTIONAL:
+        candidates = [named[part]] if part in named else _guess(table, names) if not numbered else []
+        if len(candidates) == 1 and candidates[0] in table.columns:
+            chosen[part] = candidates[0]
+        elif part in named or (kind, part) not in _OPTIONAL:
             there = ", ".join(table.columns)[:200]
             ask = f"which column is the {part}? Give --{kind}-columns {part}=NAME"
             raise InputError(f"{table.path}: {ask}; it has {there}")
@@ -174,12 +176,12 @@ def _rows(table: Table, columns: dict[str, str]) -> Iterator[tuple[str, dict[str
         yield table.where(index), dict(zip(parts, values))
 
 
-def _id(value: Any, where: str, what: str) -> str:
+def _id(value: Any, where: str, part: str) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if not isinstance(value, str):
-        raise InputError(f"{where}: {what} {value!r:.40} is neither a text nor a whole number")
-    return check_id(value.strip(), where, what)
+        raise InputError(f"{where}: {part} {value!r:.40} is neither a text nor a whole number")
+    return check_id(value.strip(), where, part)
 
 
 def _text(value: Any, where: str, column: str, allow_empty: bool) -> str:

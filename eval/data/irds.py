@@ -50,16 +50,16 @@ class IrDataset:
             self._store.build()
             self._count = self._store.count()
             judged = judged_documents(self.qrels)
-            found, digest = self._judged(judged)
+            present, digest = self._judged(judged)
         except InputError:
             raise
         except Exception as err:  # ir_datasets and its parsers raise anything, assertions included
             raise SourceError(f"{name}: ir_datasets cannot deliver it ({_line(err)})") from err
-        for what, part in (("query", queries), ("judgement", self.qrels), ("document", self._count)):
+        for kind, part in (("query", queries), ("judgement", self.qrels), ("document", self._count)):
             if not part:
-                raise InputError(f"{name}: ir_datasets delivers no {what}; remove its files and fetch them again")
+                raise InputError(f"{name}: ir_datasets delivers no {kind}; remove its files and fetch them again")
         self.queries = judged_queries(name, queries, self.qrels, self.warnings)
-        warn_missing(name, [doc for doc in judged if doc not in found], self.qrels, self.warnings)
+        warn_missing(name, [doc for doc in judged if doc not in present], self.qrels, self.warnings)
         self.checksum = checksum(self.queries, self.qrels, digest)
 
     def __len__(self) -> int:
@@ -67,16 +67,16 @@ class IrDataset:
 
     def texts(self, doc_ids: Sequence[str]) -> list[str]:
         """Passages in the order of `doc_ids`. Raises InputError for an unknown id."""
-        found = self._store.get_many(list(doc_ids))
+        documents = self._store.get_many(list(doc_ids))
         for doc in doc_ids:
-            if doc not in found:
+            if doc not in documents:
                 raise InputError(f"{self.name}: document '{doc}' is not in the corpus")
-        return [self._passage(found[doc]) for doc in doc_ids]
+        return [self._passage(documents[doc]) for doc in doc_ids]
 
     def missing(self, doc_ids: Sequence[str]) -> list[str]:
         """Those of `doc_ids` that are not in the corpus."""
-        found = self._store.get_many(list(doc_ids))
-        return [doc for doc in doc_ids if doc not in found]
+        documents = self._store.get_many(list(doc_ids))
+        return [doc for doc in doc_ids if doc not in documents]
 
     def corpus(self) -> Iterator[tuple[str, str]]:
         """(id, passage) of all documents, read as they are asked for."""
@@ -89,11 +89,11 @@ class IrDataset:
     def _judged(self, judged: list[str]) -> tuple[set[str], str]:
         """The judged documents that exist, and the digest that stands for the corpus."""
         digest = hashlib.sha256(f"{self._count}\n".encode())
-        found: set[str] = set()
+        present: set[str] = set()
         empty = 0
         for start in range(0, len(judged), _BATCH):
             docs = self._store.get_many(judged[start : start + _BATCH])
-            found.update(docs)
+            present.update(docs)
             for _, doc in sorted(docs.items()):
                 empty += not (_title(doc).strip() or doc.text.strip())
                 digest.update(_record(doc))
@@ -101,7 +101,7 @@ class IrDataset:
             digest.update(_record(doc))
         if empty:
             self.warnings.append(f"{empty} judged documents have neither title nor text")
-        return found, digest.hexdigest()
+        return present, digest.hexdigest()
 
 
 def _title(doc: Any) -> str:
@@ -114,8 +114,8 @@ def _record(doc: Any) -> bytes:
 
 def _refuse_web_page(folder: Path) -> None:
     """A `source.zip` that is no zip (an error page that was saved) would only raise something unreadable later."""
-    for place in (folder, folder.parent):
-        file = place / "source.zip"
+    for parent in (folder, folder.parent):
+        file = parent / "source.zip"
         if file.is_file() and not zipfile.is_zipfile(file):
             with file.open("rb") as page:
                 start = page.read(20)

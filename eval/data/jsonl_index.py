@@ -83,10 +83,10 @@ class JsonlIndex:
         """
         records = []
         for doc in ids:
-            found = self._find(doc)
-            if found is None:
+            entry = self._find(doc)
+            if entry is None:
                 raise KeyError(doc)
-            start, size, known = found
+            start, size, known = entry
             raw = read_at(self._file, size, start)
             if _hash(raw) != known:
                 raise _changed(self.path)
@@ -162,8 +162,8 @@ def _build(path: Path, file: Path, state: str) -> None:
             digest = file_sha256(temporary)
         write_whole(file.with_suffix(".sha256"), digest)
     except (OSError, sqlite3.OperationalError) as err:
-        said = one_line(err.strerror or err) if isinstance(err, OSError) else one_line(err)
-        raise InputError(f"{file.parent}: cannot be written ({said}); set RERANKBENCH_CACHE") from err
+        reason = one_line(err.strerror or err) if isinstance(err, OSError) else one_line(err)
+        raise InputError(f"{file.parent}: cannot be written ({reason}); set RERANKBENCH_CACHE") from err
 
 
 def _insert(path: Path, db: sqlite3.Connection) -> dict[str, str]:

@@ -76,12 +76,12 @@ def _numbered(file: BinaryIO, path: Path) -> Iterator[tuple[int, bytes]]:
         yield number, raw
 
 
-def check_id(value: str, where: str, what: str) -> str:
+def check_id(value: str, where: str, kind: str) -> str:
     """An id itself. Raises InputError for one that no run file can hold, or that crashes other tools."""
     if value.split() != [value]:
-        raise InputError(f"{where}: {what} {value!a:.80} must not be empty and have no blanks")
+        raise InputError(f"{where}: {kind} {value!a:.80} must not be empty and have no blanks")
     if not value.isprintable() and ("\0" in value or not encodable(value)):
-        raise InputError(f"{where}: {what} {value!a:.80} holds NUL or half of a surrogate pair; write valid Unicode")
+        raise InputError(f"{where}: {kind} {value!a:.80} holds NUL or half of a surrogate pair; write valid Unicode")
     return value
 
 

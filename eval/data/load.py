@@ -28,17 +28,17 @@ def load_dataset(name: str, *, cache: Path | None = None) -> Dataset:
     Raises InputError for an unknown name, a dataset that cannot be fetched, and content that cannot be used.
     """
     cache = cache or cache_folder()
-    found = _find(name)
-    if isinstance(found, NamedDataset):
-        return open_entry(found, cache)
-    short = name if name in builtin_folders() else _name_of(found)
-    return FolderDataset(short, found, folder_policy(found), cache)
+    source = _find(name)
+    if isinstance(source, NamedDataset):
+        return open_entry(source, cache)
+    short = name if name in builtin_folders() else _name_of(source)
+    return FolderDataset(short, source, folder_policy(source), cache)
 
 
 def load_policy(name: str) -> Policy:
     """The policy of a dataset, without reading or fetching the dataset. Raises InputError for an unknown name."""
-    found = _find(name)
-    return found.policy if isinstance(found, NamedDataset) else folder_policy(found)
+    source = _find(name)
+    return source.policy if isinstance(source, NamedDataset) else folder_policy(source)
 
 
 def list_datasets() -> list[DatasetInfo]:
@@ -90,13 +90,13 @@ def _of_hub(entry: NamedDataset, source: HubSource, cache: Path) -> Dataset:
         if not folder.is_dir():
             fetch_from_hub(source, entry.policy.split, folder)
     dataset = FolderDataset(entry.name, folder, entry.policy, cache)
-    for what, found, expected in (
+    for unit, count, expected in (
         ("documents", len(dataset), entry.policy.n_docs),
         ("judged queries", len(dataset.queries), entry.policy.n_queries),
     ):
-        if expected is not None and found != expected:
+        if expected is not None and count != expected:
             raise InputError(
-                f"{entry.name}: {found} {what} instead of {expected}; hub repository '{source.repo}' is not what it "
+                f"{entry.name}: {count} {unit} instead of {expected}; hub repository '{source.repo}' is not what it "
                 f"was, or {folder} is damaged: delete that and run again"
             )
     return dataset

@@ -44,7 +44,7 @@ def read_qrels(path: Path) -> dict[str, dict[str, int]]:
     qrels: dict[str, dict[str, int]] = {}
     for number, cells in rows:
         where = f"{path}, line {number}"
-        query, doc, grade = (cells[place] for place in columns)
+        query, doc, grade = (cells[column] for column in columns)
         check_id(query, where, "query")
         check_id(doc, where, "document")
         number = parse_grade(grade)
@@ -113,10 +113,10 @@ def _split_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
 def _from_header(cells: list[str], path: Path) -> Columns | None:
     """The places that a first line names; None when it names none, which is when it is a judgement."""
     plain = [_plain(cell) for cell in cells]
-    found = {part: [i for i, cell in enumerate(plain) if cell in names] for part, names in _HEADS.items() if part}
-    if all(len(places) == 1 for places in found.values()):
-        return found["query"][0], found["doc"][0], found["grade"][0]
-    if any(parse_grade(cell) is not None for cell in cells) or not any(found.values()):
+    indices_of = {part: [i for i, cell in enumerate(plain) if cell in names] for part, names in _HEADS.items() if part}
+    if all(len(indices) == 1 for indices in indices_of.values()):
+        return indices_of["query"][0], indices_of["doc"][0], indices_of["grade"][0]
+    if any(parse_grade(cell) is not None for cell in cells) or not any(indices_of.values()):
         return None
     raise InputError(
         f"{path}: a header of {', '.join(cells)[:80]} does not say which columns are query, document and grade; "

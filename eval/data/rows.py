@@ -76,13 +76,13 @@ def _separated(path: Path, separator: str, numbered: bool) -> Table:
         raise InputError(f"{path}: its header has '{twice:.40}' twice; rename one, or give the columns as numbers")
 
     def read(columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-        places = [names.index(column) for column in columns]
+        indices = [names.index(column) for column in columns]
         for number, cells in enumerate(_cells(path, separator), 1):
             if number == 1 and not numbered:
                 continue
             if len(cells) != len(names):
                 raise InputError(f"{path}, record {number}: {len(cells)} columns, the first has {len(names)}")
-            yield tuple(unquote(cells[place]) if quoted else cells[place] for place in places)
+            yield tuple(unquote(cells[index]) if quoted else cells[index] for index in indices)
 
     return Table(path, names, read, 1 if numbered else 2, "record")
 

@@ -75,7 +75,7 @@ def _proven_files(folder: Path, cell: Cell) -> Iterator[tuple[Path, str]]:
         yield path, file_sha256(path)
 
 
-def push(what: Upload, *, public: bool = False) -> str:
+def push(upload: Upload, *, public: bool = False) -> str:
     """Send it, making the repository if there is none; returns the address of the commit.
 
     The token is found as the hub's own client finds it (HF_TOKEN, `hf auth login`). Raises InputError when the hub
@@ -85,26 +85,26 @@ def push(what: Upload, *, public: bool = False) -> str:
 
     api = HfApi()
     with tempfile.TemporaryDirectory() as staged:
-        _copy(what, Path(staged))
-        with _told(what.repository):
-            api.create_repo(what.repository, repo_type="dataset", private=not public, exist_ok=True)
+        _copy(upload, Path(staged))
+        with _told(upload.repository):
+            api.create_repo(upload.repository, repo_type="dataset", private=not public, exist_ok=True)
             done = api.upload_folder(
-                repo_id=what.repository,
+                repo_id=upload.repository,
                 repo_type="dataset",
                 folder_path=staged,
-                path_in_repo=what.name,
-                commit_message=f"rerankbench: {what.name}, {what.cells} cells",
+                path_in_repo=upload.name,
+                commit_message=f"rerankbench: {upload.name}, {upload.cells} cells",
             )
     return str(done.commit_url)
 
 
-def _copy(what: Upload, target: Path) -> None:
-    for path, proof in what.files.items():
+def _copy(upload: Upload, target: Path) -> None:
+    for path, proof in upload.files.items():
         (target / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(what.folder / path, target / path)
+        shutil.copyfile(upload.folder / path, target / path)
         if file_sha256(target / path) != proof:
-            raise InputError(f"{what.folder / path}: was changed while it was read; run again")
-    (target / README).write_text(what.page, encoding="utf-8")
+            raise InputError(f"{upload.folder / path}: was changed while it was read; run again")
+    (target / README).write_text(upload.page, encoding="utf-8")
     (target / MARK).write_text(_MARK_TEXT, encoding="utf-8")
 
 
@@ -130,11 +130,11 @@ def pull(
             snapshot_download(
                 repository, repo_type="dataset", revision=revision, allow_patterns=patterns, local_dir=here
             )
-        found = Path(here) / name
-        if not (found / "cells").is_dir():
+        source = Path(here) / name
+        if not (source / "cells").is_dir():
             raise InputError(f"{repository}: holds no results called '{name}'")
-        refuse_odd(found)
-        received = plan_upload(found, repository, name, page)
+        refuse_odd(source)
+        received = plan_upload(source, repository, name, page)
         _copy(received, Path(here) / "proven")
         shutil.copytree(Path(here) / "proven", out, dirs_exist_ok=True)
     return load_cells([out])

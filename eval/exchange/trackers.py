@@ -54,10 +54,10 @@ def _tracked(boards: Sequence[Board], variant: Variant) -> Tracked:
     figures |= {"flops_per_query": flops[0]} if flops else {}
     first = means[0].cells[0].manifest
     reranker = first.identity_parts.get("reranker")
-    said = {"experiment": first.experiment, "model": variant.model, "setting": variant.setting}
-    said |= {name: str(value) for name, value in (reranker if isinstance(reranker, dict) else {}).items()}
+    params = {"experiment": first.experiment, "model": variant.model, "setting": variant.setting}
+    params |= {name: str(value) for name, value in (reranker if isinstance(reranker, dict) else {}).items()}
     partial = f" ({'; '.join(means[0].partial)})" if means[0].partial else ""
-    return Tracked(f"{label(variant)}{partial}", said, figures)
+    return Tracked(f"{label(variant)}{partial}", params, figures)
 
 
 def send(runs: Sequence[Tracked], tracker: str, project: str) -> None:

@@ -85,19 +85,19 @@ def _retrieve(dataset: Dataset, k: int, options: Bm25Options, tokenizer: Tokeniz
         for query, text in queries:
             words = index.get_tokens_ids(tokenizer(text))
             if words:
-                found = top_with_ties(index.get_scores_from_ids(words), depth(dataset, k))
-                yield query, [(ids[i], float(score)) for i, score in found]
+                top = top_with_ties(index.get_scores_from_ids(words), depth(dataset, k))
+                yield query, [(ids[i], float(score)) for i, score in top]
 
     return Lazy(CompactRun.of(rankings()))
 
 
 def top_with_ties(scores: np.ndarray, k: int) -> Iterator[tuple[int, np.float32]]:
     """(index, score) of the k highest positive scores and of all that tie with the last of them, in any order."""
-    (found,) = np.nonzero(scores > 0)
-    if len(found) > k:
-        values = scores[found]
-        found = found[values >= np.partition(values, -k)[-k]]
-    return zip(found.tolist(), scores[found], strict=True)
+    (rows,) = np.nonzero(scores > 0)
+    if len(rows) > k:
+        values = scores[rows]
+        rows = rows[values >= np.partition(values, -k)[-k]]
+    return zip(rows.tolist(), scores[rows], strict=True)
 
 
 class _Tokens:
@@ -141,8 +141,8 @@ class _Numbers(dict[str, int]):
         self._find = find
 
     def __missing__(self, word: str) -> int:
-        self[word] = found = self._find(word)
-        return found
+        self[word] = number = self._find(word)
+        return number
 
 
 class _Ids:

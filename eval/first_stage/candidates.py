@@ -95,11 +95,11 @@ def _compute(
     source: dict[str, Any],
     compute: Callable[[], Run],
 ) -> None:
-    found = compute()
+    run = compute()
     empty = True
     with run_writer(path, str(source.get("retriever") or "imported")) as write:
         for query in dataset.queries:
-            top = dict(_top(query, found.get(query, {}), k, dataset))
+            top = dict(_top(query, run.get(query, {}), k, dataset))
             empty = empty and not top
             write(query, top)
         if empty:

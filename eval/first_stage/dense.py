@@ -70,8 +70,8 @@ def dense_candidates(
         texts = [query_format.replace("{query}", text) for text in dataset.queries.values()]
         queries = np.asarray(encoder.encode(texts, queries=True), dtype=np.float32)
         title = f"search {dataset.name}"
-        found = search(queries, store, depth(dataset, k), device=device, title=title, progress=progress)
-        return dict(zip(dataset.queries, found, strict=True))
+        rankings = search(queries, store, depth(dataset, k), device=device, title=title, progress=progress)
+        return dict(zip(dataset.queries, rankings, strict=True))
 
     return kept_candidates(dataset, k, folder, source, compute)
 

@@ -88,13 +88,13 @@ class SentenceEncoder:
         vectors = self._model.encode(
             list(texts), batch_size=self._spec.batch_size, show_progress_bar=False, convert_to_numpy=True
         )
-        found = np.asarray(vectors, dtype=np.float32)
-        if not np.isfinite(found).all():
-            row = int(np.flatnonzero(~np.isfinite(found).all(axis=1))[0])
+        result = np.asarray(vectors, dtype=np.float32)
+        if not np.isfinite(result).all():
+            row = int(np.flatnonzero(~np.isfinite(result).all(axis=1))[0])
             raise InputError(
                 f"retriever '{self._spec.name}': the vector of {texts[row][:60]!r} is not finite; set dtype: float32"
             )
-        return found
+        return result
 
 
 class LastEncoder:
@@ -134,14 +134,14 @@ def _arguments(transformer: Any, dtype: str, spec: RetrieverSpec) -> dict[str, A
 def _check_specials(tokenizer: Any, spec: RetrieverSpec, folder: Path) -> None:
     """What the tokenizer puts around a text, against what the specification says and its pooling reads."""
     ids = tokenizer("a")["input_ids"]
-    found = {"add_bos_token": ids[0] == tokenizer.bos_token_id, "add_eos_token": ids[-1] == tokenizer.eos_token_id}
-    if spec.tokenizer and found != spec.tokenizer.model_dump():
-        told = ", ".join(f"{key}: {str(value).lower()}" for key, value in found.items())
+    adds = {"add_bos_token": ids[0] == tokenizer.bos_token_id, "add_eos_token": ids[-1] == tokenizer.eos_token_id}
+    if spec.tokenizer and adds != spec.tokenizer.model_dump():
+        values = ", ".join(f"{key}: {str(value).lower()}" for key, value in adds.items())
         raise InputError(
             f"{folder}: retriever '{spec.name}' asks for other special tokens than this tokenizer can be made to add "
-            f"({told}); change its post_processor in tokenizer.json, or the retriever's `tokenizer`"
+            f"({values}); change its post_processor in tokenizer.json, or the retriever's `tokenizer`"
         )
-    if spec.pooling == "last" and not found["add_eos_token"]:
+    if spec.pooling == "last" and not adds["add_eos_token"]:
         raise InputError(
             f"{folder}: pooling 'last' reads the end-of-text token, which this tokenizer does not add; "
             "write `tokenizer: {add_bos_token: true, add_eos_token: true}` into the retriever's file "

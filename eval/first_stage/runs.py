@@ -84,22 +84,22 @@ def _is_json(first: str) -> bool:
 def _from_trec(path: Path) -> Run:
     numbers: dict[str, int] = {}  # query -> its number
     docs, scores, queries = Documents(), array("d"), array("i")
-    for place, line in read_lines(path):
+    for number, line in read_lines(path):
         cells = line.split()
         if len(cells) != 6:
             raise InputError(
-                f"{path}, line {place}: {len(cells)} columns; a TREC run has 6 (query, Q0, document, rank, score, tag)"
+                f"{path}, line {number}: {len(cells)} columns; a TREC run has 6 (query, Q0, document, rank, score, tag)"
             )
         query, _, doc, _, text, _ = cells
         if "\0" in line:
-            check_id(query, f"{path}, line {place}", "query")
-            check_id(doc, f"{path}, line {place}", "document")
+            check_id(query, f"{path}, line {number}", "query")
+            check_id(doc, f"{path}, line {number}", "document")
         try:
             score = float(text)
         except ValueError as err:
-            raise InputError(f"{path}, line {place}: score '{text}' is not a number") from err
+            raise InputError(f"{path}, line {number}: score '{text}' is not a number") from err
         if not math.isfinite(score):
-            raise InputError(f"{path}, line {place}: score '{text}' is not a finite number")
+            raise InputError(f"{path}, line {number}: score '{text}' is not a finite number")
         docs.append(doc)
         scores.append(_single(score))
         queries.append(numbers.setdefault(query, len(numbers)))
@@ -119,10 +119,10 @@ def _from_trec(path: Path) -> Run:
 def _refuse_repeated(path: Path, query: str) -> None:
     """Names the line that has a document of the query for the second time."""
     seen: set[str] = set()
-    for place, line in read_lines(path):
+    for number, line in read_lines(path):
         cells = line.split()
         if cells[0] == query and cells[2] in seen:
-            raise InputError(f"{path}, line {place}: document '{cells[2]}' comes twice for query '{query}'")
+            raise InputError(f"{path}, line {number}: document '{cells[2]}' comes twice for query '{query}'")
         if cells[0] == query:
             seen.add(cells[2])
 
@@ -148,14 +148,14 @@ def _scores(query: str, scores: Any, path: Path) -> dict[str, float]:
     if not isinstance(scores, dict):
         raise InputError(f"{path}: query '{query}': expected a dictionary document -> score")
     where = f"{path}: query '{query}'"
-    found: dict[str, float] = {}
+    by_doc: dict[str, float] = {}
     for doc, score in scores.items():
         check_id(doc, where, "document")
         number = isinstance(score, (int, float)) and not isinstance(score, bool)
         if not number or (isinstance(score, float) and not math.isfinite(score)):
             raise InputError(f"{where}, document '{doc}': score {score!r:.60} is not a finite number")
-        found[doc] = _single(score)
-    return found
+        by_doc[doc] = _single(score)
+    return by_doc
 
 
 def _single(score: float) -> float:

@@ -38,17 +38,17 @@ def search(
     rows = chunk_rows or max(_LEAST, _BUDGET // max(count, dimensions))
     wanted = torch.from_numpy(np.ascontiguousarray(queries, dtype=np.float32)).to(device)
     best = torch.empty((count, 0), device=device)
-    found = torch.empty((count, 0), dtype=torch.int64, device=device)
+    nearest = torch.empty((count, 0), dtype=torch.int64, device=device)
     quiet = None if progress is None else not progress
     with tqdm(total=store.documents, desc=title, unit=" docs", disable=quiet) as bar:
         for start, vectors in store.chunks(rows):
             scores = wanted @ torch.from_numpy(vectors).to(device).float().T
             at = torch.arange(start, start + len(vectors), device=device).expand_as(scores)
-            top, places = _best(scores, at, k, store)
-            best, found = _best(torch.cat([best, top], 1), torch.cat([found, places], 1), k, store)
+            top, at_rows = _best(scores, at, k, store)
+            best, nearest = _best(torch.cat([best, top], 1), torch.cat([nearest, at_rows], 1), k, store)
             bar.update(len(vectors))
-    values, places = best.cpu().numpy(), found.cpu().numpy()
-    names = store.ids(places.flatten().tolist())
+    values, at_rows = best.cpu().numpy(), nearest.cpu().numpy()
+    names = store.ids(at_rows.flatten().tolist())
     return [dict(zip(names[i * k : (i + 1) * k], map(float, values[i]), strict=True)) for i in range(count)]
 
 
@@ -59,11 +59,11 @@ def _best(scores: torch.Tensor, rows: torch.Tensor, k: int, store: EmbeddingStor
     if scores.shape[1] <= k:
         return scores, rows
     top, at = torch.topk(scores, k + 1, dim=1)
-    kept = torch.gather(rows, 1, at[:, :k])
+    best = torch.gather(rows, 1, at[:, :k])
     for line in torch.nonzero(top[:, k] == top[:, k - 1]).flatten().tolist():
         last = top[line, k - 1]
         above = int((top[line] > last).sum())
         tied = rows[line][scores[line] == last].tolist()
         order = sorted(zip(store.ids(tied), tied, strict=True), reverse=True)
-        kept[line, above:] = torch.tensor([row for _, row in order[: k - above]], device=rows.device)
-    return top[:, :k], kept
+        best[line, above:] = torch.tensor([row for _, row in order[: k - above]], device=rows.device)
+    return top[:, :k], best

@@ -49,10 +49,10 @@ def _packages(root: Path) -> Meter | None:
 
     def read() -> float:
         nonlocal total
-        for place, zone in enumerate(zones):
+        for number, zone in enumerate(zones):
             now = int((zone / "energy_uj").read_text())
-            total += (now - before[place]) % (spans[place] + 1)
-            before[place] = now
+            total += (now - before[number]) % (spans[number] + 1)
+            before[number] = now
         return total / 1e6
 
     return read

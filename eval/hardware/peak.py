@@ -46,9 +46,9 @@ def _product(size: int, device: str, dtype: str) -> Callable[[], Any]:
     if dtype != "fp8":
         a = a.to(getattr(torch, dtype))
         return lambda: a @ a
-    eight, one = a.to(torch.float8_e4m3fn), torch.ones((), device=device)
-    told = {"scale_a": one, "scale_b": one, "out_dtype": torch.bfloat16, "use_fast_accum": True}
-    return lambda: torch._scaled_mm(eight, eight.t(), **told)  # pyright: ignore[reportPrivateImportUsage]
+    eight, scale = a.to(torch.float8_e4m3fn), torch.ones((), device=device)
+    arguments = {"scale_a": scale, "scale_b": scale, "out_dtype": torch.bfloat16, "use_fast_accum": True}
+    return lambda: torch._scaled_mm(eight, eight.t(), **arguments)  # pyright: ignore[reportPrivateImportUsage]
 
 
 def peak_memory(device: str) -> int:

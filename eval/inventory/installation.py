@@ -70,16 +70,16 @@ def devices() -> list[Device]:
     """CUDA devices, Apple's GPU, and the processor."""
     import torch
 
-    found = []
+    listed = []
     for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
         p = torch.cuda.get_device_properties(index)
         # Turing and older only emulate bfloat16
         bf16 = "native" if p.major >= 8 else "emulated, slow"
         detail = f"compute capability {p.major}.{p.minor}, CUDA {torch.version.cuda}"
-        found.append(Device(p.name, f"cuda:{index}", p.total_memory, bf16, detail))
+        listed.append(Device(p.name, f"cuda:{index}", p.total_memory, bf16, detail))
     if torch.backends.mps.is_available():
-        found.append(Device("Apple GPU", "mps", None, "depends on the system", ""))
-    return [*found, _cpu(torch.backends.cpu.get_cpu_capability(), torch.get_num_threads())]
+        listed.append(Device("Apple GPU", "mps", None, "depends on the system", ""))
+    return [*listed, _cpu(torch.backends.cpu.get_cpu_capability(), torch.get_num_threads())]
 
 
 def _cpu(capability: str, threads: int) -> Device:
@@ -117,12 +117,12 @@ def folders() -> list[Folder]:
     ]
 
 
-def _folder(what: str, path: Path, variable: str) -> Folder:
+def _folder(purpose: str, path: Path, variable: str) -> Folder:
     path = path.expanduser()
     nearest = next((p for p in (path, *path.parents) if p.exists()), Path("/"))
     free = shutil.disk_usage(nearest).free
     writable = nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
-    return Folder(what, str(path), variable, path.exists(), writable, free)
+    return Folder(purpose, str(path), variable, path.exists(), writable, free)
 
 
 def extras() -> list[Extra]:
@@ -134,17 +134,19 @@ def extras() -> list[Extra]:
     ]
 
 
-def problems(found: dict[str, str | None], places: list[Folder]) -> list[str]:
+def problems(versions: dict[str, str | None], folders: list[Folder]) -> list[str]:
     """What would make a run fail, one line each."""
-    missing = [f"package {name} is not installed" for name, number in found.items() if number is None]
-    locked = [f"{p.path} cannot be written to; set {p.variable} to a folder that can" for p in places if not p.writable]
+    missing = [f"package {name} is not installed" for name, number in versions.items() if number is None]
+    locked = [
+        f"{p.path} cannot be written to; set {p.variable} to a folder that can" for p in folders if not p.writable
+    ]
     return missing + locked
 
 
-def remarks(places: list[Folder]) -> list[str]:
+def remarks(folders: list[Folder]) -> list[str]:
     """What may become a problem, one line each."""
     return [
-        f"{place.path} has {place.free / 1e9:.1f} GB free; {place.variable} may name a larger disk"
-        for place in places
-        if place.free < _LOW_SPACE
+        f"{folder.path} has {folder.free / 1e9:.1f} GB free; {folder.variable} may name a larger disk"
+        for folder in folders
+        if folder.free < _LOW_SPACE
     ]

@@ -92,8 +92,10 @@ def models(hub: Host) -> list[Item]:
 def _model(spec: ModelSpec, hub: Host) -> Item:
     if spec.source.startswith("package:"):
         module = spec.source.removeprefix("package:")
-        found = importlib.util.find_spec(module.split(".")[0])
-        return Item(spec.name, "here" if found else "needs installation", f"package {module.replace('_', '-')}")
+        spec_of_package = importlib.util.find_spec(module.split(".")[0])
+        return Item(
+            spec.name, "here" if spec_of_package else "needs installation", f"package {module.replace('_', '-')}"
+        )
     if Path(spec.source).expanduser().is_dir() or _in_cache(spec):
         return Item(spec.name, "here", spec.source)
     volume = f", {size(spec.download_bytes)}" if spec.download_bytes else ""
@@ -121,20 +123,20 @@ def datasets(hub: Host, beir: Host) -> list[Item]:
     from ...rerankers.storage.cache import cache_folder
     from ..data.catalog import builtin_folders, entries
 
-    found = [Item(name, "here", "built in") for name in builtin_folders()]
+    items = [Item(name, "here", "built in") for name in builtin_folders()]
     for entry in entries().values():
         archive = cache_folder() / "archives" / (entry.policy.archive or "") / entry.folder
         if entry.hub is not None:
-            kept = cache_folder() / "hub" / entry.hub.folder
-            state = "here" if kept.is_dir() else _fetchable(hub)
-            found.append(Item(entry.name, state, str(kept) if kept.is_dir() else entry.hub.repo))
+            folder = cache_folder() / "hub" / entry.hub.folder
+            state = "here" if folder.is_dir() else _fetchable(hub)
+            items.append(Item(entry.name, state, str(folder) if folder.is_dir() else entry.hub.repo))
         elif entry.mirrors and archive.is_dir():
-            found.append(Item(entry.name, "here", str(archive)))
+            items.append(Item(entry.name, "here", str(archive)))
         elif ir_datasets.load(entry.ir_datasets).docs_store().built():
-            found.append(Item(entry.name, "here", f"ir_datasets {entry.ir_datasets}"))
+            items.append(Item(entry.name, "here", f"ir_datasets {entry.ir_datasets}"))
         else:
-            found.append(Item(entry.name, _fetchable(beir if entry.mirrors else hub), entry.ir_datasets))
-    return found
+            items.append(Item(entry.name, _fetchable(beir if entry.mirrors else hub), entry.ir_datasets))
+    return items
 
 
 def _fetchable(host: Host) -> State:

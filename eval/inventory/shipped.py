@@ -60,15 +60,15 @@ def families() -> list[dict[str, Any]]:
 
 def keys() -> list[dict[str, Any]]:
     """Model types: the keys of their `config.json` that are obeyed, those without effect, and their families."""
-    found: dict[str, dict[str, Any]] = {}
+    rows: dict[str, dict[str, Any]] = {}
     reader: Any
     for name, family in known_families().items():
         for kind, reader in family.architectures.items():
             if not hasattr(reader, "obeyed"):  # of another package, which reads as it likes
                 continue
             row = {"name": kind, "families": [], "obeyed": reader.obeyed, "without_effect": reader.without_effect}
-            found.setdefault(kind, row)["families"].append(name)
-    return list(found.values())
+            rows.setdefault(kind, row)["families"].append(name)
+    return list(rows.values())
 
 
 def _type_of(annotation: Any) -> str:
@@ -88,11 +88,11 @@ def experiments() -> list[dict[str, Any]]:
     """Experiments by name, with how many datasets and variants they have."""
     from ..experiment.file import list_experiments, load_experiment
 
-    found = []
+    rows = []
     for name in list_experiments():
         experiment = load_experiment(name)
         variants = experiment.variants()
-        found.append(
+        rows.append(
             {
                 "name": name,
                 "datasets": list(experiment.datasets),
@@ -100,7 +100,7 @@ def experiments() -> list[dict[str, Any]]:
                 "variants": sum(map(len, variants.values())),
             }
         )
-    return found
+    return rows
 
 
 def published() -> list[dict[str, Any]]:
@@ -156,11 +156,11 @@ def tasks() -> list[dict[str, Any]]:
     """What datasets ask for, with the datasets that do, and the models that have words of their own for it."""
     from ..data import list_datasets
 
-    found, specs = list_datasets(), [load_spec(name) for name in list_models()]
+    datasets, specs = list_datasets(), [load_spec(name) for name in list_models()]
     return [
         {
             "name": task,
-            "datasets": [info.name for info in found if info.policy.task == task],
+            "datasets": [info.name for info in datasets if info.policy.task == task],
             "models": [spec.name for spec in specs if task in spec.options.get("wording", {})],
         }
         for task in get_args(Task)

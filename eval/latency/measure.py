@@ -56,12 +56,14 @@ class Server:
 
     def ask(self, group: Group, timed: Timed | None = None, *, alone: bool = True) -> None:
         """Score one query; the answer is thrown away, its times are kept if wanted. Who is `alone` needs no queue."""
-        asked = perf_counter()
+        arrived = perf_counter()
         begun, scored = self._answer(group) if alone else self._queue.submit(self._answer, group).result()
         done = perf_counter()
         if timed is not None:
             lengths = (scored.query_tokens, scored.passage_tokens, scored.prompt_tokens)
-            timed.add(done - asked, begun - asked, scored.executed, int(sum(x.sum(dtype=np.int64) for x in lengths)))
+            timed.add(
+                done - arrived, begun - arrived, scored.executed, int(sum(x.sum(dtype=np.int64) for x in lengths))
+            )
 
     def _answer(self, group: Group) -> tuple[float, Scored]:
         begun = perf_counter()
@@ -85,8 +87,8 @@ def serve(server: Server, groups: Sequence[Group], clients: int) -> Served:
         client()
     else:
         with ThreadPoolExecutor(clients) as pool:
-            for one in [pool.submit(client) for _ in range(clients)]:
-                one.result()
+            for future in [pool.submit(client) for _ in range(clients)]:
+                future.result()
     seconds = perf_counter() - start
     return Served(
         clients=clients,

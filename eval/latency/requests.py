@@ -45,10 +45,12 @@ def as_in(root: Path, label: str, task: Task, options: LoadOptions) -> tuple[Tex
     return entry.text_options(task), replace(options, dtype=dtype), entry.options
 
 
-def known_to(root: Path, found: Latency) -> bool:
+def known_to(root: Path, latency: Latency) -> bool:
     """Whether the run has cells of this very model and text under this setting, so that its tables show it."""
-    cells = [c for c in load_cells([root]) if (c.manifest.model, c.manifest.setting) == (found.model, found.setting)]
-    return any(digest(cell.manifest.identity_parts.get("reranker", {})) == found.identity for cell in cells)
+    cells = [
+        c for c in load_cells([root]) if (c.manifest.model, c.manifest.setting) == (latency.model, latency.setting)
+    ]
+    return any(digest(cell.manifest.identity_parts.get("reranker", {})) == latency.identity for cell in cells)
 
 
 def of_run(root: Path, name: str | None, queries: int, candidates: int) -> tuple[list[Group], str, Dataset]:

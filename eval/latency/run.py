@@ -39,46 +39,46 @@ class Trial:
     command: str | None = None
 
 
-def measure(asked: Trial, load: Callable[[ModelSpec, LoadOptions], Reranker]) -> Latency:
+def measure(trial: Trial, load: Callable[[ModelSpec, LoadOptions], Reranker]) -> Latency:
     """Load, ask once, warm up, then time `queries` groups for each number of clients, no group twice.
 
     So no text of a group is known when it counts, unless two groups have it. Raises InputError when there are too few.
     """
-    needed = 1 + asked.warmup + asked.queries * len(asked.clients)
-    if len(asked.groups) < needed:
+    needed = 1 + trial.warmup + trial.queries * len(trial.clients)
+    if len(trial.groups) < needed:
         raise InputError(
-            f"{asked.source}: {needed} queries are needed and there are {len(asked.groups)}; --queries fewer"
+            f"{trial.source}: {needed} queries are needed and there are {len(trial.groups)}; --queries fewer"
         )
     start = perf_counter()
-    reranker = load(asked.model, asked.options)
-    reranker.check(asked.setting)
+    reranker = load(trial.model, trial.options)
+    reranker.check(trial.setting)
     loaded = perf_counter() - start
-    with Server(reranker, asked.setting, asked.text) as server:
-        first, *rest = asked.groups
+    with Server(reranker, trial.setting, trial.text) as server:
+        first, *rest = trial.groups
         start = perf_counter()
         server.ask(first)
         answered = perf_counter() - start
-        for group in rest[: asked.warmup]:
+        for group in rest[: trial.warmup]:
             server.ask(group)
-        counted = rest[asked.warmup :]
-        rounds = [counted[i * asked.queries : (i + 1) * asked.queries] for i in range(len(asked.clients))]
-        found = [serve(server, groups, clients) for groups, clients in zip(rounds, asked.clients)]
+        counted = rest[trial.warmup :]
+        rounds = [counted[i * trial.queries : (i + 1) * trial.queries] for i in range(len(trial.clients))]
+        served = [serve(server, groups, clients) for groups, clients in zip(rounds, trial.clients)]
     return Latency(
-        model=asked.label,
-        setting=asked.setting.name,
-        identity=digest(reranker.identity(asked.text)),
+        model=trial.label,
+        setting=trial.setting.name,
+        identity=digest(reranker.identity(trial.text)),
         device=reranker.device,
         device_name=device_name(reranker.device),
         dtype=reranker.dtype,
         threads=threads(),
         candidates=max(len(group.passages) for group in counted),
-        source=asked.source,
+        source=trial.source,
         load_seconds=loaded,
         first_seconds=answered,
-        warmup=asked.warmup,
-        served=tuple(found),
+        warmup=trial.warmup,
+        served=tuple(served),
         made=now(),
-        command=asked.command,
+        command=trial.command,
     )
 
 

@@ -48,7 +48,7 @@ def _counted(grade: int, values: Values) -> int:
 
 
 def _reciprocal_rank(top: Sequence[str], grades: Mapping[str, int], values: Values) -> float:
-    return next((1 / place for place, doc in enumerate(top, 1) if grades.get(doc, 0) > 0), 0.0)
+    return next((1 / rank for rank, doc in enumerate(top, 1) if grades.get(doc, 0) > 0), 0.0)
 
 
 def _judged(top: Sequence[str], grades: Mapping[str, int], values: Values) -> float:

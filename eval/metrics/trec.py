@@ -36,11 +36,11 @@ def per_query(run: Run, qrels: Qrels, metrics: Sequence[str]) -> dict[str, dict[
         raise InputError("the judgements hold no query")
     values: dict[str, dict[str, float]] = {metric.name: {} for metric in wanted}
     for start in range(0, len(queries), _CHUNK):
-        some = queries[start : start + _CHUNK]
+        chunk = queries[start : start + _CHUNK]
         # pytrec_eval wants plain dictionaries of exactly these types
-        found = {query: {doc: float(s) for doc, s in run[query].items()} for query in some if run.get(query)}
+        retrieved = {query: {doc: float(s) for doc, s in run[query].items()} for query in chunk if run.get(query)}
         for metrics_alike in _by_grades(wanted):
-            for metric, query, value in _judge(metrics_alike, found, {query: qrels[query] for query in some}):
+            for metric, query, value in _judge(metrics_alike, retrieved, {query: qrels[query] for query in chunk}):
                 values[metric.name][query] = value
     return values
 
@@ -62,8 +62,10 @@ def _judge(metrics: Sequence[Metric], run: Run, qrels: Qrels) -> Iterator[tuple[
     # loop.
     judged = {q: {doc: max(count(int(grade), parameters), 0) for doc, grade in qrels[q].items()} for q in qrels}
     if parameters.get(JUDGED_ONLY.name):
-        kept = {query: {doc: s for doc, s in docs.items() if doc in judged[query]} for query, docs in run.items()}
-        run = {query: docs for query, docs in kept.items() if docs}
+        judged_only = {
+            query: {doc: s for doc, s in docs.items() if doc in judged[query]} for query, docs in run.items()
+        }
+        run = {query: docs for query, docs in judged_only.items() if docs}
     native = {metric.trec for metric in metrics if metric.trec}
     results = pytrec_eval.RelevanceEvaluator(judged, native).evaluate(run) if native and run else {}
     for metric in metrics:

@@ -88,23 +88,23 @@ class Plan:
     @property
     def pflops(self) -> float:
         """Of all passes of known shape."""
-        return sum(one.pflops or 0.0 for one in self.passes)
+        return sum(pass_.pflops or 0.0 for pass_ in self.passes)
 
     @property
     def encoding_pflops(self) -> float:
         """Of the first stage, as far as its shape is known."""
-        return sum(one.pflops or 0.0 for one in self.encodings)
+        return sum(encoding.pflops or 0.0 for encoding in self.encodings)
 
     @property
     def disk_bytes(self) -> int:
         """Of the vectors that the first stage keeps."""
-        return sum(one.disk_bytes or 0 for one in self.encodings)
+        return sum(encoding.disk_bytes or 0 for encoding in self.encodings)
 
     def as_json(self, tflops: float | None) -> dict[str, Any]:
         """Plain values; `hours` at a sustained speed."""
         return {
             **asdict(self),
-            "pairs": sum(one.pairs for one in self.passes),
+            "pairs": sum(pass_.pairs for pass_ in self.passes),
             "pflops": self.pflops,
             "encoding_pflops": self.encoding_pflops,
             "disk_bytes": self.disk_bytes,
@@ -167,8 +167,8 @@ def _size(name: str, k: int, limit: int | None, query_tokens: int | None, passag
         if policy.n_queries is None or policy.n_docs is None:
             raise InputError(f"dataset '{name}': its number of queries or documents is not known; add it to its policy")
         queries, documents, known = policy.n_queries, policy.n_docs, published_lengths(name)
-        asked = query_tokens or passage_tokens
-        lengths = "as given" if asked else "published words" if known else "assumed"
+        counts = query_tokens or passage_tokens
+        lengths = "as given" if counts else "published words" if known else "assumed"
         query, passage = known or ASSUMED
         tokens = query_tokens or query, passage_tokens or passage
     else:
@@ -199,13 +199,13 @@ def _passes(settings: Sequence[Setting], cells: Sequence[PlannedCell]) -> list[P
         together.setdefault(setting.compression, []).append(cell)
     return [
         PlannedPass(
-            some[0].dataset,
-            some[0].model,
-            tuple(cell.setting for cell in some),
-            some[0].pairs,
-            None if some[0].pflops is None else max(cell.pflops or 0.0 for cell in some),
+            cells_of_pass[0].dataset,
+            cells_of_pass[0].model,
+            tuple(cell.setting for cell in cells_of_pass),
+            cells_of_pass[0].pairs,
+            None if cells_of_pass[0].pflops is None else max(cell.pflops or 0.0 for cell in cells_of_pass),
         )
-        for some in together.values()
+        for cells_of_pass in together.values()
     ]
 
 

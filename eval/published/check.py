@@ -77,12 +77,12 @@ def _check(table: PublishedTable, model: str, setting: str) -> MeanCheck:
 
 def check_cells(table: PublishedTable, older: PublishedTable) -> list[CellCheck]:
     """Cells and means that both tables print, differently."""
-    found = []
+    checks = []
     for column in table.columns:
         recorded = {e.row: e.corrected for e in table.errata_of(*column.key)}
         for row in [*table.rows, MEAN]:
             here, there = table.printed(row, *column.key), older.printed(row, *column.key)
             if here is not None and there is not None and here != there:
                 known = recorded.get(row) == there
-                found.append(CellCheck(table.name, row, column.model, column.setting, here, there, known))
-    return found
+                checks.append(CellCheck(table.name, row, column.model, column.setting, here, there, known))
+    return checks

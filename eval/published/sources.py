@@ -30,11 +30,11 @@ def figures_of(model: str, row: str | None = None) -> list[PublishedFigure]:
     known = {column.model for table in tables for column in table.columns}
     if model not in known:
         raise InputError(f"model '{model}' is in no published table{suggest(model, known)}")
-    found = [figure for table in tables for figure in _of_table(table, model, row)]
-    if not found:
+    figures = [figure for table in tables for figure in _of_table(table, model, row)]
+    if not figures:
         rows = {name for table in tables for name in (*table.rows, MEAN)}
         raise InputError(f"row '{row}': no published table has it for '{model}'{suggest(str(row), rows)}")
-    return sorted(found, key=lambda figure: figure.row != MEAN)
+    return sorted(figures, key=lambda figure: figure.row != MEAN)
 
 
 def _of_table(table: PublishedTable, model: str, row: str | None) -> Iterator[PublishedFigure]:

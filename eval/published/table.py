@@ -106,10 +106,10 @@ class PublishedTable(_Record):
             if column.setting != FIRST_STAGE:
                 Setting.parse(column.setting)
         for erratum in self.errata:
-            found = self.printed(erratum.row, erratum.model, erratum.setting)
-            if found != erratum.printed:
+            printed = self.printed(erratum.row, erratum.model, erratum.setting)
+            if printed != erratum.printed:
                 where = f"{erratum.row}, {erratum.model} {erratum.setting}"
-                raise ValueError(f"erratum of {where}: says {erratum.printed} is printed, the table has {found}")
+                raise ValueError(f"erratum of {where}: says {erratum.printed} is printed, the table has {printed}")
         return self
 
     def _index(self, model: str, setting: str) -> int | None:

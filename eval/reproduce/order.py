@@ -34,9 +34,9 @@ def units_of(plan: Plan) -> list[Unit]:
         members.setdefault(load_policy(size.dataset).group or size.dataset, []).append(size.dataset)
     costs: Mapping[str, list[float | None]] = {size.dataset: [] for size in plan.sizes}
     pairs = dict.fromkeys(costs, 0)
-    for one in plan.passes:
-        costs[one.dataset].append(one.pflops)
-        pairs[one.dataset] += one.pairs
+    for pass_ in plan.passes:
+        costs[pass_.dataset].append(pass_.pflops)
+        pairs[pass_.dataset] += pass_.pairs
     for encoding in plan.encodings:
         costs[encoding.dataset].append(encoding.pflops)
     units = []

@@ -13,18 +13,20 @@ from ..results import Cell
 def comparisons(cells: Sequence[Cell], table: PublishedTable) -> list[tuple[str, str, str, Comparison]]:
     """(row, model, setting, comparison) of every printed figure of every row, in the order of the table."""
     board = pivot(cells, table.metric, published=table)
-    found = []
+    rows = []
     for variant in board.variants:
         for row in board.rows:
             figure = board.figure(row.name, variant)
-            one = compare(table, row.name, variant.model, variant.setting, figure.score, partial=bool(figure.partial))
-            if one is not None:
-                found.append((row.name, variant.model, variant.setting, one))
-    return found
+            comparison = compare(
+                table, row.name, variant.model, variant.setting, figure.score, partial=bool(figure.partial)
+            )
+            if comparison is not None:
+                rows.append((row.name, variant.model, variant.setting, comparison))
+    return rows
 
 
 def summary(cells: Sequence[Cell], table: PublishedTable) -> tuple[str, bool]:
     """One line for all figures, and whether none of those that were run is off."""
-    verdicts = Counter(one.verdict for *_, one in comparisons(cells, table))
-    told = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items()))
-    return f"{table.name}: of {sum(verdicts.values())} published figures {told}", verdicts["off"] == 0
+    verdicts = Counter(comparison.verdict for *_, comparison in comparisons(cells, table))
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items()))
+    return f"{table.name}: of {sum(verdicts.values())} published figures {counts}", verdicts["off"] == 0

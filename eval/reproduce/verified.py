@@ -32,7 +32,7 @@ def verify_models(
 
     Options are those of the experiment's entries, dtype among them.
     """
-    kept, off = _read(out / FILE), []
+    verified, off = _read(out / FILE), []
     for entry in experiment.variants():
         spec = specs[entry.label]
         file = (goldens or CONFIGS / "golden") / f"{spec.name}.yaml"
@@ -41,33 +41,33 @@ def verify_models(
             continue
         options = experiment.load_options(entry)
         key = _key(spec, file, options)
-        if kept.get(entry.label) == key:
+        if verified.get(entry.label) == key:
             tell(entry.label, "was verified before; the same weights, pairs and options")
             continue
         report = verify(spec, load_golden(str(file)), options)
         tell(entry.label, report)
         if report.passed:
-            kept[entry.label] = key
-            write_whole(out / FILE, json.dumps(kept, indent=1, sort_keys=True) + "\n")
+            verified[entry.label] = key
+            write_whole(out / FILE, json.dumps(verified, indent=1, sort_keys=True) + "\n")
         else:
             off.append(entry.label)
     return off
 
 
 def _key(spec: ModelSpec, golden: Path, options: LoadOptions) -> str:
-    told = {
+    parts = {
         "weights": resolve(spec.source, spec.revision).identity,
         "golden": hashlib.sha256(golden.read_bytes()).hexdigest(),
         "options": {"dtype": options.dtype, **spec.options},
     }
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def _read(file: Path) -> dict[str, str]:
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as err:
         raise InputError(f"{file}: cannot be read as JSON; delete it, and models are verified again") from err
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}

@@ -41,10 +41,10 @@ def read_context(root: Path, name: str) -> Mapping[str, Any]:
     """The content of that name. Raises InputError when it is gone, or is not what its name says."""
     path = context_path(root, name)
     try:
-        found = path.lstat()
+        status = path.lstat()
     except OSError as err:
         raise InputError(f"{path}: is gone, and cells name it; run the experiment again") from err
-    return _read(path, name, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+    return _read(path, name, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
 
 @lru_cache(maxsize=256)

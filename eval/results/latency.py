@@ -80,12 +80,12 @@ class Latency(_Record):
     proof: str = ""
 
 
-def write_latency(root: Path, found: Latency) -> Path:
+def write_latency(root: Path, latency: Latency) -> Path:
     """Store a measurement in a run's folder, in the place of the last one of this variant."""
-    check_place(root, "latency", found.model, found.setting)
-    path = latency_path(root, found.model, found.setting)
+    check_place(root, "latency", latency.model, latency.setting)
+    path = latency_path(root, latency.model, latency.setting)
     path.parent.mkdir(parents=True, exist_ok=True)
-    sealed = found.model_copy(update={"proof": _proof(found)})
+    sealed = latency.model_copy(update={"proof": _proof(latency)})
     write_whole(path, sealed.model_dump_json(indent=1))
     return path
 
@@ -98,8 +98,8 @@ def latency_of(cell: Cell) -> Latency | None:
     path = latency_path(cell.root, cell.manifest.model, cell.manifest.setting)
     if not os.path.isfile(path):  # noqa: PTH113 - asked for every cell of a table
         return None
-    found = _read(path, path.stat().st_mtime_ns)
-    return found if found.identity == digest(cell.manifest.identity_parts.get("reranker", {})) else None
+    latency = _read(path, path.stat().st_mtime_ns)
+    return latency if latency.identity == digest(cell.manifest.identity_parts.get("reranker", {})) else None
 
 
 def latency_path(root: Path, model: str, setting: str) -> Path:
@@ -109,11 +109,11 @@ def latency_path(root: Path, model: str, setting: str) -> Path:
 
 @lru_cache(maxsize=512)
 def _read(path: Path, changed: int) -> Latency:
-    found = validated(Latency, read_json(path), str(path), as_json=True)
-    if found.proof != _proof(found):
+    latency = validated(Latency, read_json(path), str(path), as_json=True)
+    if latency.proof != _proof(latency):
         raise InputError(f"{path}: was damaged or edited; measure it again with `rerankbench latency`")
-    return found
+    return latency
 
 
-def _proof(found: Latency) -> str:
-    return digest(found.model_dump(mode="json", exclude={"proof"}))
+def _proof(latency: Latency) -> str:
+    return digest(latency.model_dump(mode="json", exclude={"proof"}))

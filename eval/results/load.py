@@ -83,9 +83,9 @@ def load_cells(roots: Iterable[Path], choose: Choice | None = None, *, afresh: b
             if MANIFEST not in folder.files:
                 raise unproven(folder.path / MANIFEST, "is gone, and the cell's other files are there")
         chosen = [folder for folder in folders if choose is None or choose(*folder.place[1:])]
-        found = _proven(chosen, root, memo_of(root), afresh)
-        warn_of_missing(root, found, {folder.place for folder in folders})
-        cells += found
+        proven = _proven(chosen, root, memo_of(root), afresh)
+        warn_of_missing(root, proven, {folder.place for folder in folders})
+        cells += proven
     return cells
 
 
@@ -105,12 +105,12 @@ def _proven(folders: Sequence[CellFolder], root: Path, memo: Memo, afresh: bool)
 def _walk(root: Path, top: str, parts: tuple[str, ...], deep: bool = True) -> Iterator[CellFolder]:
     try:
         with os.scandir(top) as entries:
-            found = list(entries)
+            listed = list(entries)
     except (FileNotFoundError, NotADirectoryError):
         return
-    files = {entry.name: entry for entry in found if entry.name in _OF_A_CELL}
+    files = {entry.name: entry for entry in listed if entry.name in _OF_A_CELL}
     if files:
         yield CellFolder(root, parts, files)
-    for entry in found if deep else ():
+    for entry in listed if deep else ():
         if entry.name not in files and entry.is_dir(follow_symlinks=False):
             yield from _walk(root, entry.path, (*parts, entry.name))

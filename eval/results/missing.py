@@ -70,7 +70,7 @@ def _asked(root: Path, cells: Sequence[Cell], present: set[Place]) -> Iterator[t
     for cell in older.values():
         experiment = cell.provenance.get("experiment")
         names = {dataset for dataset, *_ in present}
-        variants = sorted({place[1:] for place in present})
+        variants = sorted({present_cell[1:] for present_cell in present})
         for given in map(str, experiment.get("datasets", ()) if isinstance(experiment, dict) else ()):
             yield (given if given in names else Path(given).name), variants
 

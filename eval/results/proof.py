@@ -26,8 +26,8 @@ _ROUNDING = 1e-9  # of a mean that is computed in another order
 
 def seal(folder: Path, manifest: Manifest) -> Manifest:
     """The manifest with the hashes of the cell's files and of itself."""
-    found = {name: file_sha256(folder / name) for name in (*FILES, QRELS) if (folder / name).is_file()}
-    unsealed = manifest.model_copy(update={"files": found, "proof": ""})
+    hashes = {name: file_sha256(folder / name) for name in (*FILES, QRELS) if (folder / name).is_file()}
+    unsealed = manifest.model_copy(update={"files": hashes, "proof": ""})
     return unsealed.model_copy(update={"proof": _proof(unsealed)})
 
 
@@ -42,13 +42,13 @@ def check_place(root: Path, dataset: str, model: str, setting: str) -> Path:
 def prove(cell: Cell, root: Path) -> None:
     """Raises InputError when a cell of the run folder `root` is not what its manifest says, or not where it belongs."""
     m = cell.manifest
-    place = cell.path / "manifest.json"
+    file = cell.path / "manifest.json"
     if cell.path != cell_path(root, m.dataset, m.model, m.setting):
-        raise unproven(place, f"says that it is {m.dataset}/{m.model}/{m.setting}, which is another folder")
+        raise unproven(file, f"says that it is {m.dataset}/{m.model}/{m.setting}, which is another folder")
     if m.identity != digest(m.identity_parts):
-        raise unproven(place, "its identity is not the hash of its parts")
+        raise unproven(file, "its identity is not the hash of its parts")
     if m.proof != _proof(m):
-        raise unproven(place, "was damaged or edited")
+        raise unproven(file, "was damaged or edited")
     if m.context is not None:
         read_context(root, m.context)
     for name in (*FILES, *({QRELS} & m.files.keys())):
@@ -62,19 +62,19 @@ def prove(cell: Cell, root: Path) -> None:
 
 
 def _prove_means(cell: Cell) -> None:
-    place, m = cell.path / "per_query.parquet", cell.manifest
+    file, m = cell.path / "per_query.parquet", cell.manifest
     try:
         table = cell.table()
         missing = {*PER_QUERY_COLUMNS, *m.metrics} - {*table.column_names}
         if missing or len(table) != m.counts.queries or len(set(table["query_id"].to_pylist())) != len(table):
-            raise unproven(place, "has not one row for every judged query, or lacks a column")
+            raise unproven(file, "has not one row for every judged query, or lacks a column")
         for name, value in m.metrics.items():
             if not math.isclose(trec.mean(_values(table, name)), value, abs_tol=_ROUNDING):
-                raise unproven(place, f"{name} in the manifest is not the mean of its values by query")
+                raise unproven(file, f"{name} in the manifest is not the mean of its values by query")
     except InputError:
         raise
     except (OSError, ValueError, KeyError, TypeError) as err:
-        raise unproven(place, f"cannot be read ({one_line(err)})") from err
+        raise unproven(file, f"cannot be read ({one_line(err)})") from err
 
 
 def recomputed(cell: Cell, qrels: Mapping[str, Mapping[str, int]]) -> bool:

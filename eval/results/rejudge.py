@@ -19,7 +19,7 @@ def with_metric(cells: Sequence[Cell], metric: str) -> list[Cell]:
         return list(cells)
     name = parse_metric(metric).name
     judged = {_data(cell): cell for cell in cells if cell.manifest.setting == FIRST_STAGE}
-    qrels = {key: found for key, cell in judged.items() if (found := cell.qrels()) is not None}
+    qrels = {key: stored for key, cell in judged.items() if (stored := cell.qrels()) is not None}
     return [
         cell if name in cell.manifest.metrics or _data(cell) not in qrels else _judged(cell, name, qrels[_data(cell)])
         for cell in cells

@@ -68,8 +68,8 @@ def plan_blocks(candidates: Candidates, queries_per_block: int) -> list[Block]:
     queries = sorted(candidates)
     blocks: list[Block] = []
     for start in range(0, len(queries), queries_per_block):
-        some = tuple(queries[start : start + queries_per_block])
-        blocks.append(Block(len(blocks), some, sum(len(candidates[query]) for query in some), candidates))
+        chunk = tuple(queries[start : start + queries_per_block])
+        blocks.append(Block(len(blocks), chunk, sum(len(candidates[query]) for query in chunk), candidates))
     return blocks
 
 
@@ -153,9 +153,9 @@ class PassScores:
         return pa.schema({"query_id": pa.string(), "doc_id": pa.string(), **kinds, "truncated": pa.bool_()}.items())
 
     def _table(self, query_ids: list[str], doc_ids: list[str], columns: Mapping[str, Any]) -> pa.Table:
-        found = {"query_id": query_ids, "doc_id": doc_ids, **columns}
+        values = {"query_id": query_ids, "doc_id": doc_ids, **columns}
         return pa.table(
-            [pa.array(found[name], kind) for name, kind in zip(self._schema.names, self._schema.types)], self._schema
+            [pa.array(values[name], kind) for name, kind in zip(self._schema.names, self._schema.types)], self._schema
         )
 
     def stored(self, block: Block, unbound: bool = False) -> pa.Table | None:
@@ -210,11 +210,11 @@ class PassScores:
             return []
 
     def _note(self, block: Block, unbound: bool = False) -> dict[str, Any] | None:
-        place = self.path(block).with_suffix(".json")
-        if not place.is_file():
+        file = self.path(block).with_suffix(".json")
+        if not file.is_file():
             return None
         try:
-            note = json.loads(place.read_bytes()) if place.stat().st_size <= _LONGEST_NOTE else {}
+            note = json.loads(file.read_bytes()) if file.stat().st_size <= _LONGEST_NOTE else {}
             proof = note.pop("proof")
             bound = note.get("group") == self.digest or (unbound and "group" not in note)
             return note if proof == digest(note) and bound else None

@@ -56,8 +56,8 @@ class Target:
         path = check_place(self.root, inputs.dataset.name, self.model, self.setting)
         if not path.exists():
             return None
-        memo, found = memo_of(self.root), self._found(path, inputs, origin)
-        known = memo.knows(*found[-1])
+        memo, files_of = memo_of(self.root), self._found(path, inputs, origin)
+        known = memo.knows(*files_of[-1])
         try:
             cell = Cell(path, load_manifest(path / MANIFEST, known))
             if not known:
@@ -77,7 +77,7 @@ class Target:
         if origin and not origin.made(cell):
             log.warning("%s: its ranking is not that of the stored scores; made again", path)
             return None
-        for name, files in found:
+        for name, files in files_of:
             memo.add(name, files)
         return cell
 
@@ -121,10 +121,10 @@ def remove_stale(root: Path, experiment: str, cells: Sequence[Cell]) -> None:
     """
     for unfinished in root.glob(UNFINISHED):
         shutil.rmtree(unfinished)
-    kept = {cell.path for cell in cells}
+    current = {cell.path for cell in cells}
     named = {cell.manifest.context for cell in cells}
     for folder in find_cells(root):
-        if folder.path in kept or MANIFEST not in folder.files:
+        if folder.path in current or MANIFEST not in folder.files:
             continue
         try:
             manifest = load_manifest(folder.path / MANIFEST)

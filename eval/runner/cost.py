@@ -86,10 +86,10 @@ class PassCost:
 
     def asked(self) -> ServerUsage | None:
         """What a server was asked; None where none was, or where a block's figures were lost."""
-        found = [Requests(**block["requests"]) for block in self.blocks if "requests" in block]
-        if not self.known or len(found) < len(self.blocks):
+        requests = [Requests(**block["requests"]) for block in self.blocks if "requests" in block]
+        if not self.known or len(requests) < len(self.blocks):
             return None
-        total = reduce(Requests.__add__, found)
+        total = reduce(Requests.__add__, requests)
         forward = self.seconds("forward")
         p50, p95 = np.percentile(total.seconds, (50, 95)).tolist() if total.seconds else (None, None)
         return ServerUsage(
@@ -115,7 +115,7 @@ class Tally:
         """Counts some pairs; their reference FLOPs, int64 of shape (pairs,), None when the model's shape is unknown."""
         lengths = [pairs[name].to_numpy() for name in ("query_tokens", "passage_tokens", "prompt_tokens")]
         self.pairs += len(pairs)
-        self._tokens = [total + int(some.sum(dtype=np.int64)) for total, some in zip(self._tokens, lengths)]
+        self._tokens = [total + int(counts.sum(dtype=np.int64)) for total, counts in zip(self._tokens, lengths)]
         shape = self._loaded.shape
         if shape is None:
             return None

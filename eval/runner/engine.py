@@ -82,9 +82,9 @@ class BlocksFailed(ScoreError):
         causes: dict[str, list[Job]] = {}
         for job, cause in failed:
             causes.setdefault(cause, []).append(job)
-        told = "; ".join(f"{_names(jobs)}: {cause}" for cause, jobs in causes.items())
+        reasons = "; ".join(f"{_names(jobs)}: {cause}" for cause, jobs in causes.items())
         super().__init__(
-            f"{len(failed)} of {blocks} blocks were given up ({told}); "
+            f"{len(failed)} of {blocks} blocks were given up ({reasons}); "
             "everything else is stored, the same command tries them again"
         )
 

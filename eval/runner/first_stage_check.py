@@ -31,12 +31,12 @@ def check_first_stage(experiment: Experiment, cells: Sequence[Cell]) -> None:
         why = "only some queries were run" if newest.partial else f"'{table.name}' has no figure for it"
         log.info("%s: first stage not checked: %s", row, why)
         return
-    found = {cell.manifest.dataset: cell.manifest.metrics[table.metric] for cell in cells}
+    means = {cell.manifest.dataset: cell.manifest.metrics[table.metric] for cell in cells}
     members = [info.name for info in list_datasets() if newest.group and info.policy.group == newest.group]
     names = members or [newest.dataset]
-    if any(name not in found for name in names):
+    if any(name not in means for name in names):
         return  # the group is not complete yet
-    measured = 100 * sum(found[name] for name in names) / len(names)
+    measured = 100 * sum(means[name] for name in names) / len(names)
     allowed = table.tolerance.first_stage if stage.tolerance is None else stage.tolerance
     printed = f"'{table.name}' prints {published:.{table.decimals}f}"
     line = f"{row}: the first stage has {table.metric} {measured:.2f}, {printed} (tolerance {allowed:g})"

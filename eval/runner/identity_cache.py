@@ -57,21 +57,21 @@ def finished(
             return None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    found: dict[str, list[Cell]] = {}
-    for one in inputs:
-        identity = identities[entry.text_options(one.dataset.policy.task)]
-        wanted = targets(out, experiment, entry, settings, one, identity)
+    done: dict[str, list[Cell]] = {}
+    for part in inputs:
+        identity = identities[entry.text_options(part.dataset.policy.task)]
+        wanted = targets(out, experiment, entry, settings, part, identity)
         cells: dict[Setting, Cell | None] = {}
-        for origin in plan_origins(experiment, entry, settings, one, out, identity):
+        for origin in plan_origins(experiment, entry, settings, part, out, identity):
             mine = {setting: wanted[setting] for setting in origin.group.settings if setting in wanted}
-            if origin.missing(partial(existing_cells, mine, one, origin)):
+            if origin.missing(partial(existing_cells, mine, part, origin)):
                 return None
-            cells |= existing_cells(mine, one, origin)
+            cells |= existing_cells(mine, part, origin)
         if None in cells.values():
             return None
-        found[one.dataset.name] = [cell for setting in settings if (cell := cells[setting]) is not None]
+        done[part.dataset.name] = [cell for setting in settings if (cell := cells[setting]) is not None]
     log.info("%s: all cells are up to date; the model was not loaded", entry.label)
-    return found
+    return done
 
 
 def remember(
@@ -84,12 +84,12 @@ def remember(
     """Keep the identities of a model that was loaded."""
     file = _file(experiment, entry, spec, inputs)
     if file is not None:
-        found = [identities[text] for text in _texts(entry, inputs)]
-        write_whole(file, json.dumps({"identities": found, "proof": digest({"identities": found})}))
+        known = [identities[text] for text in _texts(entry, inputs)]
+        write_whole(file, json.dumps({"identities": known, "proof": digest({"identities": known})}))
 
 
 def _texts(entry: RerankerEntry, inputs: Sequence[Inputs]) -> list[TextOptions]:
-    return list(dict.fromkeys(entry.text_options(one.dataset.policy.task) for one in inputs))
+    return list(dict.fromkeys(entry.text_options(part.dataset.policy.task) for part in inputs))
 
 
 def _file(experiment: Experiment, entry: RerankerEntry, spec: ModelSpec, inputs: Sequence[Inputs]) -> Path | None:

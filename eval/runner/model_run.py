@@ -73,7 +73,7 @@ class ModelRun:
         self.experiment, self.entry, self.settings, self.out, self.shared = experiment, entry, settings, out, shared
         self.inputs, self.started = inputs, now()
         self.options = experiment.load_options(entry)
-        texts = dict.fromkeys(entry.text_options(one.dataset.policy.task) for one in inputs)
+        texts = dict.fromkeys(entry.text_options(part.dataset.policy.task) for part in inputs)
         self.engine: Engine = make_engine(spec, self.options, list(texts), settings)
         self.loaded = self.engine.loaded
         log.info("%s: loaded on %s as %s", entry.label, self.loaded.device, self.loaded.dtype)
@@ -85,13 +85,13 @@ class ModelRun:
 
         Raises ScoreError or InputError of a block; what was scored by then is stored.
         """
-        passes = [one for inputs in self.inputs for one in self._passes(inputs)]
+        passes = [pass_ for inputs in self.inputs for pass_ in self._passes(inputs)]
         cells: dict[tuple[str, Setting], Cell] = {}
-        for one in passes:
-            if not one.left:
-                cells |= self._cells(one)
-        for one in self._score(passes):
-            cells |= self._cells(one)
+        for pass_ in passes:
+            if not pass_.left:
+                cells |= self._cells(pass_)
+        for pass_ in self._score(passes):
+            cells |= self._cells(pass_)
         names = [inputs.dataset.name for inputs in self.inputs]
         return {name: [cells[name, setting] for setting in self.settings] for name in names}
 
@@ -118,53 +118,53 @@ class ModelRun:
 
     def _score(self, passes: Sequence[_Pass]) -> Iterator[_Pass]:
         """Executes the blocks that are not stored; yields each pass whose last block is stored now."""
-        by_task = {one.task: one for one in passes}
-        total = sum(block.pairs for one in passes for block in one.blocks)
-        left = sum(block.pairs for one in passes for block in one.missing)
-        names = ", ".join(dict.fromkeys(s.name for one in passes for s in one.group.settings))
+        by_task = {pass_.task: pass_ for pass_ in passes}
+        total = sum(block.pairs for pass_ in passes for block in pass_.blocks)
+        left = sum(block.pairs for pass_ in passes for block in pass_.missing)
+        names = ", ".join(dict.fromkeys(s.name for pass_ in passes for s in pass_.group.settings))
         progress = Progress(f"{self.entry.label} · {names}", total, total - left)
-        jobs = [Job(one.task, block) for one in passes for block in one.missing]
+        jobs = [Job(pass_.task, block) for pass_ in passes for block in pass_.missing]
         read = meter(self.loaded.device) if self.experiment.engine.name == "local" else None
         before = read() if read else 0.0
         try:
             for job, scored, device in self.engine.run(jobs):
-                one = by_task[job.task]
+                pass_ = by_task[job.task]
                 now_read = read() if read else 0.0
-                one.group.write(job.block, scored, block_cost(scored, device, now_read - before if read else None))
+                pass_.group.write(job.block, scored, block_cost(scored, device, now_read - before if read else None))
                 before = now_read
-                one.left -= 1
+                pass_.left -= 1
                 progress.add(job.block.pairs)
-                if not one.left:
-                    yield one
+                if not pass_.left:
+                    yield pass_
         finally:
             progress.close()
 
-    def _cells(self, one: _Pass) -> dict[tuple[str, Setting], Cell]:
+    def _cells(self, pass_: _Pass) -> dict[tuple[str, Setting], Cell]:
         """The cells of a pass; those that are not written yet are, from the stored blocks, one after the other."""
-        name = one.inputs.dataset.name
-        existing = existing_cells(one.targets, one.inputs, one.origin)
+        name = pass_.inputs.dataset.name
+        existing = existing_cells(pass_.targets, pass_.inputs, pass_.origin)
         cells = {(name, setting): cell for setting, cell in existing.items() if cell is not None}
-        targets = {setting: target for setting, target in one.targets.items() if (name, setting) not in cells}
+        targets = {setting: target for setting, target in pass_.targets.items() if (name, setting) not in cells}
         if not targets:
             return cells
         with ExitStack() as opened:
-            writers = {s: opened.enter_context(CellWriter(target, one.inputs)) for s, target in targets.items()}
+            writers = {s: opened.enter_context(CellWriter(target, pass_.inputs)) for s, target in targets.items()}
             tallies = {setting: Tally(self.loaded, setting) for setting in writers}
-            for block in one.blocks:
-                table = one.group.stored(block)
+            for block in pass_.blocks:
+                table = pass_.group.stored(block)
                 if table is None:
-                    raise ScoreError(f"{one.group.path(block)}: was stored and is gone or damaged; run again")
+                    raise ScoreError(f"{pass_.group.path(block)}: was stored and is gone or damaged; run again")
                 pairs = table.to_pandas()
                 for setting, writer in writers.items():
                     writer.add(_rows(pairs, setting, tallies[setting].add(pairs)))
-            fingerprint = one.group.fingerprint(one.blocks)
-            cost = PassCost([one.group.cost(block) for block in one.blocks], one.group.settings)
+            fingerprint = pass_.group.fingerprint(pass_.blocks)
+            cost = PassCost([pass_.group.cost(block) for block in pass_.blocks], pass_.group.settings)
             for setting, writer in writers.items():
                 measured = self._measured(setting, tallies[setting], cost)
-                cell = writer.finish(measured, self._provenance(one.inputs), self.shared, fingerprint)
-                writer.target.remember(cell, one.inputs, one.origin)
+                cell = writer.finish(measured, self._provenance(pass_.inputs), self.shared, fingerprint)
+                writer.target.remember(cell, pass_.inputs, pass_.origin)
                 cells[name, setting] = cell
-        one.origin.remember()
+        pass_.origin.remember()
         return cells
 
     def _measured(self, setting: Setting, tally: Tally, cost: PassCost) -> Measured:

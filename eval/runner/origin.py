@@ -73,8 +73,8 @@ class Origin:
             table = self.group.stored(block, unbound=True)
             if table is None:
                 return False
-            found = zip(*(table[name].to_pylist() for name in ("query_id", "doc_id", cell.manifest.setting)))
-            if any(np.float32(run.get(query, {}).get(doc, np.nan)) != np.float32(score) for query, doc, score in found):
+            rows = zip(*(table[name].to_pylist() for name in ("query_id", "doc_id", cell.manifest.setting)))
+            if any(np.float32(run.get(query, {}).get(doc, np.nan)) != np.float32(score) for query, doc, score in rows):
                 return False
             pairs += len(table)
         return pairs == sum(map(len, run.values()))

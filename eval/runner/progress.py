@@ -20,8 +20,8 @@ class Progress:
     def __init__(self, title: str, pairs: int, stored: int) -> None:
         self.title, self.pairs, self.stored, self.done = title, pairs, stored, 0
         self.start = perf_counter()
-        kept = f", {stored:,} of them stored already" if stored else ""
-        log.info("%s: %s pairs%s", title, f"{pairs:,}", kept)
+        note = f", {stored:,} of them stored already" if stored else ""
+        log.info("%s: %s pairs%s", title, f"{pairs:,}", note)
         self.bar = tqdm(
             total=pairs,
             initial=stored,

@@ -63,22 +63,22 @@ def run_experiment(
         first_stages: list[Cell] = []
         with encoders(experiment.engine) as make_encoder:
             for name in experiment.datasets:
-                one = _prepare(experiment, name, out, part, make_encoder)
-                inputs.append(one)
+                prepared = _prepare(experiment, name, out, part, make_encoder)
+                inputs.append(prepared)
                 check_row_names([(each.dataset.name, each.dataset.policy.group) for each in inputs])
-                first_stages.append(_first_stage_cell(experiment, out, one, shared))
+                first_stages.append(_first_stage_cell(experiment, out, prepared, shared))
                 check_first_stage(experiment, first_stages)
         del make_encoder
         _free_memory()
-        names = [one.dataset.name for one in inputs]
+        names = [prepared.dataset.name for prepared in inputs]
         write_expected(out, experiment.name, names, _variants(experiment, first_stages))
         cells = {name: [cell] for name, cell in zip(names, first_stages)}
         for name, of_model in _reranked(experiment, specs, inputs, out, load, shared):
             cells[name] += of_model
-        found = [cell for name in names for cell in cells[name]]
-        remove_stale(out, experiment.name, found)
+        written = [cell for name in names for cell in cells[name]]
+        remove_stale(out, experiment.name, written)
         memo_of(out).save()
-        return found
+        return written
 
 
 def _variants(experiment: Experiment, first_stages: Sequence[Cell]) -> list[tuple[str, str]]:
@@ -124,8 +124,8 @@ def _first_stage_cell(experiment: Experiment, out: Path, inputs: Inputs, shared:
     with CellWriter(target, inputs) as writer:
         queries = list(run)
         for start in range(0, len(queries), _QUERIES_JUDGED):
-            some = queries[start : start + _QUERIES_JUDGED]
-            rows = [(query, doc, score) for query in some for doc, score in run[query]]
+            chunk = queries[start : start + _QUERIES_JUDGED]
+            rows = [(query, doc, score) for query in chunk for doc, score in run[query]]
             writer.add(pd.DataFrame(rows, columns=["query_id", "doc_id", "score"]))
         cell = writer.finish(Measured(), provenance, shared)
     target.remember(cell, inputs)
@@ -148,15 +148,15 @@ def _reranked(
         make_engine = stack.enter_context(engines(experiment.engine, load, load_dataset))
         stack.callback(gc.unfreeze)
         for entry, settings in experiment.variants().items():
-            ours, spec = load is load_from_registry, specs[entry.label]
-            if ours and (done := finished(experiment, entry, spec, settings, inputs, out)) is not None:
+            by_registry, spec = load is load_from_registry, specs[entry.label]
+            if by_registry and (done := finished(experiment, entry, spec, settings, inputs, out)) is not None:
                 yield from done.items()
                 continue
             from .model_run import ModelRun  # here: a finished run needs no pandas
 
             model = ModelRun(experiment, entry, spec, settings, inputs, out, make_engine, shared)
             try:
-                if ours:
+                if by_registry:
                     remember(experiment, entry, spec, inputs, model.loaded.identities)
                 yield from model.run().items()
             except BlocksFailed as err:

@@ -174,10 +174,10 @@ class Schedule:
 
     def _take(self, index: int, live: set[int]) -> int | None:
         """The longest block that this worker has not failed at, unless every worker has."""
-        for place in range(len(self._pending) - 1, -1, -1):
-            refused = self._refused.get(self._pending[place], set())
+        for position in range(len(self._pending) - 1, -1, -1):
+            refused = self._refused.get(self._pending[position], set())
             if index not in refused or live <= refused:
-                return self._pending.pop(place)
+                return self._pending.pop(position)
         return None
 
     def _handle(self, event: Event) -> tuple[int, int, Any] | None:

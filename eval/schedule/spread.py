@@ -26,13 +26,13 @@ def spread(plan: Plan, block_queries: int, workers: int, tflops: float) -> Sprea
     """
     queries = {size.dataset: size.queries for size in plan.sizes}
     by_model: dict[str, list[float]] = {}
-    for one in plan.passes:
-        if one.pflops is None or not queries[one.dataset]:
+    for pass_ in plan.passes:
+        if pass_.pflops is None or not queries[pass_.dataset]:
             continue
-        each = (hours(one.pflops, tflops) or 0.0) / queries[one.dataset]
-        whole, rest = divmod(queries[one.dataset], block_queries)
+        each = (hours(pass_.pflops, tflops) or 0.0) / queries[pass_.dataset]
+        whole, rest = divmod(queries[pass_.dataset], block_queries)
         sizes = [block_queries] * whole + [rest] * (rest > 0)
-        by_model.setdefault(one.model, []).extend(size * each * 3600 for size in sizes)
+        by_model.setdefault(pass_.model, []).extend(size * each * 3600 for size in sizes)
     wall = sum(predict(seconds, workers) for seconds in by_model.values())
     busy = sum(sum(seconds) for seconds in by_model.values())
     return Spread(

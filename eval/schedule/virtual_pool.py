@@ -46,10 +46,10 @@ class VirtualPool:
         """See `WorkerPool.wait`; moves the clock."""
         until = self.clock + seconds
         self.clock = max(self.clock, min(until, self._events[0][0] if self._events else until))
-        found: list[Event] = []
+        events: list[Event] = []
         while self._events and self._events[0][0] <= self.clock:
-            found.append(heappop(self._events)[2])
-        return found
+            events.append(heappop(self._events)[2])
+        return events
 
     def now(self) -> float:
         """See `WorkerPool.now`."""

@@ -132,13 +132,13 @@ def _with_dtype(options: LoadOptions, golden: Golden) -> LoadOptions:
 def _rows(reranker: Reranker, policies: Mapping[str, str], golden: Golden) -> list[Row]:
     name = ", ".join(f"{key}: {value}" for key, value in policies.items())
     allowed = getattr(golden.tolerance, reranker.dtype)
-    found = []
+    rows = []
     for pair in golden.pairs:
         groups = [Group(pair.query, [pair.passage])]
         score = float(reranker.score(groups, [Setting.parse(pair.setting)], TextOptions()).scores[0, 0])
         source = pair.source or golden.source.title
-        found.append(Row(pair.query, pair.passage, pair.setting, name, pair.score, score, allowed, source))
-    return found
+        rows.append(Row(pair.query, pair.passage, pair.setting, name, pair.score, score, allowed, source))
+    return rows
 
 
 def _checks(reranker: Reranker, spec: ModelSpec, golden: Golden) -> list[Check]:
@@ -147,15 +147,15 @@ def _checks(reranker: Reranker, spec: ModelSpec, golden: Golden) -> list[Check]:
         checks += [_equal("layers", golden.layers, shape.layers), _equal("heads", golden.heads, len(shape.cutoffs))]
     config = resolve(spec.source, spec.revision).config
     for key, expected in golden.config.items():
-        said = config.get(key)
-        shown = "not there" if said is None else str(said)
+        stated = config.get(key)
+        shown = "not there" if stated is None else str(stated)
         checks.append(Check(f"config.json {key}", str(expected), shown, None) if expected is None
-                      else Check(f"config.json {key}", str(expected), shown, said == expected))  # fmt: skip
+                      else Check(f"config.json {key}", str(expected), shown, stated == expected))  # fmt: skip
     return [*checks, *_id_checks(reranker, golden)]
 
 
-def _equal(what: str, expected: int, found: int) -> Check:
-    return Check(what, str(expected), str(found), expected == found)
+def _equal(name: str, expected: int, measured: int) -> Check:
+    return Check(name, str(expected), str(measured), expected == measured)
 
 
 def _id_checks(reranker: Reranker, golden: Golden) -> list[Check]:
@@ -165,18 +165,18 @@ def _id_checks(reranker: Reranker, golden: Golden) -> list[Check]:
         return [Check("token ids", "", "query and passage are fed apart; not checked", None)]
     expected = card_ids(reranker.spec, [(pair.query, pair.passage) for pair in golden.pairs])
     checks = [_same_ids("token ids, as transformers' tokenizer", expected, fed)]
-    told = [(list(pair.ids), ids) for pair, ids in zip(golden.pairs, fed) if pair.ids is not None]
-    if told:
-        checks.append(_same_ids("token ids, as the source fed them", [a for a, _ in told], [b for _, b in told]))
+    both = [(list(pair.ids), ids) for pair, ids in zip(golden.pairs, fed) if pair.ids is not None]
+    if both:
+        checks.append(_same_ids("token ids, as the source fed them", [a for a, _ in both], [b for _, b in both]))
     return checks
 
 
-def _same_ids(what: str, expected: Sequence[Sequence[int]], found: Sequence[Sequence[int]]) -> Check:
-    for i, (one, other) in enumerate(zip(expected, found)):
-        if list(one) != list(other):
-            return Check(what, f"pair {i}: {_short(one)}", _short(other), False)
-    total = f"{sum(map(len, found))} ids of {len(found)} pairs"
-    return Check(what, total, f"{total}; the first: {_short(found[0])}", True)
+def _same_ids(name: str, expected: Sequence[Sequence[int]], measured: Sequence[Sequence[int]]) -> Check:
+    for i, (golden, fed) in enumerate(zip(expected, measured)):
+        if list(golden) != list(fed):
+            return Check(name, f"pair {i}: {_short(golden)}", _short(fed), False)
+    total = f"{sum(map(len, measured))} ids of {len(measured)} pairs"
+    return Check(name, total, f"{total}; the first: {_short(measured[0])}", True)
 
 
 def _short(ids: Sequence[int]) -> str:

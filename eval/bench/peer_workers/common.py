@@ -60,11 +60,11 @@ class Texts:
         ids = self.ids(pairs)
         order = sorted(range(len(ids)), key=lambda i: len(ids[i]), reverse=True)
         for start in range(0, len(order), size):
-            places = order[start : start + size]
-            shape = (len(places), len(ids[places[0]]))
+            indices = order[start : start + size]
+            shape = (len(indices), len(ids[indices[0]]))
             batch, mask = np.full(shape, self.tokenizer.pad_token_id, np.int64), np.zeros(shape, np.int64)
-            for row, place in enumerate(places):
-                n = len(ids[place])
+            for row, index in enumerate(indices):
+                n = len(ids[index])
                 filled = slice(shape[1] - n, None) if self.prompt else slice(n)
-                batch[row, filled], mask[row, filled] = ids[place], 1
-            yield places, batch, mask
+                batch[row, filled], mask[row, filled] = ids[index], 1
+            yield indices, batch, mask

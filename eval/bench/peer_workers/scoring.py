@@ -32,11 +32,11 @@ class Scoring(torch.nn.Module):
             return self.model(input_ids=input_ids, attention_mask=attention_mask).logits[:, 0]
         if self.traced:
             attention_mask = causal_mask(attention_mask, next(self.model.parameters()).dtype)
-        asked = {"input_ids": input_ids, "attention_mask": attention_mask, "use_cache": False}
+        inputs = {"input_ids": input_ids, "attention_mask": attention_mask, "use_cache": False}
         if self.head is not None:
-            scores = self.head(self.model(**asked).last_hidden_state[:, -1])[:, 0]
+            scores = self.head(self.model(**inputs).last_hidden_state[:, -1])[:, 0]
             return scores if self.cap is None else torch.tanh(scores / self.cap) * self.cap
-        rows = self.model(**asked, logits_to_keep=1).logits[:, -1, self.answers]
+        rows = self.model(**inputs, logits_to_keep=1).logits[:, -1, self.answers]
         return rows[:, 0] - rows[:, 1] if len(self.answers) > 1 else rows[:, 0]
 
 
@@ -57,7 +57,9 @@ def body_and_head(folder, runs, attention):
 
 def causal_mask(mask, dtype):
     """0 where a token may look, the lowest number elsewhere; (sequences, 1, tokens, tokens)."""
-    places = torch.arange(mask.shape[1], device=mask.device)
+    positions = torch.arange(mask.shape[1], device=mask.device)
     # a padded row looks at itself, so that its softmax is of something
-    seen = (places[None, :] <= places[:, None])[None] & (mask[:, None, :] > 0) | (places[None, :] == places[:, None])
+    seen = (positions[None, :] <= positions[:, None])[None] & (mask[:, None, :] > 0) | (
+        positions[None, :] == positions[:, None]
+    )
     return torch.where(seen, 0.0, torch.finfo(dtype).min).to(dtype)[:, None]

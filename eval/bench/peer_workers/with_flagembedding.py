@@ -14,16 +14,18 @@ class FlagEmbedding(Peer):
         super().__init__()
         runs, self.longest = options["runs"], options["max_length"]
         self.call = {key: options[key] for key in runs.get("options", ())}
-        told = {"use_bf16": dtype == "bfloat16"} if runs["bf16"] == "option" else {}
-        self.scorer = getattr(released, runs["class"])(checkpoint, devices=options["device"], use_fp16=False, **told)
+        precision = {"use_bf16": dtype == "bfloat16"} if runs["bf16"] == "option" else {}
+        self.scorer = getattr(released, runs["class"])(
+            checkpoint, devices=options["device"], use_fp16=False, **precision
+        )
         if runs["bf16"] == "cast" and dtype == "bfloat16":
             self.scorer.model.bfloat16()
         self.watch(self.scorer.model)
 
     def score(self, pairs):
         """See `Peer.score`."""
-        asked = [list(pair) for pair in pairs]
-        return self.scorer.compute_score(asked, max_length=self.longest, **self.call, **self.point)
+        texts = [list(pair) for pair in pairs]
+        return self.scorer.compute_score(texts, max_length=self.longest, **self.call, **self.point)
 
 
 def load(checkpoint, dtype, options, pairs):

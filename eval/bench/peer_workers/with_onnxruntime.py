@@ -71,27 +71,27 @@ class OnnxRuntime(Peer):
         super().prepare(point)
         key = point["streams"], point.get("fused", False)
         if key not in self.sessions:
-            told = onnxruntime.SessionOptions()
-            told.intra_op_num_threads = max(1, self.threads // point["streams"])
+            options = onnxruntime.SessionOptions()
+            options.intra_op_num_threads = max(1, self.threads // point["streams"])
             if key[1] not in self.files:
                 self.files[key[1]] = str(self._file(key[1]))
             providers = ["CPUExecutionProvider"]
-            self.sessions[key] = onnxruntime.InferenceSession(self.files[key[1]], told, providers=providers)
+            self.sessions[key] = onnxruntime.InferenceSession(self.files[key[1]], options, providers=providers)
 
     def score(self, pairs):
         """See `Peer.score`."""
-        found, session = [0.0] * len(pairs), self.sessions[self.point["streams"], self.point.get("fused", False)]
+        values, session = [0.0] * len(pairs), self.sessions[self.point["streams"], self.point.get("fused", False)]
 
         def run(batch):
-            places, ids, mask = batch
+            indices, ids, mask = batch
             self.saw(mask)
             (scores,) = session.run(None, {"input_ids": ids, "attention_mask": mask})
-            for place, value in zip(places, scores.ravel().tolist()):
-                found[place] = value
+            for index, value in zip(indices, scores.ravel().tolist()):
+                values[index] = value
 
         with ThreadPoolExecutor(self.point["streams"]) as pool:
             list(pool.map(run, self.texts.batches(pairs, self.point["batch_size"])))
-        return found
+        return values
 
 
 def load(checkpoint, dtype, options, pairs):

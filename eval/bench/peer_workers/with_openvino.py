@@ -32,8 +32,8 @@ class OpenVino(Peer):
     def _quantised(self, pairs):
         import nncf
 
-        some = pairs[:: max(1, len(pairs) // CALIBRATED)]
-        items = [{"input_ids": ids, "attention_mask": mask} for _, ids, mask in self.texts.batches(some, 1)]
+        sample = pairs[:: max(1, len(pairs) // CALIBRATED)]
+        items = [{"input_ids": ids, "attention_mask": mask} for _, ids, mask in self.texts.batches(sample, 1)]
         return nncf.quantize(
             self.model, nncf.Dataset(items), model_type=nncf.ModelType.TRANSFORMER, subset_size=len(items)
         )
@@ -42,29 +42,29 @@ class OpenVino(Peer):
         """See `Peer.prepare`."""
         super().prepare(point)
         if point["streams"] not in self.compiled:
-            told = {"INFERENCE_NUM_THREADS": self.threads, "NUM_STREAMS": point["streams"]}
+            properties = {"INFERENCE_NUM_THREADS": self.threads, "NUM_STREAMS": point["streams"]}
             # between the products of int8, the default of the device
             if self.dtype in PRECISION:
-                told["INFERENCE_PRECISION_HINT"] = PRECISION[self.dtype]
-            self.compiled[point["streams"]] = self.core.compile_model(self.model, "CPU", told)
+                properties["INFERENCE_PRECISION_HINT"] = PRECISION[self.dtype]
+            self.compiled[point["streams"]] = self.core.compile_model(self.model, "CPU", properties)
 
     def score(self, pairs):
         """See `Peer.score`."""
         import openvino
 
-        found = [0.0] * len(pairs)
+        values = [0.0] * len(pairs)
 
-        def keep(request, places):
-            for place, value in zip(places, request.get_output_tensor(0).data.ravel().tolist()):
-                found[place] = value
+        def keep(request, indices):
+            for index, value in zip(indices, request.get_output_tensor(0).data.ravel().tolist()):
+                values[index] = value
 
         queue = openvino.AsyncInferQueue(self.compiled[self.point["streams"]], self.point["streams"])
         queue.set_callback(keep)
-        for places, ids, mask in self.texts.batches(pairs, self.point["batch_size"]):
+        for indices, ids, mask in self.texts.batches(pairs, self.point["batch_size"]):
             self.saw(mask)
-            queue.start_async({"input_ids": ids, "attention_mask": mask}, places)
+            queue.start_async({"input_ids": ids, "attention_mask": mask}, indices)
         queue.wait_all()
-        return found
+        return values
 
 
 def load(checkpoint, dtype, options, pairs):

@@ -17,9 +17,9 @@ class SentenceTransformers(Peer):
         from sentence_transformers import CrossEncoder
 
         self.attention = attention
-        told = {} if attention is None else {"model_kwargs": {"attn_implementation": attention}}
+        more = {} if attention is None else {"model_kwargs": {"attn_implementation": attention}}
         length, device = self.options["max_length"], self.options["device"]
-        self.scorer = CrossEncoder(self.checkpoint, max_length=length, device=device, **told)
+        self.scorer = CrossEncoder(self.checkpoint, max_length=length, device=device, **more)
         # the classifier itself: releases differ in what they wrap around it
         parts = self.scorer.model.modules()
         module = next(part for part in parts if type(part).__name__.endswith("ForSequenceClassification"))
@@ -38,12 +38,12 @@ class SentenceTransformers(Peer):
         import torch
 
         batch = {"batch_size": self.point["batch_size"]} if self.point else {}
-        told = {"show_progress_bar": False, "convert_to_tensor": True, **batch}
+        arguments = {"show_progress_bar": False, "convert_to_tensor": True, **batch}
         try:
-            found = self.scorer.predict(pairs, activation_fn=torch.nn.Identity(), **told)
+            scores = self.scorer.predict(pairs, activation_fn=torch.nn.Identity(), **arguments)
         except (TypeError, ValueError):  # releases before 4 call it otherwise
-            found = self.scorer.predict(pairs, activation_fct=torch.nn.Identity(), **told)
-        return found.float().tolist()
+            scores = self.scorer.predict(pairs, activation_fct=torch.nn.Identity(), **arguments)
+        return scores.float().tolist()
 
 
 def load(checkpoint, dtype, options, pairs):

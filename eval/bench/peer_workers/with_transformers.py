@@ -16,13 +16,13 @@ class Transformers(Peer):
     @torch.inference_mode()
     def score(self, pairs):
         """See `Peer.score`."""
-        found = [0.0] * len(pairs)
-        for places, ids, mask in self.texts.batches(pairs, self.point["batch_size"]):
+        values = [0.0] * len(pairs)
+        for indices, ids, mask in self.texts.batches(pairs, self.point["batch_size"]):
             self.saw(mask)
             scores = self.module(torch.from_numpy(ids).to(self.device), torch.from_numpy(mask).to(self.device))
-            for place, value in zip(places, scores.float().tolist()):
-                found[place] = value
-        return found
+            for index, value in zip(indices, scores.float().tolist()):
+                values[index] = value
+        return values
 
 
 def load(checkpoint, dtype, options, pairs):

@@ -34,9 +34,9 @@ class Vllm(Peer):
         ids = self.texts.ids(pairs)
         self.tokens = self.real = sum(map(len, ids))
         raw = PoolingParams(use_activation=False)
-        asked = [{"prompt_token_ids": row} for row in ids]
-        found = self.engine.encode(asked, pooling_params=raw, pooling_task="classify", use_tqdm=False)
-        return [float(one.outputs.data.flatten()[0]) for one in found]
+        prompts = [{"prompt_token_ids": row} for row in ids]
+        outputs = self.engine.encode(prompts, pooling_params=raw, pooling_task="classify", use_tqdm=False)
+        return [float(output.outputs.data.flatten()[0]) for output in outputs]
 
 
 def load(checkpoint, dtype, options, pairs):

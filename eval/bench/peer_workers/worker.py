@@ -36,24 +36,24 @@ def main():
     versions = {name: importlib.metadata.version(name) for name in engine.packages}
     answers.write(json.dumps({"ready": peer, "versions": versions}) + "\n")
     for line in sys.stdin:
-        asked = json.loads(line)
+        request = json.loads(line)
         try:
-            answer = run(engine, asked, pairs, options["device"])
+            answer = run(engine, request, pairs, options["device"])
         except Exception as err:
-            if not asked["trial"]:
+            if not request["trial"]:
                 raise
             answer = {"refused": f"{type(err).__name__}: {err}".splitlines()[0][:200]}
         answers.write(json.dumps(answer) + "\n")
 
 
-def run(engine, asked, pairs, device):
+def run(engine, request, pairs, device):
     """Score what is asked for; the answer."""
     import torch
 
-    if asked["point"] != engine.point:
-        engine.prepare(asked["point"])
-    wanted = sorted(pairs, key=lambda pair: len(pair[1]))[::2] if asked["trial"] else pairs
-    if asked["trial"]:
+    if request["point"] != engine.point:
+        engine.prepare(request["point"])
+    wanted = sorted(pairs, key=lambda pair: len(pair[1]))[::2] if request["trial"] else pairs
+    if request["trial"]:
         engine.score(wanted[:WARM])
     engine.tokens = engine.real = 0
     cuda = device.startswith("cuda")
@@ -62,7 +62,7 @@ def run(engine, asked, pairs, device):
     if cuda:
         torch.cuda.synchronize()
     seconds = time.perf_counter() - start
-    Path(asked["scores"]).write_text(json.dumps([float(x) for x in scores]), encoding="utf-8")
+    Path(request["scores"]).write_text(json.dumps([float(x) for x in scores]), encoding="utf-8")
     peak = torch.cuda.max_memory_allocated() if cuda else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     answer = {"seconds": seconds, "tokens": engine.tokens, "padded": engine.tokens - engine.real}
     return {**answer, "peak_memory_bytes": peak}

@@ -96,10 +96,12 @@ class RayEncoder:
         blocks = [tuple(texts[start : start + size]) for start in range(0, len(texts), size)]
         self._pool.order = lambda index: Texts(blocks[index], queries)
         costs = [float(sum(map(len, block))) for block in blocks]
-        found = {index: vectors for _, index, vectors in self._schedule.run(costs)}
+        vectors_of = {index: vectors for _, index, vectors in self._schedule.run(costs)}
         for index, cause in self._schedule.failures.items():
             raise ScoreError(f"retriever '{self._name}': {len(blocks[index])} texts were given up: {cause}")
-        return np.concatenate([np.zeros((0, self.dimensions), np.float32), *(found[i] for i in range(len(blocks)))])
+        return np.concatenate(
+            [np.zeros((0, self.dimensions), np.float32), *(vectors_of[i] for i in range(len(blocks)))]
+        )
 
     def close(self) -> None:
         """Ends the workers."""
@@ -111,19 +113,19 @@ def ray_encoders(options: RayOptions, make: MakeEncoder = SentenceEncoder) -> It
     """Makes encoders and keeps the last one; the cluster is reached when the first one is wanted."""
     with ExitStack() as stack:
         fleets: list[Fleet] = []
-        kept: list[tuple[RetrieverSpec, str, RayEncoder]] = []
+        opened: list[tuple[RetrieverSpec, str, RayEncoder]] = []
 
         def encoder(spec: RetrieverSpec, device: str) -> Encoder:
-            if not kept or kept[0][:2] != (spec, device):
+            if not opened or opened[0][:2] != (spec, device):
                 if not fleets:
                     fleets.append(stack.enter_context(cluster(options)))
                 drop()
-                kept.append((spec, device, RayEncoder(options, fleets[0], make, spec, device)))
-            return kept[0][2]
+                opened.append((spec, device, RayEncoder(options, fleets[0], make, spec, device)))
+            return opened[0][2]
 
         def drop() -> None:
-            while kept:
-                kept.pop()[2].close()
+            while opened:
+                opened.pop()[2].close()
 
         try:
             yield encoder

@@ -64,14 +64,14 @@ def cluster(options: RayOptions) -> Iterator[Fleet]:
         import ray
     except ImportError as err:
         raise InputError('engine.name: ray needs Ray: pip install "rerankbench[ray]"') from err
-    found = ray.is_initialized()
+    joined = ray.is_initialized()
     with redirect_stdout(sys.stderr):  # where Ray's messages belong: stdout is for results
         try:
-            if not found:
+            if not joined:
                 _connect(ray, options)
             yield _fleet(options, [node["Resources"] for node in ray.nodes() if node["Alive"]])
         finally:
-            if not found:
+            if not joined:
                 ray.shutdown()
 
 
@@ -215,7 +215,7 @@ class RayEngine:
         usage = self.usage()
         self._pool.close()
         if usage["efficiency"] is not None:
-            restarts = sum(one["restarts"] for one in usage["per_worker"])
+            restarts = sum(worker["restarts"] for worker in usage["per_worker"])
             log.info(
                 "%s: %d workers, scaling efficiency %.2f (forward time over workers x %.1f s), %d restarts",
                 self._label, self.fleet.workers, usage["efficiency"], self._wall, restarts,

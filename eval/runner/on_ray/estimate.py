@@ -50,7 +50,7 @@ def _pair(task: ScoringTask, loaded: LoadedModel, query: np.ndarray, passage: in
     prompt = np.full_like(query, rules.count_own_tokens(task.text))
     passages = np.broadcast_to(rest, query.shape).astype(np.int64)
     each = [flops.reference(shape, setting, query, passages, prompt) for setting in task.settings]
-    return np.max(np.stack([np.asarray(one, dtype=np.float64) for one in each]), axis=0)
+    return np.max(np.stack([np.asarray(estimate, dtype=np.float64) for estimate in each]), axis=0)
 
 
 def _passage_tokens(jobs: Sequence[Job]) -> int:

@@ -121,8 +121,8 @@ class RayPool:
         return Ready(worker, introduction)
 
     def _death(self, worker: int, err: RayError) -> str:
-        found = _DETAIL.search(" ".join(str(err).split()))
-        detail = f"{found['kind']}, {found['detail']}" if found else str(err)
+        match = _DETAIL.search(" ".join(str(err).split()))
+        detail = f"{match['kind']}, {match['detail']}" if match else str(err)
         known = self.introductions.get(worker)
         where = f"process {known.pid} on {known.node}" if known else "its process"
         return _short(f"{where} died: {detail}")
