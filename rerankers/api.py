@@ -17,12 +17,12 @@ REMOTE = "remote"  # the device of models that a server runs
 
 @dataclass(frozen=True)
 class Requests:
-    """What a server was asked.
+    """The requests to a server.
 
     Attributes:
         sent, retried: requests that went out, and how many of them were repetitions.
         seconds: that each answer took, waiting times left out.
-        billed: what the server says that it costs, in `unit`; None where it does not say.
+        billed: the cost that the server states, in `unit`; None where it states none.
     """
 
     sent: int
@@ -54,7 +54,7 @@ class Executed:
         padded_tokens: tokens that entered it and belong to none.
         shared_tokens: tokens that did not have to enter it because another pair's prefix served.
         seconds: wall time by phase: `tokenise`, `forward`.
-        requests: of a server, where one was asked.
+        requests: of a server, where there is one.
     """
 
     flops: int = 0

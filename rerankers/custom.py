@@ -47,8 +47,8 @@ class CustomReranker:
         version: what distinguishes these scores from others of the same class: change it whenever a score can change.
             Stored results of another version are not used again. Required.
         shape: what a pair costs, for FLOPs; needs `lengths`. None: FLOPs are not counted.
-        listwise: stated by a class whose scores depend on the query's other candidates: JSON values that say how a list
-            is read. Part of the identity. Such a class has `score`, which is given a query's whole list, in the order
+        listwise: for a class whose scores depend on the query's other candidates: how a list is read, in JSON values.
+            Part of the identity. Such a class has `score`, which is given a query's whole list, in the order
             of the first stage; see `listwise.py`.
         concurrency: calls of `score` at a time, for classes that wait for a server.
         stop: an event that is set when nobody waits for these calls any longer; None: they run on.
@@ -61,11 +61,11 @@ class CustomReranker:
     stop: threading.Event | None = None
 
     def requests(self) -> Requests | None:
-        """What a server was asked since the last call; None where there is none."""
+        """Return the requests to a server since the last call; None where there is none."""
         return None
 
     def lengths(self, pairs: Sequence[tuple[str, str]]) -> Sequence[tuple[int, int]] | None:
-        """Tokens of query and passage of each pair, special tokens included; None: tokens are not counted."""
+        """Return tokens of query and passage of each pair, special tokens included; None: tokens are not counted."""
         return None
 
 
@@ -82,10 +82,10 @@ class _Versioned(CustomReranker):
 
 
 def with_version(model: Any, version: str, *, name: str | None = None) -> CustomReranker:
-    """An object that has `predict(pairs)` and no version, a CrossEncoder of sentence-transformers for example.
+    """Return an object that has `predict(pairs)` and no version, a CrossEncoder of sentence-transformers for example.
 
     Args:
-        model: the object. Its scores are taken as they are; CrossEncoder squashes them unless told not to.
+        model: the object. Its scores are taken as they are; CrossEncoder squashes them by default.
         version: as in `CustomReranker`; the folder's name is no version, a commit or a date is.
         name: what tables call it; None: the name of the object's class.
     """
@@ -95,23 +95,23 @@ def with_version(model: Any, version: str, *, name: str | None = None) -> Custom
 
 
 def class_of(model: Any) -> type:
-    """The class of an object, or of the one that `with_version` was given."""
+    """Return the class of an object, or of the one that `with_version` was given."""
     return type(model.model if isinstance(model, _Versioned) else model)
 
 
 def is_reference(model: str) -> bool:
-    """Whether a model is named as `module:Class`, `package.module:function`."""
+    """Return whether a model is named as `module:Class`, `package.module:function`."""
     return _REFERENCE.fullmatch(model) is not None and not Path(model).exists()
 
 
 @cache
 def plugins() -> dict[str, str]:
-    """Where the rerankers are that other packages registered, by name."""
+    """Return where the rerankers are that other packages registered, by name."""
     return {point.name: point.value for point in entry_points(group=PLUGINS)}
 
 
 def find(reference: str) -> Any:
-    """The class or function of a reference; its module is looked for on Python's path, then in the current folder.
+    """Find the class or function of a reference: its module is on Python's path, else in the current folder.
 
     Raises InputError when there is no such module or name, or when importing it fails.
     """
@@ -138,7 +138,7 @@ def find(reference: str) -> Any:
 
 
 def make(reference: str, offers: dict[str, Callable[[], str]]) -> tuple[Any, dict[str, str]]:
-    """The object that a reference makes, called with those offers that it names as parameters, and what these were.
+    """Call a reference with those offers that it names as parameters; return the object, and what these were.
 
     Raises InputError when there is no such class or function, or when making the object fails.
     """
@@ -171,7 +171,7 @@ def check(model: Any, where: str) -> None:
 
 
 def scorer(model: Any) -> Callable[[list[tuple[str, list[str]]]], list[Any]] | None:
-    """What scores some queries with their passages: a list of answers, each for a number of pairs in a row."""
+    """Return what scores some queries with their passages: a list of answers, each for a number of pairs in a row."""
     score, predict = getattr(model, "score", None), getattr(model, "predict", None)
     if callable(predict) and not (listwise(model) and callable(score)):
         return lambda groups: [predict([(query, passage) for query, passages in groups for passage in passages])]
@@ -194,13 +194,13 @@ def scorer(model: Any) -> Callable[[list[tuple[str, list[str]]]], list[Any]] | N
 
 
 def listwise(model: Any) -> Mapping[str, Any] | None:
-    """How an object reads a query's list; None where its scores depend on their pairs alone."""
+    """Return how an object reads a query's list; None where its scores depend on their pairs alone."""
     return getattr(model, "listwise", None)
 
 
 @contextmanager
 def telling(where: str, kind: type[InputError] | type[ScoreError]) -> Iterator[None]:
-    """Errors of code that is not ours in one line, with its file and line."""
+    """Raise errors of a user's code as one line, with its file and line."""
     try:
         yield
     except (InputError, ScoreError):

@@ -1,4 +1,4 @@
-"""The two errors a person can meet; each is one line that says what is wrong, where, and what to do."""
+"""The two errors a user can meet; each is one line: what is wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 class InputError(ValueError):
-    """Bad input: names the file, the line or the key, and says what to do. Exit status 2.
+    """Bad input: names the file, the line or the key, and what to do. Exit status 2.
 
     Attributes:
         unread: it is a `config.json` that no native reader obeys in full, so that transformers may run the model.
@@ -24,7 +24,7 @@ class ScoreError(RuntimeError):
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?` for the nearest known name, or the list of known names, or nothing."""
+    """Return `; did you mean 'x'?` for the nearest known name, or the list of known names, or nothing."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if near:
@@ -33,7 +33,7 @@ def suggest(name: str, known: Iterable[str]) -> str:
 
 
 def one_line(err: BaseException | str, most: int = 200) -> str:
-    """The message of a foreign error on one line, cut at `most` characters; its type where it has none."""
+    """Return the message of a foreign error on one line, cut at `most` characters; its type where it has none."""
     text = " ".join(str(err).split()) or type(err).__name__
     return text if len(text) <= most else f"{text[: most - 3]}..."
 

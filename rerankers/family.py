@@ -45,7 +45,7 @@ class FamilyOptions(BaseModel):
     policies: ClassVar[tuple[str, ...]] = ()
 
     def combinations(self) -> Iterator[dict[str, Any]]:
-        """Every combination of the policies' choices, the present one first."""
+        """Yield every combination of the policies' choices, the present one first."""
         present = {name: getattr(self, name) for name in self.policies}
         yield present
         choices = [get_args(type(self).model_fields[name].annotation) for name in self.policies]
@@ -87,7 +87,7 @@ class Family(ABC):
 
     @abstractmethod
     def claims(self, raw: Mapping[str, Any], saved: StFolder) -> bool:
-        """Whether this family runs the model of a `config.json` that nobody wrote a specification for.
+        """Return whether this family runs the model of a `config.json` that nobody wrote a specification for.
 
         `saved` is what sentence-transformers saved beside it.
         """
@@ -96,25 +96,28 @@ class Family(ABC):
     def shape(
         self, raw: Mapping[str, Any], where: str = "config.json", options: FamilyOptions | None = None
     ) -> Shape | None:
-        """What a pair costs and which settings there are; None where that is not known, so FLOPs are not measured.
+        """Return what a pair costs and which settings there are; None where that is unknown, so FLOPs are not measured.
 
         `options` None are the family's defaults.
         """
 
     @abstractmethod
     def load(self, spec: ModelSpec, files: Resolved, options: LoadOptions) -> Reranker:
-        """The model on its device. Raises InputError when the checkpoint does not fit."""
+        """Load the model on its device. Raises InputError when the checkpoint does not fit."""
 
     def choose(self, spec: ModelSpec) -> Any:
-        """The options of a specification, checked. Raises InputError for an unknown one or a value out of range."""
+        """Return the options of a specification, checked.
+
+        Raises InputError for an unknown one or a value out of range.
+        """
         return self.options_in(spec.options, f"model '{spec.name}'")
 
     def options_in(self, chosen: Mapping[str, Any], where: str) -> Any:
-        """Options by name, checked, with defaults for the others."""
+        """Return options by name, checked, with defaults for the others."""
         return validated(self.options, dict(chosen), where)
 
     def config(self, raw: Mapping[str, Any], where: str = "config.json") -> Any:
-        """The architecture that a `config.json` describes.
+        """Return the architecture that a `config.json` describes.
 
         Raises InputError for a model type of another family, a missing key, or a value that the implementation would
         silently get wrong.
@@ -132,7 +135,7 @@ class Family(ABC):
             raise InputError(f"{where}: key {err} is missing") from err
 
     def obeys(self, raw: Mapping[str, Any]) -> bool:
-        """Whether the reader of a model type that this family runs obeys every key of its `config.json`.
+        """Return whether the reader of a model type that this family runs obeys every key of its `config.json`.
 
         True for a file that is damaged, too, so that whoever claims it names the damage.
         """
@@ -143,43 +146,43 @@ class Family(ABC):
         return True
 
     def text_rules(self, spec: ModelSpec) -> TextRules:
-        """How the model's texts are worded and cut."""
+        """Return how the model's texts are worded and cut."""
         truncation = getattr(self.choose(spec), "truncation", None)
         return TextRules(
             spec.name, max_length=spec.max_length or DEFAULT_LENGTH, truncation=truncation or self.truncation
         )
 
     def stated_shape(self, spec: ModelSpec) -> Shape | None:
-        """The shape of a model that has no `config.json`."""
+        """Return the shape of a model that has no `config.json`."""
         return None
 
     def tensors(self, raw: Mapping[str, Any], where: str = "config.json") -> Tensors:
-        """What a checkpoint holds, for random ones."""
+        """Return what a checkpoint holds, for random ones."""
         raise InputError(f"{where}: no random checkpoint can be written for the family {self.name}")
 
     def complete(self, spec: ModelSpec, files: Resolved) -> ModelSpec:
-        """The specification, with what the files state where it states nothing.
+        """Return the specification, with what the files state where it states nothing.
 
         Raises InputError for what has no place in it.
         """
         return spec
 
     def check_ready(self, spec: ModelSpec) -> None:  # noqa: B027  # most families need nothing
-        """Raise InputError for what a model lacks as far as that can be told at once, before any other work."""
+        """Raise InputError for what a model lacks, as far as that shows before any other work."""
 
     def open(self, spec: ModelSpec, options: LoadOptions) -> Reranker:
-        """The model of a specification, its files found and loaded. Families without files override it."""
+        """Open the model of a specification, its files found and loaded. Families without files override it."""
         files = files_of(spec)
         return self.load(replace(spec, revision=files.revision), files, options)
 
 
 def is_classifier(raw: Mapping[str, Any]) -> bool:
-    """Whether a `config.json` names a class that ends in a classification head."""
+    """Return whether a `config.json` names a class that ends in a classification head."""
     return any("SequenceClassification" in name for name in raw.get("architectures") or ())
 
 
 def is_plain(saved: StFolder) -> bool:
-    """Whether nothing of sentence-transformers' own stands between the model's output and the score."""
+    """Return whether no module of sentence-transformers is between the model's output and the score."""
     return saved.kind is None or (
         saved.kind == "CrossEncoder" and not saved.modules and saved.task != "text-generation"
     )

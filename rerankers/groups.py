@@ -26,7 +26,7 @@ class Group:
 
 
 def gather(pairs: Sequence[Pair] | Pair) -> tuple[list[Group], list[int]]:
-    """Pairs, or one pair, gathered by query, and for every pair its place among the gathered ones.
+    """Gather pairs, or one pair, by query; return groups, and for every pair its index among the gathered ones.
 
     Raises InputError for what is no pair of two texts.
     """

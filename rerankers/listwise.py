@@ -1,7 +1,7 @@
 """Rerankers whose unit is a query's list of candidates: windows that slide over it, and generators that order a window.
 
-A score of theirs depends on the whole list: its passages, their order and their number. The identity of a result
-therefore holds window, stride, order and depth, beside the version.
+Such a score depends on the whole list: its passages, their order and their number. The identity of a result
+therefore has window, stride, order and depth, beside the version.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class ListReranker(CustomReranker):
         window: passages that are ordered at a time.
         stride: by how many passages the window moves; less than `window`, so that good ones are carried upwards.
         order: in which the list is read first: as the first stage gave it, or reversed.
-        depth: candidates that take part; those behind keep their places. None: all.
+        depth: candidates that take part; those after them keep their order. None: all.
     """
 
     window: int = 20
@@ -43,7 +43,7 @@ class ListReranker(CustomReranker):
     depth: int | None = None
 
     def arrange(self, query: str, passages: Sequence[str]) -> Sequence[int]:
-        """The places of a window's passages, best first; each place once."""
+        """Return the places of a window's passages, best first; each place once."""
         raise NotImplementedError
 
     @property
@@ -52,7 +52,7 @@ class ListReranker(CustomReranker):
         return {"window": self.window, "stride": self.stride, "order": self.order, "depth": self.depth}
 
     def score(self, query: str, passages: Sequence[str]) -> list[int]:
-        """How many candidates each one stands above, counting from the end: the first of n has n - 1."""
+        """Return how many candidates each one is above: the first of n has n - 1."""
         ranking = self.sort(query, passages)
         scores = [0] * len(passages)
         for rank, number in enumerate(ranking):
@@ -60,7 +60,7 @@ class ListReranker(CustomReranker):
         return scores
 
     def sort(self, query: str, passages: Sequence[str]) -> list[int]:
-        """Places of the passages, best first.
+        """Return places of the passages, best first.
 
         The last window reaches the top, whatever the stride leaves (the published sliding window of RankGPT then stops
         short). Raises ScoreError when a window does not come back whole.
@@ -86,18 +86,19 @@ class ListReranker(CustomReranker):
             raise InputError(f"order '{self.order}' is unknown; known: {', '.join(get_args(Order))}")
         if not self.window > 1 or not 0 < self.stride <= self.window:
             raise InputError(
-                f"window {self.window}, stride {self.stride}: a window holds 2 or more, a stride at most it"
+                f"window {self.window}, stride {self.stride}: a window has 2 passages or more, "
+                "and a stride is at most the window"
             )
         if self.depth is not None and self.depth < 1:
             raise InputError(f"depth {self.depth}: must be at least 1")
 
 
 class SlidingWindow(ListReranker):
-    """A generator that writes the order of a window, such as `[2] > [1]`, as RankGPT asks for it.
+    """A generator that writes the order of a window, such as `[2] > [1]`, as RankGPT prompts for it.
 
     Args:
         generate: from chat messages to the text of the answer: any callable, or a `ChatModel`.
-        version: see `CustomReranker`: what stands for the generator's weights and settings.
+        version: see `CustomReranker`: it identifies the generator's weights and settings.
         window, stride, order, depth: see `ListReranker`; None takes RankGPT's 20 and 10.
         prompt: texts of the chat; None takes RankGPT's.
 
@@ -129,7 +130,7 @@ class SlidingWindow(ListReranker):
 
     @property
     def listwise(self) -> dict[str, Any]:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Part of the identity: with the texts of the chat, and what the generator says of itself."""
+        """Part of the identity: with the texts of the chat, and the generator's own identity."""
         chat = self.prompt.chat("{query}", ["{passage}", "{passage}"])
         generator = getattr(self.generate, "identity", None)
         return {**super().listwise, "words": self.prompt.words, "chat": chat, "generator": generator}
@@ -143,7 +144,7 @@ class SlidingWindow(ListReranker):
         if len(order) < len(passages):
             with self._lock:
                 self.incomplete += 1
-            log.warning("%d of %d passages stand in the answer '%.60s'", len(order), len(passages), answer)
+            log.warning("%d of %d passages are in the answer '%.60s'", len(order), len(passages), answer)
         return order + [number for number in range(len(passages)) if number not in order]
 
     def requests(self) -> Requests | None:
@@ -152,23 +153,23 @@ class SlidingWindow(ListReranker):
 
 
 def parse_order(answer: str, passages: int) -> list[int]:
-    """Places in an answer that names passages by their numbers from 1: each once, numbers that there are not left out.
+    """Parse an answer that names passages by their numbers from 1 into indices: each once, other numbers left out.
 
-    Every run of digits counts, whatever stands around it (RankGPT's `clean_response` and `remove_duplicate`).
+    Every run of digits counts, whatever is around it (RankGPT's `clean_response` and `remove_duplicate`).
     """
     named = [int(number) - 1 for number in _NUMBER.findall(answer) if len(number) < 10]
     return [index for index in dict.fromkeys(named) if 0 <= index < passages]
 
 
 class ChatModel:
-    """A chat model behind a server that knows OpenAI's `/v1/chat/completions` (vLLM, llama.cpp, the publishers).
+    """A chat model behind a server that serves OpenAI's `/v1/chat/completions` (vLLM, llama.cpp, the publishers).
 
     Args:
         url: host and port of the server.
         model: its name there.
         key: the environment variable with the key; None sends none.
         service: patience and pace; see `served.options.Service`. `parameters` are sent with every request and part of
-            the identity; the temperature is 0 unless they say otherwise.
+            the identity; the temperature is 0 unless they set it.
     """
 
     def __init__(self, url: str, model: str, key: str | None = None, *, service: Service | None = None) -> None:
@@ -183,11 +184,11 @@ class ChatModel:
         self._lock = threading.Lock()
 
     def __call__(self, messages: Messages) -> str:
-        """The answer. Raises InputError when the server refuses, ScoreError when it fails for good."""
+        """Return the answer. Raises InputError when the server refuses, ScoreError when it fails for good."""
         return self._client.post({**self.identity, "messages": messages}, 1, self._text)
 
     def requests(self) -> Requests | None:
-        """What was asked since the last call; tokens are those that the server counts as used."""
+        """Return the requests since the last call; tokens are those that the server counts as used."""
         sent = self._client.take()
         with self._lock:
             billed, self._billed = self._billed, 0.0

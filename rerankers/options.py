@@ -1,6 +1,6 @@
 """What can be chosen when a model is loaded, and when text is turned into token ids.
 
-What one family alone offers (an output head, a template) stands in that family's file; see `family.FamilyOptions`.
+What one family alone offers (an output head, a template) is in that family's file; see `family.FamilyOptions`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class TextOptions:
         query_max_length: None is three quarters of `max_length`.
         truncation: `class` as FlagEmbedding's classes do it, `snippet` as the card's plain-transformers code; None is
             the model's default.
-        task: what the dataset asks for; the model's wording for it is the prompt.
+        task: the dataset's; the model's wording for it is the prompt.
     """
 
     prompt: str | None = None

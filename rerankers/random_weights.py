@@ -14,10 +14,10 @@ from .registry import family_named, guess_family
 def write_random_weights(
     folder: Path, *, family: str | None = None, dtype: str = "float32", seed: int = 0, spread: float = 0.02
 ) -> None:
-    """Write `model.safetensors` for the `config.json` that the folder holds.
+    """Write `model.safetensors` for the `config.json` in the folder.
 
     Matrices are normal(0, `spread`), norms scale by one. Same seed, same bytes. `family` is the name of the family that
-    says which tensors there are; None finds it.
+    lists the tensors; None finds it.
     """
     from safetensors.torch import save_file
 

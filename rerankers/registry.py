@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("rerankbench")
 
-# asked in this order which of them runs a model that has no specification
+# in this order they are tried for a model that has no specification
 FAMILIES = {
     "lightweight": ".families.lightweight:LightweightReranker",
     "layerwise": ".families.layerwise:LayerwiseReranker",
@@ -55,7 +55,7 @@ _LOAD_OPTIONS = tuple(field.name for field in fields(LoadOptions))
 
 @cache
 def families() -> dict[str, Family]:
-    """Every family by its name, those of other packages first.
+    """Return every family by its name, those of other packages first.
 
     A family of another package that cannot be imported is left out with a warning. Raises InputError for one that is
     registered under the name of a family of this package.
@@ -81,7 +81,7 @@ def _shipped(name: str) -> Family:
 
 
 def family_named(name: str) -> Family:
-    """A family by its name. Raises InputError for an unknown one."""
+    """Return a family by its name. Raises InputError for an unknown one."""
     if name in FAMILIES:  # without importing the others
         return _shipped(name)
     if name not in families():
@@ -90,7 +90,7 @@ def family_named(name: str) -> Family:
 
 
 def family_of(spec: ModelSpec) -> Family:
-    """The family of a specification. Raises InputError for an unknown one."""
+    """Return the family of a specification. Raises InputError for an unknown one."""
     try:
         return family_named(spec.family)
     except InputError as err:
@@ -124,7 +124,7 @@ def load(
 
 
 def choose(spec: ModelSpec, chosen: Mapping[str, Any]) -> ModelSpec:
-    """The specification with some options of its family.
+    """Return the specification with some options of its family.
 
     An option of another family is refused, unless it has the default that it has there, which changes nothing. Raises
     InputError for that, for an unknown option, and for a value out of range.
@@ -145,7 +145,7 @@ def choose(spec: ModelSpec, chosen: Mapping[str, Any]) -> ModelSpec:
 
 @cache
 def option_defaults() -> dict[str, Any]:
-    """Every option that some family has, and its default."""
+    """Return every option that some family has, and its default."""
     return {
         name: field.get_default(call_default_factory=True)
         for family in families().values()
@@ -168,10 +168,10 @@ def check_option(name: str, value: Any) -> None:
 
 
 def shape_of(spec: ModelSpec) -> Shape | None:
-    """What a pair costs and which settings there are, without loading or fetching anything.
+    """Return what a pair costs and which settings there are, without loading or fetching anything.
 
     From the `config` of the specification, else from what the family finds stated elsewhere, else from the config.json
-    of a local folder; None where none of these is there or the family does not know the shape.
+    of a local folder; None where none of these is there or the family has no shape.
     """
     family = family_of(spec)
     if spec.config:
@@ -186,7 +186,7 @@ def shape_of(spec: ModelSpec) -> Shape | None:
 
 
 def load_spec(name: str) -> ModelSpec:
-    """The specification of a model by its name, or from the path of a YAML file.
+    """Load the specification of a model by its name, or from the path of a YAML file.
 
     Raises InputError for an unknown name (with the nearest known one), an unknown key or a missing one, and a value of
     a wrong type.
@@ -208,7 +208,7 @@ def load_spec(name: str) -> ModelSpec:
 
 
 def find_spec(model: str) -> ModelSpec:
-    """The specification of a name, a YAML file, a hub id, a local folder or a class of the user.
+    """Find the specification of a name, a YAML file, a hub id, a local folder or a class of the user.
 
     Where no file names the family, config.json decides it.
     """
@@ -222,19 +222,19 @@ def find_spec(model: str) -> ModelSpec:
             return _spec_of_hub_id(model)
         return load_spec(model)
     if not (is_adapter(folder) or (transformer_folder(folder) / "config.json").is_file()):
-        raise InputError(f"{folder}: holds no config.json, so it is no model folder; or name one of {list_models()}")
+        raise InputError(f"{folder}: has no config.json, so it is no model folder; or name one of {list_models()}")
     return spec_of_folder(folder)
 
 
 def spec_of_folder(folder: Path) -> ModelSpec:
-    """A specification for a local model folder, its family guessed from what the folder holds."""
+    """Return a specification for a local model folder, its family guessed from the folder's content."""
     files = resolve(str(folder)) if is_adapter(folder) else Resolved(str(folder), folder)
     family = guess_family(files.config, folder, files.saved)
     return family.complete(ModelSpec(name=folder.resolve().name, family=family.name, source=str(folder)), files)
 
 
 def guess_family(raw: Mapping[str, Any], where: Path, saved: StFolder | None = None) -> Family:
-    """The first family that runs a `config.json` and what sentence-transformers saved beside it.
+    """Return the first family that runs a `config.json` and what sentence-transformers saved beside it.
 
     Raises InputError when none does.
     """
@@ -252,12 +252,12 @@ def guess_family(raw: Mapping[str, Any], where: Path, saved: StFolder | None = N
 
 @cache
 def _models_by_source() -> dict[str, str]:
-    """The names of the shipped models by their hub ids."""
+    """Return the names of the shipped models by their hub ids."""
     return {read_spec(find_file("models", name, "model")).source: name for name in reversed(list_models())}
 
 
 def _spec_of_hub_id(model: str) -> ModelSpec:
-    """The shipped specification whose source is this hub id, or one guessed from the repository's config.json."""
+    """Return the shipped specification of this hub id, or one guessed from the repository's config.json."""
     if model in _models_by_source():
         return load_spec(_models_by_source()[model])
     files = resolve(model)

@@ -53,7 +53,7 @@ class Setting:
 
     @classmethod
     def parse(cls, name: str) -> Setting:
-        """The setting that `name` writes. Raises InputError when it is not a setting's name."""
+        """Parse the setting that `name` writes. Raises InputError when it is not a setting's name."""
         match = _NAME.match(name)
         if not match or not name:
             raise InputError(f"setting '{name}': expected full, L25, r2@8, L25-r2@8 or L28-r2@24+40")

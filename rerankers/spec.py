@@ -31,13 +31,13 @@ class ModelSpec:
         max_length: default length limit in tokens; None takes the model's own (and a loaded model's spec states it).
         trust_remote_code: must be written out before any code of the hub repository runs.
         config: the parts of the model's config.json that fix its shape, so that FLOPs need no download.
-        options: what the model's family offers beyond that, by name: JSON values. In YAML they stand beside the other
+        options: what the model's family offers beyond that, by name: JSON values. In YAML they are beside the other
             keys; `rerankbench ls families` lists those of each family, `family.FamilyOptions` describes them.
         parameters: number of parameters and `download_bytes`: size of the weights, for plans; None if unknown.
         license: as the publisher states it.
-        trained_on: names of the datasets that its training is said to have used, or the text "not disclosed" where the
+        trained_on: names of the datasets that its training used as published, or the text "not disclosed" where the
             publisher names none; None where nobody looked.
-        sources: where the facts of this file stand: addresses or citations.
+        sources: of the facts of this file: addresses or citations.
         note: one line for `rerankbench ls models`.
 
     What describes a model (`parameters` to `note`) is no part of a result's identity: it cannot change a score.
@@ -59,12 +59,12 @@ class ModelSpec:
     note: str = ""
 
     def with_options(self, **chosen: Any) -> ModelSpec:
-        """The same model with some options of its family chosen; the family checks them."""
+        """Return the same model with some options of its family chosen; the family checks them."""
         return replace(self, options={**self.options, **chosen})
 
 
 def list_models() -> list[str]:
-    """Names of the models that come with the package, sorted."""
+    """List names of the models that come with the package, sorted."""
     return names("models")
 
 
@@ -72,8 +72,9 @@ KEYS = tuple(f.name for f in fields(ModelSpec) if f.name != "options")  # of eve
 
 
 def read_spec(path: Path) -> ModelSpec:
-    """The specification in a YAML file. Keys that not every family has are its `options`, which nobody checked yet.
+    """Read the specification in a YAML file.
 
+    Keys that not every family has are its `options`, which nobody checked yet.
     Raises InputError for a missing key and for a value of a wrong type.
     """
     raw = read(path)
@@ -91,7 +92,7 @@ def read_spec(path: Path) -> ModelSpec:
 
 
 def files_of(spec: ModelSpec, cache_dir: str | None = None) -> Resolved:
-    """The files of a specification, as `checkpoint.hub.resolve` finds them.
+    """Return the files of a specification, as `checkpoint.hub.resolve` finds them.
 
     What a specification of this package names by its commit was compared with the code of its repository.
     """
@@ -143,7 +144,7 @@ def _check_lists(raw: Mapping[str, Any], where: str) -> None:
             raise InputError(f"{where}: key '{key}': expected a list of {expected}, found {value!r:.60}")
         if key == "trained_on" and key in raw and not value:
             raise InputError(
-                f"{where}: key '{key}': an empty list says nothing; leave it out, or write '{NOT_DISCLOSED}'"
+                f"{where}: key '{key}': an empty list states nothing; leave it out, or write '{NOT_DISCLOSED}'"
             )
         if twice := next((item for item in value if value.count(item) > 1), None):
-            raise InputError(f"{where}: key '{key}': {twice!r:.60} stands twice")
+            raise InputError(f"{where}: key '{key}': {twice!r:.60} is listed twice")

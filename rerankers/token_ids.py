@@ -18,7 +18,7 @@ from .tokenization.tokenizer import of_transformers
 
 
 def token_ids(reranker: Reranker, groups: Sequence[Group], text: TextOptions) -> list[list[int]] | None:
-    """Ids of every pair, special tokens included; None for rerankers that feed no pair as one sequence."""
+    """Return ids of every pair, special tokens included; None for rerankers that feed no pair as one sequence."""
     tokens = reranker.prepare_distinct(groups, text)
     if isinstance(tokens, Pairs):
         return tokens.ids
@@ -28,7 +28,7 @@ def token_ids(reranker: Reranker, groups: Sequence[Group], text: TextOptions) ->
 
 
 def card_ids(spec: ModelSpec, pairs: Sequence[tuple[str, str]]) -> list[list[int]]:
-    """Ids of short pairs, which nothing is cut from, by transformers' tokenizer alone, as the models' cards do it.
+    """Return ids of short pairs, which nothing is cut from, by transformers' tokenizer alone, as in the models' cards.
 
     Decoders: what begins a sequence, then every piece of the template by itself, or the pair as one text where the
     template joins it. Encoders: the tokenizer's own pair. `spec` is that of a loaded reranker.
@@ -48,7 +48,7 @@ def card_ids(spec: ModelSpec, pairs: Sequence[tuple[str, str]]) -> list[list[int
 
 
 def _pieces(template: PromptTemplate, query: str, passage: str, instruction: str) -> Sequence[str]:
-    """The texts that are tokenised one by one."""
+    """Return the texts that are tokenised one by one."""
     head, tail = template.head(instruction), template.tail(instruction)
     if not template.joined:
         apart = template.of_query(query, instruction), template.separator(instruction)

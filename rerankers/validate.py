@@ -1,4 +1,4 @@
-"""What a file says, checked against its pydantic type; every fault is one line that names the file and the key."""
+"""What a file states, checked against its pydantic type; every fault is one line that names the file and the key."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _WORDING = {
     "int_type": "must be a whole number",
     "string_type": "must be a text",
     "tuple_type": "must be a list",
-    "model_type": "must hold keys and values",
+    "model_type": "must be keys and values",
     "too_short": "must not be empty",
 }
 _WITHOUT_VALUE = ("missing", "value_error", "too_short")
 
 
 def validated(kind: type[T], raw: Any, where: str, *, as_json: bool = False) -> T:
-    """`raw` as a `kind`: a pydantic model or a dataclass, whose unknown keys are errors.
+    """Return `raw` as a `kind`: a pydantic model or a dataclass, whose unknown keys are errors.
 
     `as_json` reads it by the rules of JSON, where strict models take lists for tuples. Raises InputError:
     `where: key.path: fault`.
@@ -52,7 +52,7 @@ def _adapter(kind: type) -> TypeAdapter[Any]:
 
 
 def read_json(path: Path, most: int = _MOST_BYTES) -> Any:
-    """What a JSON file of so many bytes at most holds.
+    """Read a JSON file of so many bytes at most.
 
     Raises InputError for a file that is none, a key that comes twice and broken Unicode.
     """
@@ -78,7 +78,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def first_repeated(pairs: list[tuple[str, Any]]) -> str | None:
-    """The first key of a JSON dictionary's pairs that was there before; None where all differ."""
+    """Return the first key of a JSON dictionary's pairs that was there before; None where all differ."""
     if len(dict(pairs)) == len(pairs):
         return None
     seen: set[str] = set()
@@ -118,7 +118,7 @@ def _keys(kind: type) -> list[str]:
 
 
 def _models_at(kind: type, path: list[Any]) -> list[type]:
-    """The models at a path of keys and places below `kind`: several in a union, `kind` where there is none."""
+    """Return the models at a path of keys and places below `kind`: several in a union, `kind` where there is none."""
     models: list[type] = [kind]
     for key in path:
         fields = [m.model_fields[key] for m in models if issubclass(m, BaseModel) and key in m.model_fields]
@@ -127,7 +127,7 @@ def _models_at(kind: type, path: list[Any]) -> list[type]:
 
 
 def _models_below(kind: type) -> set[type[BaseModel]]:
-    """Every model that a model's fields name, at any depth."""
+    """Return every model that a model's fields name, at any depth."""
     below: set[type[BaseModel]] = set()
     waiting = [kind]
     while waiting:
@@ -140,7 +140,7 @@ def _models_below(kind: type) -> set[type[BaseModel]]:
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The models that an annotation names: `tuple[Compression | None, ...]` names one."""
+    """Yield the models that an annotation names: `tuple[Compression | None, ...]` names one."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for part in get_args(annotation):

@@ -1,1 +1,1 @@
-"""Rerankers on a device, one file per mechanism; which models each runs is said by the families."""
+"""Rerankers on a device, one file per mechanism; families state which models each runs."""

@@ -1,4 +1,4 @@
-"""What every reranker is: two methods to write, and the faces that programs know from other libraries."""
+"""The base class of rerankers: two methods to write, and the interfaces of other libraries."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _WITHOUT_EFFECT = ("batch_size", "show_progress_bar", "num_workers")  # batches 
 
 @dataclass(frozen=True)
 class DistinctPairs:
-    """The different passages of each query, and where each given pair stands among them.
+    """The different passages of each query, and the index of each given pair among them.
 
     Equal pairs then have one score, whatever the processor rounds differently from one place of a batch to another.
 
@@ -42,7 +42,7 @@ class DistinctPairs:
 
     @classmethod
     def of(cls, groups: Sequence[Group]) -> DistinctPairs:
-        """Of groups, each by itself."""
+        """Drop the repeated passages of each group by itself."""
         distinct, index, start = [], [], 0
         for group in groups:
             index_of = {passage: number for number, passage in enumerate(dict.fromkeys(group.passages))}
@@ -52,7 +52,7 @@ class DistinctPairs:
         return cls(distinct, np.array(index, dtype=np.int64))
 
     def spread(self, scored: Scored, passes: int) -> Scored:
-        """What was scored, for each given pair; tokens of repeated pairs count as shared, in each of the `passes`."""
+        """Spread the scores over the given pairs; tokens of repeated pairs count as shared, in each of the `passes`."""
         if len(self.index) == scored.scores.shape[1]:
             return scored
         arrays = {
@@ -83,14 +83,14 @@ class Reranker(ABC):
 
     @abstractmethod
     def identity(self, text: TextOptions) -> dict[str, Any]:
-        """Everything on the model's side that can change a score, except the setting: JSON values only."""
+        """Return everything on the model's side that can change a score, except the setting: JSON values only."""
 
     @abstractmethod
     def check(self, setting: Setting) -> list[str]:
-        """Warnings about a setting (unreachable compress layers). Raises InputError when it cannot be run."""
+        """Return warnings about a setting (unreachable compress layers). Raises InputError when it cannot be run."""
 
     def prepare_distinct(self, groups: Sequence[Group], text: TextOptions) -> Any:
-        """Token ids of pairs that all differ, for `score_distinct`; None where nothing can be done ahead."""
+        """Return token ids of pairs that all differ, for `score_distinct`; None where nothing can be done ahead."""
         return None
 
     @abstractmethod
@@ -100,7 +100,10 @@ class Reranker(ABC):
         """Score pairs that all differ (of a listwise model: whole lists) under settings that were checked."""
 
     def with_options(self, **chosen: Any) -> Self:
-        """The same weights under other options of the model's family. Raises InputError where that cannot be done."""
+        """Return the same weights under other options of the model's family.
+
+        Raises InputError where that cannot be done.
+        """
         raise InputError(f"model '{self.spec.name}': its options cannot be changed once it is loaded; load it again")
 
     def prepare(self, groups: Sequence[Group], text: TextOptions) -> Prepared:
@@ -130,7 +133,7 @@ class Reranker(ABC):
         return DistinctPairs.of(groups)
 
     def predict(self, pairs: Sequence[Pair] | Pair | None = None, **options: Any) -> np.ndarray:
-        """Float32 scores (pairs,), as sentence-transformers' CrossEncoder gives them.
+        """Return float32 scores (pairs,), as sentence-transformers' CrossEncoder gives them.
 
         Args:
             pairs: (query, passage) pairs, or one pair.
@@ -156,7 +159,7 @@ class Reranker(ABC):
         return_documents: bool = False,
         **options: Any,
     ) -> list[dict[str, Any]]:
-        """The documents by score, best first, equal ones in the given order; at most `top_k` of them.
+        """Return the documents by score, best first, equal ones in the given order; at most `top_k` of them.
 
         Each is `{"corpus_id": its place in documents, "score": float}`, and `"text"` where `return_documents`.
         """
@@ -170,19 +173,19 @@ class Reranker(ABC):
     def compute_score(
         self, sentence_pairs: Sequence[Pair] | Pair, normalize: bool = False, **options: Any
     ) -> list[float]:
-        """A list of scores, as FlagEmbedding gives them; `normalize` squashes each with a sigmoid."""
+        """Return a list of scores, as FlagEmbedding gives them; `normalize` squashes each with a sigmoid."""
         scores = self._score_pairs(sentence_pairs, "compute_score", options).tolist()
         return [sigmoid(score) for score in scores] if normalize else scores
 
     @property
     def mteb_model_meta(self) -> Any:
-        """What mteb asks of a model that it drives."""
+        """The metadata that mteb needs of a model."""
         from .mteb import model_meta
 
         return model_meta(self)
 
     def _score_pairs(self, pairs: Sequence[Pair] | Pair, called: str, options: dict[str, Any]) -> np.ndarray:
-        """Float32 (pairs,) under one setting. Raises InputError for an unknown option or what is no pair."""
+        """Return float32 (pairs,) under one setting. Raises InputError for an unknown option or what is no pair."""
         given = {name: value for name, value in options.items() if name not in _WITHOUT_EFFECT}
         setting = given.pop("setting", Setting())
         for name in given:
@@ -196,5 +199,5 @@ class Reranker(ABC):
 
 
 def sigmoid(x: float) -> float:
-    """1 / (1 + exp(-x)), without overflow."""
+    """Return 1 / (1 + exp(-x)), without overflow."""
     return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))

@@ -39,8 +39,8 @@ def run_batches(
 
     `plan` splits some items into batches under a budget; by default `plan_batches` does.
 
-    When the device is out of memory, the budget is halved and what is left is planned anew. A single item that does
-    not fit raises ScoreError. `run` must not keep anything of a batch that failed. Nothing else is caught.
+    When the device is out of memory, the budget is halved and what is left is planned again. A single item that does
+    not fit raises ScoreError. `run` must keep nothing of a batch that failed. Nothing else is caught.
     """
 
     def by_length(items: list[int], budget: int) -> list[list[int]]:
@@ -67,7 +67,7 @@ def run_batches(
             )
         torch.cuda.empty_cache()
         budget = max(1, min(budget, tokens) // 2)
-        log.warning("out of memory at %d tokens; going on with a token budget of %d", tokens, budget)
+        log.warning("out of memory at %d tokens; continuing with a token budget of %d", tokens, budget)
         rest = [i for later in reversed(waiting) for i in later]
         waiting = plan(rest, budget)[::-1]
     return budget

@@ -75,7 +75,7 @@ class CustomAdapter(FullDepth):
             return getattr(self.model, "requests", lambda: None)()
 
     def _lengths(self, pairs: Sequence[tuple[str, str]]) -> tuple[np.ndarray, np.ndarray]:
-        """Tokens of queries and passages; zeros where the class does not count them."""
+        """Return tokens of queries and passages; zeros where the class does not count them."""
         lengths = getattr(self.model, "lengths", lambda pairs: None)
         with telling(self.where, ScoreError):
             stated = lengths(pairs)
@@ -91,7 +91,7 @@ class CustomAdapter(FullDepth):
 
 
 def _numbers(answer: Any, where: str) -> np.ndarray:
-    """One number per pair of a list, an array or a tensor on any device; a column counts as a list."""
+    """Return one number per pair of a list, an array or a tensor on any device; a column counts as a list."""
     with telling(where, ScoreError):
         values = answer.detach().float().cpu().numpy() if hasattr(answer, "detach") else np.asarray(answer)
     if values.ndim == 2 and values.shape[1] == 1:

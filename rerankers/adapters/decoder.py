@@ -135,7 +135,7 @@ class DecoderAdapter(Reranker):
         return scored
 
     def run(self, groups: Sequence[Group], passes: Sequence[Pass], prepared: Prepared) -> Scored:
-        """Scores of every pair for every read, shape (reads of all passes in order, pairs)."""
+        """Return scores of every pair for every read, shape (reads of all passes in order, pairs)."""
         start, pairs = time.perf_counter(), prepared.tokens
         check_ids([pair.ids for pair in pairs], self.config.max_positions, self.config.vocab, self.files.root)
         group_of = np.repeat(np.arange(len(groups)), [len(group.passages) for group in groups])
@@ -178,7 +178,7 @@ class DecoderAdapter(Reranker):
         )
 
     def _prefixes(self, pairs: Sequence[PairTokens], group_of: np.ndarray, groups: int) -> np.ndarray:
-        """Tokens that all candidates of each group begin with, within the query part; shape (groups,)."""
+        """Return tokens that all candidates of each group begin with, within the query part; shape (groups,)."""
         if not self.share_prefix or self.config.bidirectional:
             return np.zeros(groups, dtype=np.int64)
         prefixes = np.full(groups, np.iinfo(np.int64).max)
@@ -204,7 +204,7 @@ def _load_decoder(plan: DecoderPlan, files: Resolved, placement: Placement) -> D
 
 
 def _warnings(setting: Setting, plan: DecoderPlan) -> list[str]:
-    """What of a setting has no effect, or no training."""
+    """Return what of a setting has no effect, or no training."""
     layers, warnings = plan.config.layers, []
     depth = setting.cutoff_layer or layers
     if depth in plan.untrained:
@@ -243,7 +243,7 @@ def plan_groups(
 def _join(
     pairs: Sequence[PairTokens], batch: Sequence[int], group_of: np.ndarray, prefixes: np.ndarray
 ) -> tuple[np.ndarray, Layout]:
-    """Ids (rows,) and layout of a batch whose pairs are sorted by group."""
+    """Return ids (rows,) and layout of a batch whose pairs are sorted by group."""
     ids: list[int] = []
     suffixes: list[int] = []
     groups: dict[int, int] = {}  # group -> its place in this batch

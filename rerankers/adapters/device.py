@@ -50,7 +50,7 @@ class Placement:
 
     @classmethod
     def of(cls, options: LoadOptions, *, native: bool = True) -> Placement:
-        """From the options; eight bits are for `native` models. Raises InputError for what is absent here."""
+        """Resolve the options; eight bits are for `native` models. Raises InputError for what is absent here."""
         set_cache_limits()
         device = resolve_device(options.device)
         if native:
@@ -59,12 +59,12 @@ class Placement:
         return cls(device, Precision(dtype_name(dtype), dtype), options.token_budget)
 
     def budget(self, usual: Mapping[str, int]) -> int:
-        """The token budget, or the usual one of the device's type."""
+        """Return the token budget, or the usual one of the device's type."""
         return self.token_budget or usual.get(self.device.type, usual["cpu"])
 
 
 def resolve_device(name: str) -> torch.device:
-    """The torch device of a name; `auto` is CUDA if there is one, else the CPU, and says so."""
+    """Return the torch device of a name; `auto` is CUDA if there is one, else the CPU, and is logged."""
     if name == "auto":
         cuda = torch.cuda.is_available()
         log.info("device auto: %s (%s)", *(("cuda", "a CUDA device is present") if cuda else ("cpu", "no CUDA device")))
@@ -80,7 +80,7 @@ def resolve_device(name: str) -> torch.device:
 
 
 def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
-    """The torch dtype of a name; `auto` is bfloat16 on a CUDA device that has it, else float32, and says so."""
+    """Return the torch dtype of a name; `auto` is bfloat16 on CUDA devices that have it, else float32; logged."""
     if name == "auto":
         half = device.type == "cuda" and torch.cuda.is_bf16_supported()
         why = "the CUDA device computes in it" if half else f"exact, on {device.type}"
@@ -94,7 +94,7 @@ def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
 
 
 def resolve_precision(name: str, device: torch.device) -> Precision:
-    """As `resolve_dtype`, with eight bits where the device multiplies them, bfloat16 between the products."""
+    """Resolve as `resolve_dtype` does, with eight bits where the device multiplies them, and bfloat16 in between."""
     if name == INT8:
         kernel = int8_kernel() if device.type == "cpu" else None
         if kernel is None:
@@ -117,5 +117,5 @@ def resolve_precision(name: str, device: torch.device) -> Precision:
 
 
 def dtype_name(dtype: torch.dtype) -> str:
-    """`float32`, `bfloat16`, `float16`."""
+    """Return `float32`, `bfloat16` or `float16`."""
     return str(dtype).removeprefix("torch.")

@@ -1,4 +1,4 @@
-"""What rerankers have in common that know one setting, and compute nothing ahead."""
+"""What rerankers have in common that have one setting, and compute nothing ahead."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .base import Reranker
 
 
 def check_full_depth(spec: ModelSpec, setting: Setting) -> list[str]:
-    """No warnings. Raises InputError for a cutoff or a compression."""
+    """Raise InputError for a cutoff or a compression; return no warnings."""
     if setting != Setting():
         raise InputError(f"setting '{setting.name}': model '{spec.name}' runs at full depth only")
     return []

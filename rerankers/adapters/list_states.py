@@ -74,7 +74,7 @@ class ListAdapter(FullDepth):
         self.model.convert_matrices(precision.arrange)
 
     def identity(self, text: TextOptions) -> dict[str, Any]:
-        """See `base.Reranker.identity`; `listwise` says how a list is read."""
+        """See `base.Reranker.identity`; `listwise` states how a list is read."""
         resolved, window = self.plan.text.resolve(text), self.prompt.window
         return {
             "adapter": self.plan.adapter,
@@ -136,12 +136,12 @@ class ListAdapter(FullDepth):
         return _List(scores, of_query, lengths[1:], of_prompt, cut[1:] | cut[0])
 
     def _shortened(self, text: str, ids: list[int], limit: int) -> str:
-        """As published: a text that reaches its limit is what its ids are decoded to."""
+        """Shorten as published: a text that reaches its limit is what its ids are decoded to."""
         cut = self.tokenizer.cut(ids, limit)
         return text if len(cut) < limit else self.tokenizer.backend.decode(cut, skip_special_tokens=False)
 
     def _blocks(self, lengths: np.ndarray, query: int, limit: int) -> list[tuple[int, int]]:
-        """[first, stop) of the passages of each pass: `window` at most, and until the room would not hold one more."""
+        """Return [first, stop) of the passages of each pass: `window` at most, as many as fit into the room."""
         blocks, first, left = [], 0, self.room - 2 * query
         for number, length in enumerate(lengths.tolist()):
             left -= length
@@ -152,7 +152,7 @@ class ListAdapter(FullDepth):
 
     @torch.inference_mode()
     def _pass(self, query: str, passages: Sequence[str], ops: Ops) -> tuple[np.ndarray, np.ndarray, int]:
-        """Vectors (passages, 512) and (512,) of one prompt, float64, and its number of tokens."""
+        """Return vectors (passages, 512) and (512,) of one prompt, float64, and its number of tokens."""
         (ids,) = self.tokenizer.ids([self.prompt.text(query, passages)])
         check_ids([ids], self.positions, self.config.vocab, self.files.root)
         tokens = np.array(ids)
@@ -167,5 +167,5 @@ class ListAdapter(FullDepth):
 
 
 def _cosine(query: np.ndarray, passages: np.ndarray) -> np.ndarray:
-    """Of a vector with each of several, shape (passages,)."""
+    """Return the cosine of a vector with each of several, shape (passages,)."""
     return passages @ query / (np.linalg.norm(query) * np.linalg.norm(passages, axis=1))

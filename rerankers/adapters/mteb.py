@@ -1,4 +1,4 @@
-"""mteb's cross-encoder protocol: its loaders of queries and passages, and what it wants to know of a model."""
+"""mteb's cross-encoder protocol: its loaders of queries and passages, and the metadata that it needs of a model."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ..options import TextOptions
 if TYPE_CHECKING:
     from .base import Reranker
 
-# arguments of `CrossEncoderProtocol.predict` (mteb a905523, mteb/models/models_protocols.py) that say what is evaluated
+# arguments of `CrossEncoderProtocol.predict` (mteb a905523, mteb/models/models_protocols.py) about what is evaluated
 _CONTEXT = ("task_metadata", "hf_split", "hf_subset", "prompt_type")
 
 
 def pairs_of(pairs: Any, options: dict[str, Any]) -> tuple[list[tuple[str, str]], dict[str, Any]]:
-    """The pairs of two loaders, and the options that are left. Batches hold texts under the key `text`."""
+    """Return the pairs of two loaders, and the options that are left. Batches hold texts under the key `text`."""
     if pairs is not None or options.get("inputs2") is None:
         raise InputError("predict: give pairs, or inputs1 and inputs2")
     queries, passages = (
@@ -36,7 +36,7 @@ def _texts(batch: Any, name: str) -> list[str]:
 
 
 def model_meta(reranker: Reranker) -> Any:
-    """Mteb's ModelMeta: name and revision, by which mteb keeps results, and licence, size and length where known.
+    """Return mteb's ModelMeta: name and revision, by which mteb stores results; licence, size and length where known.
 
     Without a commit of the hub the revision is a hash of the identity, so that results of two models are never mixed.
     """

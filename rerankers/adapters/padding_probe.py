@@ -1,7 +1,7 @@
 """Which pairs may share a forward pass so that none changes another's score: found out by asking the model.
 
 Padding changes scores where a model finds its last token by a padding id that is not the tokenizer's, reads the last
-position whatever stands there (XLNet), or mixes tokens whatever the mask says (FNet, Nystromformer). No list of names
+position whatever is there (XLNet), or mixes tokens whatever the mask is (FNet, Nystromformer). No list of names
 can be complete, so a few pairs are scored alone and together when a model is loaded, and one pair of every new range
 of lengths while it scores.
 """
@@ -40,7 +40,7 @@ class BatchingProbe:
     """
 
     def __init__(self, forward: Forward, dtype: torch.dtype, name_pair: Callable[[list[int]], str]) -> None:
-        """Nothing is scored yet; `name_pair` says in a message which pair of token ids is meant."""
+        """Score nothing yet; `name_pair` names a pair of token ids in a message."""
         self.name_pair = name_pair
         self.forward, self.tolerance = forward, TOLERANCE.get(dtype, 5e-5)
         self.mode: Mode = "single"
@@ -73,7 +73,7 @@ class BatchingProbe:
             log.info("model '%s': padding would change its scores; batches are %s", name, self.mode)
 
     def scores(self, pairs: Sequences) -> tuple[Tensor, int]:
-        """Float32 scores (n,) of pairs, and how many padding tokens were computed with them."""
+        """Return float32 scores (n,) of pairs, and how many padding tokens were computed with them."""
         lengths = [len(ids) for ids, _ in pairs]
         order = sorted(range(len(pairs)), key=lambda i: -lengths[i])
         values = torch.empty(len(pairs))
@@ -86,7 +86,7 @@ class BatchingProbe:
         return values, padded
 
     def _range(self, pairs: Sequences) -> tuple[Tensor, int]:
-        """Scores of pairs that are in the order of their lengths, the longest first."""
+        """Return scores of pairs that are in the order of their lengths, the longest first."""
         longest, shortest = len(pairs[0][0]), len(pairs[-1][0])
         if self.mode == "padded" and longest > shortest and (scores := self._together(pairs, self.side)) is not None:
             key = (longest - 1) // RANGE
@@ -106,7 +106,7 @@ class BatchingProbe:
         return torch.cat(parts), 0
 
     def _together(self, pairs: Sequences, side: Side) -> Tensor | None:
-        """Scores of pairs in one pass; None where the library refuses the batch, as BART does for texts with `</s>`."""
+        """Score pairs in one pass; None where the library refuses the batch, as BART does for texts with `</s>`."""
         try:
             return self.forward(pairs, side)
         except torch.cuda.OutOfMemoryError:
@@ -116,7 +116,7 @@ class BatchingProbe:
             return None
 
     def _alone(self, pair: tuple[list[int], list[int]]) -> Tensor:
-        """The score of one pair, (1,). Raises InputError that names it when the library has none."""
+        """Return the score of one pair, (1,). Raises InputError that names it when the library has none."""
         try:
             return self.forward([pair], self.side)
         except torch.cuda.OutOfMemoryError:
@@ -125,7 +125,7 @@ class BatchingProbe:
             raise InputError(f"no score for the pair {self.name_pair(pair[0])}: {one_line(err)}") from err
 
     def _agrees(self, pairs: Sequences, alone: Tensor, side: Side) -> bool:
-        """Whether pairs in one pass have the scores that they have alone."""
+        """Return whether pairs in one pass have the scores that they have alone."""
         scores = self._together(pairs, side)  # none without a padding id, or with unequal counts of end tokens
         return scores is not None and self._close(scores, alone)
 
@@ -134,6 +134,6 @@ class BatchingProbe:
 
 
 def probe_ids(words: Sequence[int], lengths: Sequence[tuple[int, int]], seed: int = 0) -> list[tuple[list[int], ...]]:
-    """Token ids of made-up queries and passages of the given lengths, drawn from `words`."""
+    """Return token ids of made-up queries and passages of the given lengths, drawn from `words`."""
     draw = random.Random(seed)
     return [tuple(draw.choices(words, k=length) for length in pair) for pair in lengths]

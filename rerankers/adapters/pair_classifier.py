@@ -41,7 +41,7 @@ class PairAdapter(Reranker):
 
     @abstractmethod
     def logits(self, pairs: Pairs, batch: Sequence[int], ops: Ops) -> tuple[torch.Tensor, int]:
-        """Float32 logits (len(batch),) of some pairs, and how many padding tokens were computed with them."""
+        """Return float32 logits (len(batch),) of some pairs, and how many padding tokens were computed with them."""
 
     def identity(self, text: TextOptions) -> dict[str, Any]:
         """See `base.Reranker.identity`."""

@@ -1,4 +1,4 @@
-"""What a family tells an adapter before it loads a model: frozen, complete, and without torch.
+"""What a family plans for an adapter before it loads a model: frozen, complete, and without torch.
 
 An adapter runs its plan and asks nothing back.
 """
@@ -19,7 +19,7 @@ from ..spec import ModelSpec
 
 @dataclass(frozen=True)
 class DecoderPlan:
-    """Everything that an adapter needs to know of a decoder to score pairs with it.
+    """Everything that an adapter needs of a decoder to score pairs with it.
 
     Attributes:
         adapter: name and version of the family; part of the identity.
@@ -28,7 +28,7 @@ class DecoderPlan:
         shape: what a pair costs, and the cutoffs.
         text: how texts are worded and cut.
         begin: ids that begin a sequence, by the way that pairs are cut.
-        rows: the rows of the output head that score each cutoff layer asked for alone.
+        rows: the rows of the output head that score each cutoff layer on its own.
         untrained: cutoff layers that no head was trained for.
         softcap: whether the configured cap on attention scores is applied.
         recipe: what else can change a score, for the identity: JSON values.
@@ -48,7 +48,7 @@ class DecoderPlan:
 
 @dataclass(frozen=True)
 class PairPlan:
-    """Everything that an adapter needs to know of a classifier of pairs.
+    """Everything that an adapter needs of a classifier of pairs.
 
     Attributes:
         adapter: name and version of the family; part of the identity.
@@ -57,7 +57,7 @@ class PairPlan:
         positions: most tokens of a pair, as the model has positions; None: any number.
         ids: rows of its table of word embeddings; None: unknown.
         shape: what a pair costs; None: not known.
-        query_prompt: stands before every query.
+        query_prompt: put before every query.
         activation: what sentence-transformers saved as the function on a logit; None: the logit itself.
         recipe: what else can change a score, for the identity: JSON values.
     """
@@ -75,7 +75,7 @@ class PairPlan:
 
 @dataclass(frozen=True)
 class TextPlan:
-    """Everything that an adapter needs to know of a text encoder used as a reranker.
+    """Everything that an adapter needs of a text encoder used as a reranker.
 
     Attributes:
         adapter: name and version of the family; part of the identity.
@@ -96,7 +96,7 @@ class TextPlan:
 
 @dataclass(frozen=True)
 class ListPlan:
-    """Everything that an adapter needs to know of a listwise model.
+    """Everything that an adapter needs of a listwise model.
 
     Attributes:
         adapter: name and version of the family; part of the identity.

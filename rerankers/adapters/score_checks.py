@@ -25,7 +25,7 @@ def check_finite(scores: np.ndarray, layers: Sequence[int | str], pairs: Sequenc
     if dtype == "float16":
         advice = "float16 overflows easily: use dtype bfloat16 or float32"
     elif dtype == "float32":
-        advice = "the weights are damaged or hold NaN: download them again"
+        advice = "the weights are damaged or contain NaN: download them again"
     else:
         advice = "try dtype float32; if it stays, the weights are damaged"
     others = int((~finite).any(axis=0).sum()) - 1
@@ -36,7 +36,7 @@ def check_finite(scores: np.ndarray, layers: Sequence[int | str], pairs: Sequenc
 
 
 def check_given(scores: np.ndarray, pairs: Sequence[tuple[str, str]], where: str) -> None:
-    """The same for scores (pairs,) that somebody else made; `where` says who."""
+    """Raise ScoreError likewise for scores (pairs,) of other code; `where` names it."""
     finite = np.isfinite(scores)
     if not finite.all():
         column = int(np.argmin(finite))

@@ -83,7 +83,7 @@ class ServedAdapter(FullDepth):
         )
 
     def _all(self, tasks: Sequence[tuple[str, list[str]]]) -> list[tuple[list[float], float | None]]:
-        """The answers in the order of the tasks. The first that fails for good, or Ctrl-C, ends the others."""
+        """Return the answers in the order of the tasks. The first that fails for good, or Ctrl-C, ends the others."""
         self.client.stop.clear()
 
         def ask(task: tuple[str, list[str]]) -> tuple[list[float], float | None]:
@@ -110,7 +110,7 @@ class ServedAdapter(FullDepth):
         return self.service.documents_per_request or self.api.most
 
     def _parts(self, passages: Sequence[str]) -> list[Sequence[str]]:
-        """A query's documents as they go out together. Raises InputError where a list would have to be split."""
+        """Return a query's documents as they go out together. Raises InputError where a list would have to be split."""
         most = self._most()
         if self.service.listwise and len(passages) > most:
             raise InputError(
@@ -120,7 +120,10 @@ class ServedAdapter(FullDepth):
         return [passages[start : start + most] for start in range(0, len(passages), most)]
 
     def _ask(self, query: str, documents: list[str]) -> tuple[list[float], float | None]:
-        """A score for every document, and what they cost. Documents that the server leaves out are asked for again."""
+        """Return a score for every document, and what they cost.
+
+        Documents that the server leaves out are requested again.
+        """
         scores: dict[int, float] = {}
         costs: list[float | None] = []
         for _ in range(self.service.attempts):
@@ -135,7 +138,7 @@ class ServedAdapter(FullDepth):
         if missing := len(documents) - len(scores):
             raise ScoreError(
                 f"{self.client.url}: gave no score for {missing} of {len(documents)} documents of the query "
-                f"'{query:.60}', however often it was asked; does it cut the results off?"
+                f"'{query:.60}', however often it was requested; does it cut the results off?"
             )
         known = [cost for cost in costs if cost is not None]
         return [scores[number] for number in range(len(documents))], sum(known) if known else None

@@ -131,7 +131,7 @@ class TextEncoder(Reranker):
         )
 
     def _encode(self, texts: Sequence[tuple[int, ...]], layers: Sequence[int], ops: Ops) -> tuple[torch.Tensor, int]:
-        """Vectors (layers, texts, width) in float32, and how many tokens had to be encoded."""
+        """Return vectors (layers, texts, width) in float32, and how many tokens had to be encoded."""
         vectors = torch.empty(len(layers), len(texts), self.plan.width, device=self.encoder.device)
         new = []
         for i, ids in enumerate(texts):
@@ -163,7 +163,7 @@ class TextEncoder(Reranker):
         return vectors, sum(lengths)
 
     def _limits(self, text: TextOptions) -> tuple[int, int]:
-        """Most tokens of a query and of a passage, special ones included; a query is not shorter by default."""
+        """Return the most tokens of a query and of a passage, special ones included; a query is not shorter by default."""
         self.plan.text.resolve(text)
         saved = self.saved
         passage = text.max_length or saved.document_length or self.spec.max_length
@@ -171,7 +171,7 @@ class TextEncoder(Reranker):
         return query or DEFAULT_LENGTH, passage or DEFAULT_LENGTH
 
     def _cut_ids(self, texts: Sequence[str], limit: int, prompt: str) -> tuple[dict[str, tuple[int, ...]], set[str]]:
-        """Ids with `[CLS]` and `[SEP]` by text, and the texts that lost tokens."""
+        """Return ids with `[CLS]` and `[SEP]` by text, and the texts that lost tokens."""
         room = limit - self.template.special
         ids_of = distinct_ids(self.tokenizer, [prompt + text for text in texts])
         ids_of = {text: ids_of[prompt + text] for text in texts}
@@ -180,7 +180,7 @@ class TextEncoder(Reranker):
 
 
 def _similarity(kind: str, x: torch.Tensor, left: torch.Tensor, right: torch.Tensor, ops: Ops) -> torch.Tensor:
-    """Float32 similarities (pairs,) of the rows `left` and `right` of x; distances count negative."""
+    """Return float32 similarities (pairs,) of the rows `left` and `right` of x; distances count negative."""
     if kind in ("cosine", "dot"):
         x = F.normalize(x, dim=-1) if kind == "cosine" else x
         return ops.matmul(x[left].unsqueeze(1), x[right].unsqueeze(2)).flatten()

@@ -21,11 +21,11 @@ from .pair_classifier import PairAdapter
 from .plans import PairPlan
 from .transformers_models import ReadScores, text_config
 
-_PROBES = ((2, 3), (3, 2), (2, 9), (7, 40))  # tokens of the made-up pairs that tell how batches may look
+_PROBES = ((2, 3), (3, 2), (2, 9), (7, 40))  # tokens of the made-up pairs that show how batches may look
 
 
 def _arguments(model: Any) -> set[str]:
-    """Names of what the model's forward pass takes; one that only hands its arguments on takes all."""
+    """Return names of what the model's forward pass takes; one that only hands its arguments on takes all."""
     parameters = inspect.signature(model.forward).parameters
     hands_on = any(p.kind is p.VAR_KEYWORD for p in parameters.values()) and "attention_mask" not in parameters
     return {*parameters, *(("attention_mask", "token_type_ids") if hands_on else ())}
@@ -63,7 +63,7 @@ class TransformersClassifier(PairAdapter):
         return scores.to(self.device), padded
 
     def _forward(self, pairs: Sequences, side: Side) -> Tensor:
-        """Float32 logits (n,) of pairs padded to the longest on one side."""
+        """Return float32 logits (n,) of pairs padded to the longest on one side."""
         lengths = [len(ids) for ids, _ in pairs]
         longest = max(lengths)
         ids = torch.full((len(pairs), longest), self.pad_id)
@@ -79,21 +79,25 @@ class TransformersClassifier(PairAdapter):
         return self.read(output, mask.to(self.device))
 
     def _pad_id(self) -> int:
-        """The id of padding tokens. A decoder finds its last token by its own configured id, so that one counts."""
+        """Return the id of padding tokens.
+
+        A decoder finds its last token by its own configured id, so that one counts.
+        """
         config = text_config(self.model)
         own = getattr(config, "pad_token_id", None)
         return own if isinstance(own, int) and own >= 0 else self.tokenizer.special.get("pad_token", 0)
 
     def _let_batches_be(self) -> None:
-        """Without a padding id transformers refuses batches of a decoder; with one that no token has it reads the last
-        token of every row, as it does of a row alone.
+        """Set a padding id: without one transformers refuses batches of a decoder.
+
+        With one that no token has it reads the last token of every row, as it does of a row alone.
         """
         config = text_config(self.model)
         if getattr(config, "pad_token_id", None) is None:
             config.pad_token_id = -1
 
     def _probes(self) -> Sequences:
-        """Pairs of made-up texts with their special tokens."""
+        """Return pairs of made-up texts with their special tokens."""
         template, config = self.tokenizer.pair_template(), text_config(self.model)
         named = [getattr(config, name, None) for name in dir(config) if name.endswith("_token_id")]
         apart = self.tokenizer.all_special | {i for i in named if isinstance(i, int)}

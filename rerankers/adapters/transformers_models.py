@@ -39,7 +39,7 @@ ReadScores = Callable[[Any, Tensor], Tensor]  # (output, mask (n, length)) to fl
 
 
 def load_model(spec: ModelSpec, files: Resolved, dtype: torch.dtype, device: torch.device) -> tuple[Any, ReadScores]:
-    """The model on its device, and how its output is read.
+    """Load the model on its device; return it and how its output is read.
 
     A classifier gives its logit; the modules of a sentence-transformers cross-encoder, its score. Raises InputError
     when transformers cannot load it, weights are missing, or there is more than one output.
@@ -62,12 +62,12 @@ def load_model(spec: ModelSpec, files: Resolved, dtype: torch.dtype, device: tor
 
 
 def text_config(model: Any) -> Any:
-    """The configuration of a model, or of its text part if it has several; transformers 4.44 knows no such question."""
+    """Return the configuration of a model, or of its text part; transformers 4.44 has no such method."""
     return model.config.get_text_config() if hasattr(model.config, "get_text_config") else model.config
 
 
 def positions(model: Any) -> int | None:
-    """Most tokens of a sequence, from the configuration; tables that begin after a padding id hold fewer."""
+    """Return the most tokens of a sequence, from the configuration; tables that begin after a padding id hold fewer."""
     stated = getattr(text_config(model), "max_position_embeddings", None)
     if not isinstance(stated, int) or isinstance(stated, bool) or stated < 1:
         return None
@@ -79,7 +79,7 @@ def positions(model: Any) -> int | None:
 
 
 def embedding_rows(model: Any) -> int | None:
-    """Rows of the table of word embeddings; None where there is no such table (Canine hashes characters)."""
+    """Return rows of the table of word embeddings; None where there is no such table (Canine hashes characters)."""
     try:
         table = model.get_input_embeddings()
     except NotImplementedError:
@@ -94,7 +94,7 @@ def _load(spec: ModelSpec, files: Resolved, dtype: torch.dtype, kind: str) -> An
     name = files.config.get("model_type")
     if not (isinstance(name, str) and name in CONFIG_MAPPING) and not spec.trust_remote_code:
         raise InputError(
-            f"model '{spec.name}': transformers {transformers.__version__} does not know model_type '{name}'; if you "
+            f"model '{spec.name}': transformers {transformers.__version__} has no model_type '{name}'; if you "
             "trust the code in its repository, set `trust_remote_code: true` in the model's YAML file"
         )
     if not spec.trust_remote_code:
@@ -115,14 +115,14 @@ def _load(spec: ModelSpec, files: Resolved, dtype: torch.dtype, kind: str) -> An
         raise InputError(f"{files.folder}: the checkpoint lacks {', '.join(missing[:4])}{hint}")
     if extra := [key for key in sorted(report["unexpected_keys"]) if _inside(model, key)]:
         raise InputError(
-            f"{files.folder}: holds {', '.join(extra[:3])}, which transformers {transformers.__version__} "
+            f"{files.folder}: has {', '.join(extra[:3])}, which transformers {transformers.__version__} "
             "would leave out; are its weights quantised, or made for another release?"
         )
     return model
 
 
 def _inside(model: Any, key: str) -> bool:
-    """Whether a tensor that the model has no place for belongs to a part that it has, and is no table or other head."""
+    """Return whether an extra tensor belongs to a part that the model has, and is no table or other head."""
     prefix = f"{model.base_model_prefix}."
     part = key.removeprefix(prefix).partition(".")[0]
     parts = {name for name, _ in [*model.named_children(), *model.base_model.named_children()]}
@@ -130,7 +130,7 @@ def _inside(model: Any, key: str) -> bool:
 
 
 def _modular(files: Resolved, model: Any, device: torch.device) -> ReadScores:
-    """Pooling and dense layers of sentence-transformers on the last states."""
+    """Return pooling and dense layers of sentence-transformers on the last states."""
     hidden = getattr(text_config(model), "hidden_size", None)
     if not isinstance(hidden, int):
         raise InputError(f"{files.folder / 'config.json'}: states no hidden_size, so its modules cannot be fitted")
@@ -147,12 +147,12 @@ def _modular(files: Resolved, model: Any, device: torch.device) -> ReadScores:
 
 
 def _logit_score(files: Resolved, model: Any) -> ReadScores:
-    """The logit of a token after the last position, or the difference of two."""
+    """Return the logit of a token after the last position, or the difference of two."""
     ids = scoring_tokens(files.saved.modules, model.get_output_embeddings().weight.shape[0], files.root)
 
     def read(output: Any, mask: Tensor) -> Tensor:
         if not mask[:, -1].all():
-            raise ValueError("padding stands after the last token")
+            raise ValueError("padding comes after the last token")
         last = output.logits[:, -1].float()
         return last[:, ids[0]] - (last[:, ids[1]] if len(ids) > 1 else 0)
 

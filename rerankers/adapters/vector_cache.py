@@ -16,7 +16,7 @@ class VectorCache:
         self._kept: OrderedDict[Hashable, torch.Tensor] = OrderedDict()
 
     def get(self, key: Hashable) -> torch.Tensor | None:
-        """The tensor of a key, which counts as used now; None when it is not kept."""
+        """Return the tensor of a key, which counts as used now; None when it is not kept."""
         if key in self._kept:
             self._kept.move_to_end(key)
         return self._kept.get(key)

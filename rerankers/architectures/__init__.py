@@ -1,1 +1,1 @@
-"""What a `config.json` says, read by architecture; families name the readers of the model types that they run."""
+"""What a `config.json` states, read by architecture; families name the readers of the model types that they run."""

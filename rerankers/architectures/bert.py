@@ -24,12 +24,12 @@ _ONLY = {"is_causal": (False,)}
 
 @architecture(_KEYS, idle=_IDLE, only=_ONLY, library="bert", elsewhere=True)
 def bert(raw: Mapping[str, Any], where: str) -> EncoderConfig:
-    """BERT: positions from 0, a pooler before the classifier."""
+    """Read BERT: positions from 0, a pooler before the classifier."""
     return _encoder(raw, where, head="bert", position_offset=0)
 
 
 def _roberta(raw: Mapping[str, Any], where: str) -> EncoderConfig:
-    """RoBERTa and XLM-RoBERTa: positions from the padding id + 1, a head on the first state."""
+    """Read RoBERTa and XLM-RoBERTa: positions from the padding id + 1, a head on the first state."""
     padding = raw.get("pad_token_id")
     if padding is None or padding < 0:
         raise InputError(f"{where}: key 'pad_token_id': positions are counted from it, so it cannot be {padding}")

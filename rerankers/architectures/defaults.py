@@ -43,7 +43,7 @@ _DEFAULTS_OF = {
 
 
 def completed(raw: Mapping[str, Any], kind: str | None) -> Mapping[str, Any]:
-    """`raw` with the library's own defaults for the keys that it leaves out; model types of no library stay as is."""
+    """Return `raw` with the library's own defaults for absent keys; model types of no library stay as is."""
     groups = [g for g in _DEFAULTS_OF.get(kind or "", ()) if g != "windows" or raw.get("use_sliding_window")]
     keys = [key for group in groups for key in _DEFAULTED[group] if key not in raw]
     if not keys:

@@ -18,7 +18,7 @@ _CAUSAL = {"use_bidirectional_attention": (False, None), "is_causal": (True,)}
 
 @architecture(f"{DECODER_KEYS} hidden_act hidden_activation", only=_CAUSAL, library="gemma")
 def gemma(raw: Mapping[str, Any], where: str) -> DecoderConfig:
-    """Gemma-1.
+    """Read Gemma-1.
 
     transformers before 5 obeys `hidden_activation` and without it runs the tanh approximation; 5.x obeys `hidden_act`,
     and takes `gelu` for that approximation. A file in which the two readings differ is refused.
@@ -38,7 +38,7 @@ def gemma(raw: Mapping[str, Any], where: str) -> DecoderConfig:
 
 @architecture(f"{DECODER_KEYS} hidden_activation {_SECOND}", idle="hidden_act", only=_CAUSAL, library="gemma2")
 def gemma2(raw: Mapping[str, Any], where: str) -> DecoderConfig:
-    """Gemma-2: norms on both sides of a block, soft-capping, and every other layer with a sliding window."""
+    """Read Gemma-2: norms on both sides of a block, soft-capping, and every other layer with a sliding window."""
     return DecoderConfig(**_matrices(raw, where), **_second(raw, where))
 
 
@@ -50,9 +50,9 @@ def gemma2(raw: Mapping[str, Any], where: str) -> DecoderConfig:
     library="gemma3_text",
 )
 def gemma3(raw: Mapping[str, Any], where: str) -> DecoderConfig:
-    """Gemma-3 (arXiv 2503.19786) for texts: normed queries and keys; five layers of six slide, with their own base.
+    """Read Gemma-3 (arXiv 2503.19786) for texts: normed queries and keys; five layers of six slide, by another base.
 
-    transformers never caps its attention scores, whatever `attn_logit_softcapping` says (modeling_gemma3.py).
+    transformers never caps its attention scores, whatever `attn_logit_softcapping` is (modeling_gemma3.py).
     """
     every = raw.get("sliding_window_pattern", 6)
     if isinstance(every, bool) or not isinstance(every, int) or every < 1:
@@ -71,7 +71,7 @@ def gemma3(raw: Mapping[str, Any], where: str) -> DecoderConfig:
     library="gemma2",
 )
 def cost_wise_gemma(raw: Mapping[str, Any], where: str) -> DecoderConfig:
-    """Gemma-2 with a scalar head after layers from `start_layer` on, every `layer_sep`."""
+    """Read Gemma-2 with a scalar head after layers from `start_layer` on, every `layer_sep`."""
     heads = layer_heads(raw, bool(raw.get("layer_wise", False)), where)
     return DecoderConfig(**_matrices(raw, where), **_second(raw, where), **heads)
 
@@ -86,7 +86,7 @@ def _matrices(raw: Mapping[str, Any], where: str, rope: Rope | None = None) -> d
 
 
 def _second(raw: Mapping[str, Any], where: str, usual: Iterable[int] | None = None) -> dict[str, Any]:
-    """What Gemma-2 and what follows it have; `usual` layers slide where no key says which."""
+    """Return what Gemma-2 and what follows it have; `usual` layers slide where no key states which."""
     window = raw.get("sliding_window")
     sliding = sliding_layers(raw, where, range(0, raw["num_hidden_layers"], 2) if usual is None else usual)
     if sliding and window is None:

@@ -1,6 +1,6 @@
 """Which keys of a `config.json` a reader obeys, and which cannot change a score; every other one is refused by name.
 
-A model's own code may ask its configuration for any key: what a native reader does not know may change a score. A key
+A model's own code may read any key of its configuration: one that a native reader leaves out may change a score. A key
 that is in neither list passes only with the value that the class of the installed transformers gives it anyway.
 """
 
@@ -77,7 +77,7 @@ class Architecture:
     elsewhere: bool = False
 
     def __call__(self, raw: Mapping[str, Any], where: str) -> Any:
-        """The architecture. Raises InputError for a value that is damaged, or is not obeyed (`unread`)."""
+        """Return the architecture. Raises InputError for a value that is damaged, or is not obeyed (`unread`)."""
         self.check(raw, where)
         return self.read(_Stated(raw, where), where)
 
@@ -88,7 +88,7 @@ class Architecture:
 
     @property
     def without_effect(self) -> list[str]:
-        """Every key that may stand there with any value; sorted."""
+        """Every key that may have any value; sorted."""
         return sorted((self.idle | IDLE) - self.keys)
 
     def check(self, raw: Mapping[str, Any], where: str) -> None:
@@ -109,10 +109,10 @@ class Architecture:
                 )
 
     def _is_default(self, key: str, value: Any) -> bool:
-        """Whether the class of the installed transformers has this value for every model."""
+        """Return whether the class of the installed transformers has this value for every model."""
         if self.library is None:
             return False
-        from transformers import CONFIG_MAPPING  # takes seconds, and is asked for keys that are in no list only
+        from transformers import CONFIG_MAPPING  # takes seconds, and is needed for keys that are in no list only
 
         if self.library not in CONFIG_MAPPING:
             return False
@@ -139,7 +139,7 @@ class _Stated(dict[str, Any]):
         return value
 
     def get(self, key: str, default: Any = None) -> Any:
-        """As of a dict; a key with a default must have a value, too."""
+        """Return a value as a dict does; a key with a default must have a value, too."""
         return self[key] if default is not None and key in self else super().get(key, default)
 
 
@@ -188,12 +188,12 @@ def refuse_code(raw: Mapping[str, Any], where: str, known: Iterable[str] = ()) -
 
 
 def unread(key: str, value: Any, where: str, only: str = "") -> InputError:
-    """The error for a value of a known key that is not implemented; `only` tells which are."""
+    """Return the error for a value of a known key that is not implemented; `only` lists those that are."""
     known = f", only {only}" if only else ""
     return InputError(f"{where}: key '{key}': {shown(value)} is not implemented{known}", unread=True)
 
 
 def shown(value: Any) -> str:
-    """A value as the file has it, shortened."""
+    """Return a value as the file has it, shortened."""
     text = json.dumps(value, default=str)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -12,19 +12,19 @@ from .keys import architecture, unread
 _KEYS = f"{DECODER_KEYS} hidden_act layer_types"
 _WINDOWS = "use_sliding_window sliding_window max_window_layers"
 _CAUSAL = {"is_causal": (True,), "use_bidirectional_attention": (False, None)}
-# of Llama files made elsewhere: what they say is what the class does
+# of Llama files made elsewhere: the class does what they state
 _LLAMA = {**_CAUSAL, "is_llama_config": (True,), "rope_interleaved": (False, None)}
 
 
 @architecture(f"{_KEYS} mlp_bias", only=_LLAMA, library="llama")
 def llama(raw: Mapping[str, Any], where: str) -> DecoderConfig:
-    """Llama: biases where the config says so, no windows."""
+    """Read Llama: biases where the config has them, no windows."""
     return DecoderConfig(**_body(raw, where), mlp_bias=bool(raw.get("mlp_bias")))
 
 
 @architecture(f"{_KEYS} sliding_window", idle="attention_bias mlp_bias", only=_CAUSAL, library="mistral")
 def mistral(raw: Mapping[str, Any], where: str) -> DecoderConfig:
-    """Mistral (arXiv 2310.06825): every layer slides where there is a window; no biases, whatever the config says."""
+    """Read Mistral (arXiv 2310.06825): every layer slides where there is a window; there are no biases."""
     body = {**_body(raw, where), "qkv_bias": False, "output_bias": False}
     window = raw.get("sliding_window")
     every = range(body["layers"] if window else 0)
@@ -35,7 +35,7 @@ def mistral(raw: Mapping[str, Any], where: str) -> DecoderConfig:
     f"{_KEYS} {_WINDOWS}", idle="attention_bias", only={**_CAUSAL, "use_mrope": (False, None)}, library="qwen2"
 )
 def qwen2(raw: Mapping[str, Any], where: str) -> DecoderConfig:
-    """Qwen2 and Qwen2.5 (arXiv 2407.10671, 2412.15115): biases on queries, keys and values."""
+    """Read Qwen2 and Qwen2.5 (arXiv 2407.10671, 2412.15115): biases on queries, keys and values."""
     return DecoderConfig(**{**_body(raw, where), "qkv_bias": True, "output_bias": False}, **_windows(raw, where))
 
 
@@ -48,7 +48,7 @@ def qwen2(raw: Mapping[str, Any], where: str) -> DecoderConfig:
     library="qwen3",
 )
 def qwen3(raw: Mapping[str, Any], where: str) -> DecoderConfig:
-    """Qwen3 (arXiv 2505.09388): queries and keys are normed, a head has a width of its own."""
+    """Read Qwen3 (arXiv 2505.09388): queries and keys are normed, a head has a width of its own."""
     return DecoderConfig(**_body(raw, where), **_windows(raw, where), qk_norm=True)
 
 
@@ -63,23 +63,23 @@ def qwen3(raw: Mapping[str, Any], where: str) -> DecoderConfig:
     library="llama",
 )
 def llama_bidirectional(raw: Mapping[str, Any], where: str) -> DecoderConfig:
-    """Llama without a causal mask and with one row on the mean of its states, as NVIDIA's class runs it."""
+    """Read Llama without a causal mask and with one row on the mean of its states, as NVIDIA's class runs it."""
     if raw.get("id2label") is not None and len(raw["id2label"]) != 1:
         raise unread("id2label", raw["id2label"], where, "one label")
     return DecoderConfig(**_body(raw, where), mlp_bias=bool(raw.get("mlp_bias")), bidirectional=True)
 
 
 def _body(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """What all of them share. Layers of other types are refused where no window is read."""
+    """Return what all of them share. Layers of other types are refused where no window is read."""
     matrices = decoder_matrices(raw, where)
     if raw["model_type"] not in ("qwen2", "qwen3") and sliding_layers(raw, where, range(0)):
         raise unread("layer_types", "sliding_attention", where, f"'full_attention' for {raw['model_type']}")
-    tied = raw.get("tie_word_embeddings", False)  # what their classes take where the config does not say
+    tied = raw.get("tie_word_embeddings", False)  # what their classes take where the config has no such key
     return {**matrices, "tied": tied, "query_scale": matrices["head_dim"] ** -0.5}
 
 
 def _windows(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Qwen's windows: none unless `use_sliding_window`, then in the layers from `max_window_layers` on."""
+    """Return Qwen's windows: none unless `use_sliding_window`, then in the layers from `max_window_layers` on."""
     window = raw.get("sliding_window") if raw.get("use_sliding_window") else None
     if window is None:
         if sliding_layers(raw, where, range(0)):

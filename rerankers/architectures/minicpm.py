@@ -20,7 +20,7 @@ from .keys import architecture, unread
     ),
 )
 def minicpm(raw: Mapping[str, Any], where: str) -> DecoderConfig:
-    """MiniCPM, with a scalar head after layers from `start_layer` on where `head_multi` says so."""
+    """Read MiniCPM, with a scalar head after layers from `start_layer` on where `head_multi` is true."""
     matrices = decoder_matrices(raw, where)
     if matrices["rope"].kind != "default":
         raise unread("rope_scaling", matrices["rope"].kind, where, "'default' for MiniCPM")

@@ -20,7 +20,7 @@ _EVERY, _GLOBAL_THETA, _LOCAL_THETA = 3, 160_000.0, 10_000.0
     "max_position_embeddings local_attention attention_bias mlp_bias norm_bias classifier_bias classifier_activation "
     "classifier_pooling layer_types global_attn_every_n_layers rope_parameters rope_scaling global_rope_theta "
     f"local_rope_theta {MODULES}",
-    # published files hold layer_norm_eps, position_embedding_type and hidden_act, which no ModernBERT asks for
+    # published files have layer_norm_eps, position_embedding_type and hidden_act, which no ModernBERT reads
     idle=(
         "tie_word_embeddings decoder_bias sparse_prediction sparse_pred_ignore_index reference_compile "
         "deterministic_flash_attn repad_logits_with_grad layer_norm_eps position_embedding_type hidden_act"
@@ -29,7 +29,7 @@ _EVERY, _GLOBAL_THETA, _LOCAL_THETA = 3, 160_000.0, 10_000.0
     elsewhere=True,
 )
 def modernbert(raw: Mapping[str, Any], where: str) -> ModernConfig:
-    """The encoder, and the head of `ModernBertForSequenceClassification` where `architectures` names one."""
+    """Return the encoder, and the head of `ModernBertForSequenceClassification` where `architectures` names one."""
     classifier = any("SequenceClassification" in name for name in raw.get("architectures") or ())
     pooling = raw["classifier_pooling"]
     if pooling not in ("cls", "mean"):
@@ -64,7 +64,7 @@ def modernbert(raw: Mapping[str, Any], where: str) -> ModernConfig:
 
 
 def _local_layers(raw: Mapping[str, Any], where: str) -> tuple[int, ...]:
-    """`layer_types`, as 5.x writes them, or every layer but each n-th."""
+    """Return `layer_types`, as 5.x writes them, or every layer but each n-th."""
     layers, kinds = raw["num_hidden_layers"], raw.get("layer_types")
     if kinds is None:
         every = raw.get("global_attn_every_n_layers", _EVERY)

@@ -90,7 +90,7 @@ def check_config(raw: Mapping[str, Any], where: str) -> None:
 
 
 def _together(raw: Mapping[str, Any], where: str) -> None:
-    """Sizes that must fit each other in every architecture."""
+    """Check sizes that must fit each other in every architecture."""
     hidden, heads, layers = (raw.get(key) for key in ("hidden_size", "num_attention_heads", "num_hidden_layers"))
     if hidden and heads and not raw.get("head_dim") and heads > hidden:
         raise InputError(f"{where}: num_attention_heads {heads} exceeds hidden_size {hidden}")

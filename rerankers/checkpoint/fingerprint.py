@@ -46,7 +46,7 @@ _SETTLED = 2.0  # seconds: a file changed later than this before it was read may
 
 
 def fingerprint(folder: Path, weights: Iterable[Path]) -> str:
-    """`sha256:` of the relative names and the hashes of all files that count; `weights` are those in use.
+    """Return `sha256:` of the relative names and the hashes of all files that count; `weights` are those in use.
 
     Raises InputError for a file that cannot be read.
     """
@@ -57,7 +57,7 @@ def fingerprint(folder: Path, weights: Iterable[Path]) -> str:
 
 
 def as_published(folder: Path, weights: Iterable[Path]) -> bool:
-    """Every file that counts is one of the hub's cache, under the hash that the hub names it by, and hashes to it.
+    """Return whether all files that count are in the hub's cache, each under the hash that the hub names it by.
 
     There a snapshot's files are links to `blobs/<hash>`: SHA-256 for large files, git's SHA-1 for small ones.
     """
@@ -76,7 +76,7 @@ def _is_blob(path: Path) -> bool:
 
 
 def counted(folder: Path, weights: Iterable[Path]) -> Iterator[Path]:
-    """Files of a model folder that can change a score, sorted by name; in the top folder only the weights in use."""
+    """Yield the files that can change a score, sorted by name; in the top folder only the weights in use."""
     used = set(weights)
     for path in _files(folder, {folder.resolve()}):
         idle = path.parent == folder and any(fnmatch(path.name, pattern) for pattern in _WEIGHTS)
@@ -96,7 +96,10 @@ def _files(folder: Path, seen: set[Path]) -> Iterator[Path]:
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes. That of a large file is kept by path, size, times and inode in the cache folder."""
+    """Return SHA-256 of a file's bytes.
+
+    That of a large file is kept by path, size, times and inode in the cache folder.
+    """
     try:
         before = path.stat()
         record = _kept(path) if before.st_size >= _WORTH_KEEPING else None
@@ -121,7 +124,7 @@ def _kept(path: Path) -> Path | None:
     try:
         name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:32]
         return cache_folder() / "fingerprints" / f"{name}.json"
-    except InputError:  # no place to keep it: it is read every time
+    except InputError:  # no cache folder: the file is read every time
         return None
 
 
@@ -134,7 +137,7 @@ def _read(record: Path, stat: os.stat_result) -> str | None:
 
 
 def _keep(record: Path, content: dict[str, object]) -> None:
-    """A hash that cannot be kept is only slower."""
+    """Write a record; a hash that cannot be stored is only slower."""
     try:
         clear_left_behind(record.parent)
         write_whole(record, json.dumps(content))

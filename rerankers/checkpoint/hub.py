@@ -42,7 +42,7 @@ class Resolved:
     """A model's files on this machine.
 
     Attributes:
-        source: as it was asked for.
+        source: as it was given.
         root: the model folder. Everything that is read lies in it.
         revision: commit of the hub repository; None for folders and packages.
         parts: of an adapter merged into its base, the identities of both.
@@ -67,7 +67,7 @@ class Resolved:
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """The content of `config.json`, its values checked; without `architectures` the weights tell a classifier."""
+        """The content of `config.json`, checked; without `architectures` the weights show a classifier."""
         path = self.folder / "config.json"
         raw = read_json(path)
         check_config(raw, str(path))
@@ -87,7 +87,7 @@ class Resolved:
 
         try:
             return any(stored.name.startswith(_HEADS) for stored in Checkpoint(self.folder).stored)
-        except InputError:  # the shape alone can be asked for; whoever loads the weights says what is wrong
+        except InputError:  # the shape alone may be wanted; loading the weights raises what is wrong
             return False
 
     @cached_property
@@ -97,9 +97,9 @@ class Resolved:
 
     @property
     def identity(self) -> dict[str, str]:
-        """What says which weights these are: hub id and commit, or the fingerprint. No path of this machine.
+        """Which weights these are: hub id and commit, or the fingerprint. No path of this machine.
 
-        A commit stands for the files as long as the hub's cache holds them under the hashes that the commit names.
+        A commit identifies the files as long as the hub's cache has them under the hashes that the commit names.
         """
         if self.parts:
             return {"weights": identity_of(*self.parts)}
@@ -110,7 +110,7 @@ class Resolved:
 
 
 def is_local(source: str) -> bool:
-    """A folder or an installed package, so that no hub is asked for it."""
+    """Return whether it is a folder or an installed package, which needs no hub."""
     return source.startswith(PACKAGE) or Path(source).expanduser().is_dir()
 
 
@@ -121,7 +121,7 @@ def resolve(source: str, revision: str | None = None, cache_dir: str | None = No
         source: local folder, hub id, or `package:MODULE`.
         revision: branch, tag or commit of a hub repository.
         cache_dir: where downloads go; None is the hub's own cache.
-        code: files with the repository's code are downloaded, too; whoever runs it must have been told to trust it.
+        code: files with the repository's code are downloaded, too; run it only where the user trusts it.
 
     Raises InputError, one line, when it is not found, gated, not reachable, or lacks weights or a tokenizer.
     """
@@ -147,7 +147,7 @@ def resolve(source: str, revision: str | None = None, cache_dir: str | None = No
 
 
 def _merged(adapter: Resolved, base: Resolved) -> Resolved:
-    """The folder in which an adapter is merged into its base."""
+    """Return the folder in which an adapter is merged into its base."""
     parts = ({"weights": fingerprint(adapter.root, [])}, base.identity)
     target = cache_folder() / "merged" / merged_name(*parts)
     return Resolved(adapter.source, merge(adapter.root, base.folder, target), parts=parts)
@@ -165,13 +165,13 @@ def _package_folder(module: str) -> Path:
         for config in sorted([*root.glob("config.json"), *root.glob("*/config.json")]):
             if any(config.parent.glob("*.safetensors")) or any(config.parent.glob("*.bin")):
                 return config.parent
-    raise InputError(f"source '{PACKAGE}{module}': the package holds no folder with config.json and weights")
+    raise InputError(f"source '{PACKAGE}{module}': the package has no folder with config.json and weights")
 
 
 def _weights_of(root: Path) -> Iterator[list[str]]:
-    """Names of the files that hold the weights, in the order in which they are looked for, once the small ones came.
+    """Yield names of the weight files, in the order in which they are looked for, once the small ones came.
 
-    An index names its shards; files of other names, weights of other formats and strays are never asked for.
+    An index names its shards; files of other names, weights of other formats and strays are never requested.
     """
     if is_adapter(root):
         yield from ([name] for name in ADAPTER_WEIGHTS)

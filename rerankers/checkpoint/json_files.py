@@ -11,7 +11,7 @@ from ..storage.atomic import refuse_irregular
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file. Raises InputError when it is absent or not one."""
+    """Read the object in a JSON file. Raises InputError when it is absent or not one."""
     content = read_json_value(path)
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected a JSON object, found {type(content).__name__}")
@@ -19,7 +19,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_json_value(path: Path) -> Any:
-    """Whatever a JSON file holds. Raises InputError when it is absent or not JSON."""
+    """Read any value from a JSON file. Raises InputError when it is absent or not JSON."""
     refuse_irregular(path)
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -30,7 +30,7 @@ def read_json_value(path: Path) -> Any:
 
 
 def inside(folder: Path, name: object, where: Path) -> Path:
-    """The path of `name` in a folder. Raises InputError when it leads out of it, also by a link.
+    """Return the path of `name` in a folder. Raises InputError when it leads out of it, also by a link.
 
     A hub cache keeps the files of `snapshots/COMMIT` as links into its own `blobs`; these count as inside.
 

@@ -1,4 +1,4 @@
-"""What sentence-transformers' `LogitScore` says: which tokens of a causal language model score."""
+"""What sentence-transformers' `LogitScore` states: which tokens of a causal language model score."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .sentence_transformers import Module, refuse_others, take
 
 
 def scoring_tokens(modules: tuple[Module, ...], vocabulary: int, root: Path) -> tuple[int, ...]:
-    """The id of the token for a match, and that of the other one where the score is their difference.
+    """Return the id of the token for a match, and that of the other one where the score is their difference.
 
     Raises InputError for other modules, and for keys or values that are not understood.
     """

@@ -1,4 +1,4 @@
-"""Folders that hold a PEFT adapter (LoRA): merged once into the weights of their base, and kept in the cache folder.
+"""Folders with a PEFT adapter (LoRA): merged once into the weights of their base, and stored in the cache folder.
 
 Merging happens in float32, so that the merged weights are what the library computes with, up to rounding. What peft and
 transformers would fill with random numbers, or leave out with a warning, is refused by name.
@@ -42,12 +42,12 @@ class Base:
 
 
 def is_adapter(root: Path) -> bool:
-    """Whether the folder holds an adapter; libraries then load its base, whatever else is there."""
+    """Return whether the folder has an adapter; libraries then load its base, whatever else is there."""
     return (root / ADAPTER).is_file()
 
 
 def base_of(root: Path) -> Base | None:
-    """The base model that an adapter folder names; None for any other folder. Raises InputError."""
+    """Return the base model that an adapter folder names; None for any other folder. Raises InputError."""
     if not is_adapter(root):
         return None
     where = root / ADAPTER
@@ -63,21 +63,21 @@ def base_of(root: Path) -> Base | None:
 
 
 def merge(adapter: Path, base: Path, target: Path) -> Path:
-    """The folder `target` with base, adapter and their tokenizer merged; made if it is not there.
+    """Merge base, adapter and their tokenizer into the folder `target`, unless it is there.
 
     Args:
-        adapter: holds `adapter_config.json` and its weights.
+        adapter: the folder with `adapter_config.json` and its weights.
         base: the base model's folder.
         target: where the result is, named after the content of both.
 
-    Raises InputError when transformers or peft cannot load them, or when a tensor is in nobody's file or has no place.
+    Raises InputError when transformers or peft cannot load them, or when a tensor is in neither file or has no place.
     """
     if (target / "config.json").is_file():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     new = Path(tempfile.mkdtemp(dir=target.parent))
     try:
-        for source in (base, adapter):  # what the adapter's folder says wins
+        for source in (base, adapter):  # the adapter's folder wins
             shutil.copytree(source, new, ignore=shutil.ignore_patterns(*_NOT_COPIED), dirs_exist_ok=True)
             for heads in source.glob("[0-9]_*/*.safetensors"):  # of sentence-transformers' modules
                 shutil.copy(heads, new / heads.relative_to(source))
@@ -138,7 +138,7 @@ def _merged(adapter: Path, base: Path) -> Any:
 
 
 def _kind(where: Path, config: Any) -> str:
-    """The class of transformers that the adapter was trained on."""
+    """Return the class of transformers that the adapter was trained on."""
     raw = read_json(where)
     _refuse_unknown(raw, where)
     task = raw.get("task_type")
@@ -156,8 +156,8 @@ def _kind(where: Path, config: Any) -> str:
     ending = next((kind for end, kind in ends.items() if str(cls).endswith(end)), None)
     if ending is None:
         raise InputError(
-            f"{where}: key 'task_type' is null, and {cls or 'no class'!s:.60} says not what it was trained for; write "
-            f"one of {', '.join(_KINDS)}"
+            f"{where}: key 'task_type' is null, and {cls or 'no class'!s:.60} does not show what it was trained for; "
+            f"write one of {', '.join(_KINDS)}"
         )
     return _KINDS[ending]
 
@@ -182,7 +182,7 @@ def _refuse_unknown(raw: Mapping[str, Any], where: Path) -> None:
 
 
 def _tensors(adapter: Path) -> dict[str, Any]:
-    """The adapter's tensors by the names of its file."""
+    """Return the adapter's tensors by the names of its file."""
     import torch
     from safetensors.torch import load_file
 
@@ -195,7 +195,7 @@ def _tensors(adapter: Path) -> dict[str, Any]:
 
 
 def _outputs(held: Mapping[str, Any]) -> int | None:
-    """Outputs of a classifier that the adapter holds itself."""
+    """Count outputs of a classifier that is in the adapter itself."""
     heads = [tensor for name, tensor in held.items() if _HEAD.search(name) and "lora_" not in name]
     return int(heads[-1].shape[0]) if heads else None
 
@@ -217,7 +217,7 @@ def _check_landed(state: Mapping[str, Any], held: Mapping[str, Any], adapter: Pa
     if astray:
         raise InputError(f"{adapter}: {_some(astray)} of its weights has no place in the base; is it another model's?")
     if lacking := [name for name in state if ".default" in name and name not in landed]:
-        raise InputError(f"{adapter}: its weights lack {_some(lacking)}, which {ADAPTER} says it trained")
+        raise InputError(f"{adapter}: its weights lack {_some(lacking)}, which {ADAPTER} lists as trained")
 
 
 def _some(names: Iterable[str], most: int = 3) -> str:
@@ -226,12 +226,12 @@ def _some(names: Iterable[str], most: int = 3) -> str:
 
 
 def merged_name(*parts: dict[str, str]) -> str:
-    """What the folder is called in which they are kept."""
+    """Return what the folder is called in which they are kept."""
     return f"{_HOW}-{identity_of(*parts).removeprefix('sha256:')[:32]}"
 
 
 def identity_of(*parts: dict[str, str]) -> str:
-    """One name for several identities."""
+    """Return one name for several identities."""
     import hashlib
 
     return "sha256:" + hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -37,7 +37,7 @@ _DTYPES = {
 
 
 def entries(path: Path) -> Iterator[tuple[str, tuple[int, ...], torch.dtype | None, Any]]:
-    """Name, shape, dtype (None: unknown to torch) and a function that fills a tensor, in the order of the file.
+    """Yield name, shape, dtype (None: unknown to torch) and a function that fills a tensor, in the order of the file.
 
     Raises InputError when the file is none, cut off, or its header contradicts itself.
     """

@@ -1,4 +1,4 @@
-"""What a sentence-transformers folder says about scores, read without that library (formats of 2.x to 6.2).
+"""What a sentence-transformers folder states about scores, read without that library (formats of 2.x to 6.2).
 
 Read are `modules.json`, the module folders it names, `config_sentence_transformers.json`, `sentence_bert_config.json`
 and two keys of `config.json`. All of them lie in the model folder, whose files the fingerprint counts. A key that
@@ -16,7 +16,7 @@ from ..errors import InputError, suggest
 from .json_files import inside, read_json, read_json_value
 
 MODULES, SETTINGS = "modules.json", "config_sentence_transformers.json"
-# what these files may say without a consequence for a score; None: whatever the value
+# keys of these files without a consequence for a score; None: whatever the value
 _SETTINGS_IDLE = ("__version__", "requirements", "keep_in_fp32_modules")
 _TRANSFORMER_IDLE = {
     "module_output_name": None,
@@ -40,7 +40,7 @@ class Module:
 
     Attributes:
         kind: its class, `Pooling`, `Dense` and so on.
-        folder: holds its `config.json` and weights.
+        folder: has its `config.json` and weights.
         config: the content of that file.
     """
 
@@ -62,7 +62,7 @@ class StFolder:
         kind: `SentenceTransformer`, `CrossEncoder` or None.
         modules: those after the transformer, in order.
         task: what the transformer is loaded for: `feature-extraction`, `sequence-classification`, `text-generation`.
-        chat: how messages hold texts where pairs go through a chat template, `flat` or `structured`; None: they do not.
+        chat: the form of messages where pairs go through a chat template, `flat` or `structured`; None: they do not.
         max_length, query_length, document_length: limits in tokens, None where none is stated.
         lower_case: texts are lower-cased before anything else.
         prompts, default_prompt: texts put before queries and passages, and the name of the one that always is.
@@ -86,24 +86,24 @@ class StFolder:
     activation: str | None = None
 
     def prompt(self, *names: str) -> str:
-        """The first prompt of these names, else the empty text (`encode_query` and `encode_document` do so)."""
+        """Return the first prompt of these names, else the empty text (`encode_query` and `encode_document` do so)."""
         return next((self.prompts[name] for name in names if self.prompts and name in self.prompts), "")
 
 
 def transformer_folder(root: Path) -> Path:
-    """Where `config.json`, weights and tokenizer are: the folder itself, or the one that `modules.json` names first."""
+    """Return the folder of `config.json`, weights and tokenizer: the top, or the first that `modules.json` names."""
     if not (root / MODULES).is_file():
         return root
     return _places(root)[0][1]
 
 
 def module_folders(root: Path) -> list[str]:
-    """The folders, relative to `root`, that `modules.json` names beside the root itself."""
+    """Return the folders, relative to `root`, that `modules.json` names beside the root itself."""
     return sorted({folder.relative_to(root).as_posix() for _, folder in _places(root)} - {"."})
 
 
 def read_st_folder(root: Path) -> StFolder:
-    """Everything that the folder says. Raises InputError for what is not understood, by name."""
+    """Read everything in the folder that bears on scores. Raises InputError for what is not understood, by name."""
     config = _optional(transformer_folder(root) / "config.json")
     activation = _old_activation(config, root)
     if not (root / MODULES).is_file():
@@ -125,7 +125,7 @@ def read_st_folder(root: Path) -> StFolder:
 
 
 def take(config: Mapping[str, Any], key: str, kinds: type | tuple[type, ...], where: Path, default: Any = None) -> Any:
-    """A value of the right type; the default where the key is absent or null. Raises InputError."""
+    """Return a value of the right type; the default where the key is absent or null. Raises InputError."""
     value = config.get(key)
     if value is None:
         return default
@@ -144,7 +144,7 @@ def refuse_others(config: Mapping[str, Any], known: tuple[str, ...], where: Path
 
 
 def positive(config: Mapping[str, Any], key: str, where: Path) -> int | None:
-    """A positive whole number, or None."""
+    """Return a positive whole number, or None."""
     value = take(config, key, int, where)
     if value is not None and not 1 <= value < 1 << 31:
         raise InputError(f"{where}: key '{key}': expected a positive number, found {value}")
@@ -156,7 +156,7 @@ def _optional(path: Path) -> dict[str, Any]:
 
 
 def _places(root: Path) -> list[tuple[str, Path]]:
-    """Dotted type and folder of every module."""
+    """List dotted type and folder of every module."""
     where = root / MODULES
     listed = read_json_value(where)
     if not isinstance(listed, list) or not listed:
@@ -209,7 +209,7 @@ def _settings(where: Path) -> dict[str, Any]:
 
 
 def _transformer(folder: Path, root: Path) -> dict[str, Any]:
-    """What `sentence_bert_config.json` says about the transformer module."""
+    """Read `sentence_bert_config.json`, about the transformer module."""
     where = next((folder / name for name in _TRANSFORMER_CONFIGS if (folder / name).is_file()), None)
     if where is None:
         return {}
@@ -242,7 +242,7 @@ def _transformer(folder: Path, root: Path) -> dict[str, Any]:
 
 
 def _old_activation(config: Mapping[str, Any], root: Path) -> str | None:
-    """The activation that a CrossEncoder of 2.x to 5.3 wrote into `config.json`."""
+    """Return the activation that a CrossEncoder of 2.x to 5.3 wrote into `config.json`."""
     where = root / "config.json"
     saved = take(config, "sentence_transformers", dict, where, {})
     newer = take(saved, "activation_fn", str, where)

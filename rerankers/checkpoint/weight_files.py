@@ -1,4 +1,4 @@
-"""Which files hold the weights of a model folder, and which tensors each of them is to give."""
+"""Which files have the weights of a model folder, and which tensors are read from each."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ SINGLE = ("model.safetensors", "pytorch_model.bin")  # the first that is there, 
 
 
 def weight_files(folder: Path) -> dict[Path, frozenset[str] | None]:
-    """The weight files in use, and of each the names of the tensors to take; None takes all.
+    """Return the weight files in use, and of each the names of the tensors to take; None takes all.
 
     The checkpoint is `model.safetensors`, else `model.safetensors.index.json` with its shards, else
     `pytorch_model.bin`, else its index: the order of transformers. An index decides which shard gives a tensor. Files
     of other names are no part of it. Raises InputError when there is none, an index names a file that is absent or
-    outside the folder, or says nothing of use.
+    outside the folder, or names nothing of use.
     """
     for single in SINGLE:
         if (folder / single).is_file():
@@ -30,18 +30,18 @@ def weight_files(folder: Path) -> dict[Path, frozenset[str] | None]:
 
 
 def shards(index: Path) -> list[Path]:
-    """The files that an index names, sorted, be they there or not. Raises InputError as `weight_files` does."""
+    """Return the files that an index names, sorted, be they there or not. Raises InputError as `weight_files` does."""
     return sorted({inside(index.parent, name, index) for name in _map_of(index).values()})
 
 
 def kind_of_file(path: Path) -> str:
-    """What a file is by its first bytes, as a part of a message to somebody who gave it for a model folder."""
+    """Return what a file is by its first bytes, as a part of a message to somebody who gave it for a model folder."""
     with path.open("rb") as file:
         first = file.read(16)
     if first.startswith(b"GGUF"):
         return "a GGUF file, llama.cpp's format, which is not run here; give the folder or hub id that it was made from"
     if first.startswith(b"PK\x03\x04") or first[8:9] == b"{":  # what torch.save and safetensors write
-        return "a file of weights; give the folder that holds it with its config.json and tokenizer"
+        return "a file of weights; give its folder, with config.json and tokenizer"
     return "a file; give a model folder, or a specification that ends in .yaml"
 
 

@@ -23,7 +23,7 @@ class Stored:
 
     Attributes:
         name: as the file has it.
-        shape, dtype: of the stored values; dtype None is one that torch does not know.
+        shape, dtype: of the stored values; dtype None is one that torch lacks.
         fill: copies the values into a tensor of that shape, in that tensor's dtype and on its device.
     """
 
@@ -36,7 +36,7 @@ class Stored:
 class Checkpoint:
     """The tensors of a model folder; see `weight_files` for the files. Only headers are read until `fill`.
 
-    Raises InputError, one line, for files that are damaged or hold anything but dense tensors.
+    Raises InputError, one line, for files that are damaged or have anything but dense tensors.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -55,7 +55,7 @@ class Checkpoint:
         Args:
             wanted: shape by name.
             rename: from the file's name of a tensor to the name in `wanted`.
-            ignore: says of a name in the file, before renaming, that it is known and not needed.
+            ignore: whether a name in the file, before renaming, is known and not needed.
 
         Raises InputError that names the tensors when some are missing, extra, misshapen, there twice or no weights.
         """
@@ -99,7 +99,7 @@ def load_weights(
     rename: Callable[[str], str] | None = None,
     ignore: Callable[[str], bool] | None = None,
 ) -> dict[str, Tensor]:
-    """The wanted tensors of a checkpoint, by name. See `Checkpoint.match` for the arguments and errors."""
+    """Load the wanted tensors of a checkpoint, by name. See `Checkpoint.match` for the arguments and errors."""
     checkpoint = Checkpoint(folder).match(wanted, rename, ignore)
     targets = {name: torch.empty(shape, dtype=dtype, device=device) for name, shape in wanted.items()}
     checkpoint.fill(targets)
@@ -116,7 +116,7 @@ def _stored(folder: Path) -> Iterator[Stored]:
         read = safetensors_file.entries(path) if path.suffix == ".safetensors" else _pickled(path)
         tensors = {stored[0]: Stored(*stored) for stored in read if names is None or stored[0] in names}
         if names is not None and (absent := sorted(names - tensors.keys())):
-            raise InputError(f"{path}: lacks {_shortened(absent)}, which the index says it holds")
+            raise InputError(f"{path}: lacks {_shortened(absent)}, which the index lists in it")
         yield from tensors.values()
 
 

@@ -1,1 +1,1 @@
-"""Families of rerankers: one small file each, which says all that is special about its models."""
+"""Families of rerankers: one small file each, with all that is special about its models."""

@@ -56,7 +56,7 @@ class CrossEncoder(EncoderFamily):
 
 
 def classifier_shape(family: EncoderFamily, config: EncoderConfig, where: str) -> Shape:
-    """The shape of an encoder with a classification head."""
+    """Return the shape of an encoder with a classification head."""
     if config.head == "none":
         raise InputError(f"{where}: the config has no classification head (see its key 'architectures')")
     head = 2 * config.hidden * (config.hidden + config.labels)

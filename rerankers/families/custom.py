@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Custom(ForeignFamily):
-    """A class that reads its texts by itself; only its version tells what can change a score."""
+    """A class that reads its texts by itself; only its version identifies what can change a score."""
 
     name = "own"
     adapter = "own/1"
@@ -31,7 +31,7 @@ class Custom(ForeignFamily):
         return shape if isinstance(shape, Shape) else None
 
     def spec(self, model: str, shipped: Sequence[str]) -> ModelSpec | None:
-        """The specification of `module:Class`, or of a name that another package registered; None for anything else.
+        """Return the specification of `module:Class`, or of a name that another package registered; else None.
 
         Raises InputError when there is no such class, and for a registered name that a `shipped` model has, too.
         """
@@ -52,7 +52,7 @@ class Custom(ForeignFamily):
         find(spec.source)
 
     def take(self, model: CustomReranker, options: LoadOptions) -> CustomAdapter:
-        """An object that is there already, on the device that it is on."""
+        """Return an object that is there already, on the device that it is on."""
         from ..adapters.custom import CustomAdapter
 
         source = class_of(model)

@@ -111,7 +111,7 @@ class DecoderFamily(Family):
         return Tensors(decoder_shapes(config), unit_norm=1.0 - config.norm_plus_one)
 
     def template_of(self, spec: ModelSpec) -> PromptTemplate:
-        """The template of a model; the family's where models have none of their own."""
+        """Return the template of a model; the family's where models have none of their own."""
         return self.template
 
     def text_rules(self, spec: ModelSpec) -> TextRules:
@@ -120,7 +120,10 @@ class DecoderFamily(Family):
         return replace(super().text_rules(spec), template=self.template_of(spec), wording=wording)
 
     def plan(self, spec: ModelSpec, files: Resolved, tokenizer: Tokenizer) -> DecoderPlan:
-        """The plan of a model. Raises InputError for a configuration, a tokenizer or an option that does not fit."""
+        """Return the plan of a model.
+
+        Raises InputError for a configuration, a tokenizer or an option that does not fit.
+        """
         where, options = str(files.folder / "config.json"), self.choose(spec)
         config, shape = self.config(files.config, where), self.shape(files.config, where, options)
         trained = config.head_layers
@@ -137,16 +140,16 @@ class DecoderFamily(Family):
         )
 
     def begin(self, spec: ModelSpec, tokenizer: Tokenizer) -> dict[Truncation, tuple[int, ...]]:
-        """Ids that begin every sequence, by the way that pairs are cut."""
+        """Return ids that begin every sequence, by the way that pairs are cut."""
         bos = (tokenizer.special_id("bos_token"),)
         return {"class": bos, "snippet": bos}
 
     def rows(self, layer: int, spec: ModelSpec, config: DecoderConfig, tokenizer: Tokenizer) -> OutputRows:
-        """The rows of the output head, and the formula over them, that score a cutoff layer asked for alone."""
+        """Return the rows of the output head, and the formula over them, that score a cutoff layer on its own."""
         raise NotImplementedError
 
     def recipe(self, spec: ModelSpec) -> dict[str, Any]:
-        """What of a specification can change a score, texts and lengths aside: for the identity, JSON values only."""
+        """Return what can change a score, texts and lengths aside: for the identity, JSON values only."""
         cutoffs = getattr(self.choose(spec), "cutoffs", "trained")
         return {} if cutoffs == "trained" else {"cutoffs": cutoffs}
 

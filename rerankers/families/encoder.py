@@ -17,7 +17,7 @@ class EncoderFamily(Family):
     architectures = BODIES
 
     def layer_cost(self, config: EncoderConfig) -> LayerCost:
-        """FLOPs of one layer."""
+        """Return FLOPs of one layer."""
         d = config.hidden
         return LayerCost.of(hidden=d, queries=d, keys=d, mlp=2 * d * config.intermediate)
 

@@ -1,4 +1,4 @@
-"""What families share whose models run elsewhere: in a class of the user, behind a server."""
+"""What families of models that run elsewhere share: in a class of the user, behind a server."""
 
 from __future__ import annotations
 

@@ -26,5 +26,5 @@ class LayerwiseReranker(DecoderFamily):
     wording = LlmReranker.wording
 
     def rows(self, layer: int, spec: ModelSpec, config: DecoderConfig, tokenizer: Tokenizer) -> OutputRows:
-        """The place of the layer among those that have a head."""
+        """Return the place of the layer among those that have a head."""
         return OutputRows((config.head_layers.index(layer),))

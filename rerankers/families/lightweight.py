@@ -58,10 +58,10 @@ class LightweightReranker(DecoderFamily):
         return replace(super().plan(spec, files, tokenizer), softcap=capped)
 
     def rows(self, layer: int, spec: ModelSpec, config: DecoderConfig, tokenizer: Tokenizer) -> OutputRows:
-        """A single cutoff has the first place of the released code's list."""
+        """Return a single cutoff has the first place of the released code's list."""
         return OutputRows((0 if self.choose(spec).heads_by_place else config.head_layers.index(layer),))
 
     def recipe(self, spec: ModelSpec) -> dict[str, Any]:
-        """Both policies."""
+        """Return both policies."""
         options = self.choose(spec)
         return {name: getattr(options, name) for name in options.policies}

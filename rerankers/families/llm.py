@@ -37,11 +37,11 @@ class LlmReranker(DecoderFamily):
     layer_heads = False
 
     def rows(self, layer: int, spec: ModelSpec, config: DecoderConfig, tokenizer: Tokenizer) -> OutputRows:
-        """The vocabulary row of `Yes`."""
+        """Return the vocabulary row of `Yes`."""
         return OutputRows((tokenizer.ids(["Yes"])[0][0],))
 
     def begin(self, spec: ModelSpec, tokenizer: Tokenizer) -> dict[Truncation, tuple[int, ...]]:
-        """BOS; the reference class leaves it out where the tokenizer has none or pads with it."""
+        """Return BOS; the reference class leaves it out where the tokenizer has none or pads with it."""
         special = tokenizer.special
         if special.get("bos_token") is None:
             return {"class": ()}

@@ -37,5 +37,5 @@ class MeanPooled(TemplatedFamily):
         return replace(shape, head_per_position=0, head_per_pair=head, head_needed=head, causal=False, pools=True)
 
     def rows(self, layer: int, spec: ModelSpec, config: DecoderConfig, tokenizer: Tokenizer) -> OutputRows:
-        """The only row."""
+        """Return the only row."""
         return OutputRows((0,))

@@ -82,7 +82,7 @@ class ModernEncoderFamily(Family):
         return Tensors({n if n.startswith(head) else f"model.{n}": tuple(t.shape) for n, t in empty.items()})
 
     def load(self, spec: ModelSpec, files: Resolved, options: LoadOptions) -> EncoderClassifier:
-        """See `Family.load`; the modules, where there are any, stand after an encoder without a classifier."""
+        """See `Family.load`; the modules, where there are any, follow an encoder without a classifier."""
         from ..adapters.device import Placement
         from ..adapters.encoder_classifier import EncoderClassifier
         from ..models.heads import SCORE, read_head
@@ -117,7 +117,7 @@ class ModernEncoderFamily(Family):
 
 
 def _modules(raw: Mapping[str, Any], where: str) -> list[tuple[int, int]]:
-    """Sizes of the Dense modules, which a specification states and a folder holds itself."""
+    """Return sizes of the Dense modules, which a specification states and a folder has itself."""
     stated = raw.get(MODULES, [])
     pairs = isinstance(stated, list) and all(
         isinstance(pair, list) and len(pair) == 2 and all(isinstance(n, int) and n > 0 for n in pair) for pair in stated

@@ -43,7 +43,10 @@ def pair_plan(
     shape: Shape | None = None,
     recipe: Mapping[str, Any] | None = None,
 ) -> PairPlan:
-    """The plan of a classifier. Raises InputError for what sentence-transformers saved and no pair can go through."""
+    """Plan a classifier.
+
+    Raises InputError for what sentence-transformers saved and no pair can go through.
+    """
     from ..tokenization.lengths import with_length
 
     saved = files.saved
@@ -78,7 +81,7 @@ def refuse_text_encoders(files: Resolved) -> None:
 
 
 def refuse_other_heads(family: Family, files: Resolved, config: EncoderConfig | ModernConfig) -> None:
-    """Raise InputError where a folder holds another head than a classifier of one output."""
+    """Raise InputError where a folder has another head than a classifier of one output."""
     if config.labels != 1:
         raise InputError(f"{files.folder / 'config.json'}: the family {family.name} needs a classifier with one output")
     if files.saved.modules or files.saved.task not in ("feature-extraction", "sequence-classification"):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class ServedOptions(FamilyOptions):
-    """How a server is asked."""
+    """How a server is called."""
 
     server: dict[str, Any] = Field(default={}, description="address, key, patience and pace; see served/options.py")
 

@@ -69,7 +69,7 @@ class TemplatedFamily(DecoderFamily):
         return {"template": written(self.template_of(spec)), **super().recipe(spec)}
 
     def begin(self, spec: ModelSpec, tokenizer: Tokenizer) -> dict[Truncation, tuple[int, ...]]:
-        """What the tokenizer puts before a text, where the template asks for it."""
+        """Return what the tokenizer puts before a text, where the template asks for it."""
         if not self.template_of(spec).special_tokens:
             return {"class": ()}
         before, after = tokenizer.single_template().parts

@@ -1,4 +1,4 @@
-"""Token-logit rerankers: what a causal language model says next, read from the logits of one or more tokens."""
+"""Token-logit rerankers: the next token of a causal language model, read from the logits of one or more tokens."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class TokenLogit(TemplatedFamily):
         return {**super().recipe(spec), **scored, **activation}
 
     def rows(self, layer: int, spec: ModelSpec, config: DecoderConfig, tokenizer: Tokenizer) -> OutputRows:
-        """The vocabulary rows of the tokens. Raises InputError for a text that is not one token."""
+        """Return the vocabulary rows of the tokens. Raises InputError for a text that is not one token."""
         from ..models.heads import activation
 
         options = self.choose(spec)

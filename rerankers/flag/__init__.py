@@ -45,7 +45,7 @@ class FlagReranker(FlagBase):
         normalize: bool | None = None,
         **ignored: Any,
     ) -> Scores:
-        """One score per pair; a single pair gives a list of one."""
+        """Return one score per pair; a single pair gives a list of one."""
         refuse_unknown(ignored, "compute_score", self.compute_score)
         groups, indices = self.groups(sentence_pairs)
         scored = self.reranker.score(groups, [Setting()], self.text_options(None, max_length, query_max_length))
@@ -67,7 +67,7 @@ class FlagLLMReranker(FlagDecoder):
         normalize: bool | None = None,
         **ignored: Any,
     ) -> Scores:
-        """One score per pair; a single pair gives a list of one."""
+        """Return one score per pair; a single pair gives a list of one."""
         refuse_unknown(ignored, "compute_score", self.compute_score)
         depth = self.reranker.config.layers
         text = self.text_options(self.prompt if prompt is None else prompt, max_length, query_max_length)
@@ -106,7 +106,7 @@ class LayerWiseFlagLLMReranker(FlagDecoder):
         normalize: bool | None = None,
         **ignored: Any,
     ) -> Scores | list[Scores]:
-        """One score per pair; with several cutoffs a list of that per kept layer, ascending.
+        """Return one score per pair; with several cutoffs a list of that per kept layer, ascending.
 
         The released code pairs ascending layers with heads in the order of the list as given, so that a list that
         does not ascend swaps heads; with `heads_by_place=False` every layer has its own.
@@ -151,10 +151,10 @@ class LightWeightFlagLLMReranker(FlagDecoder):
         normalize: bool | None = None,
         **ignored: Any,
     ) -> Scores | list[Scores]:
-        """One score per pair; with several cutoffs a list of that per kept layer, ascending.
+        """Return one score per pair; with several cutoffs a list of that per kept layer, ascending.
 
         `compress_layer` is the older name of `compress_layers` and wins over it. The released code takes the head by
-        the position of a layer among the kept ones, unless the family's options say that every layer has its own.
+        the position of a layer among the selected ones, unless the family's options give every layer its own.
         """
         refuse_unknown(ignored, "compute_score", self.compute_score)
         layers = sorted(set(self.select_cutoffs(self.cutoff_layers if cutoff_layers is None else cutoff_layers)))

@@ -86,7 +86,7 @@ class FlagBase:
         )
 
     def _spec(self, name: str) -> ModelSpec:
-        """The source and revision of a registered name; a hub id or a folder as it is."""
+        """Return the source and revision of a registered name; a hub id or a folder as it is."""
         if name not in list_models() or Path(name).exists():
             return ModelSpec(name=name, family=self.family.name, source=name)
         known = load_spec(name)
@@ -95,7 +95,7 @@ class FlagBase:
         return ModelSpec(name=name, family=known.family, source=known.source, revision=known.revision)
 
     def groups(self, sentence_pairs: Pairs) -> tuple[list[Group], list[int]]:
-        """Pairs with their instructions gathered by query, and for every pair its place among the gathered ones."""
+        """Gather pairs with their instructions by query; return groups, and every pair's index among them."""
         groups, indices = gather(sentence_pairs)
         (about_query, in_query), (about_passage, in_passage) = self._instructions
         return [
@@ -107,11 +107,11 @@ class FlagBase:
         ], indices
 
     def text_options(self, prompt: str | None, max_length: int | None, query_max_length: int | None) -> TextOptions:
-        """What was asked for in a call, else at construction."""
+        """Return the options of a call, else of the construction."""
         return TextOptions(prompt, max_length or self.max_length, query_max_length or self.query_max_length)
 
     def finish(self, rows: Any, indices: list[int], normalize: bool | None) -> list[Scores]:
-        """Rows of scores (reads, pairs) in the given order of the pairs, as Python floats."""
+        """Return rows of scores (reads, pairs) in the given order of the pairs, as Python floats."""
         squash = self.normalize if normalize is None else normalize
         lists = [row[indices].tolist() for row in rows]
         return [[sigmoid(score) for score in scores] for scores in lists] if squash else lists
@@ -143,7 +143,7 @@ class FlagDecoder(FlagBase):
         self.prompt = prompt
 
     def run(self, sentence_pairs: Pairs, pass_: Pass, text: TextOptions, normalize: bool | None) -> Any:
-        """A list of scores for one read, a list of lists for several."""
+        """Return a list of scores for one read, a list of lists for several."""
         groups, indices = self.groups(sentence_pairs)
         tokens = self.reranker.prepare_distinct(groups, text, _WRITTEN_OUT)
         scored = self.reranker.run(groups, [pass_], Prepared(tokens, 0.0))
@@ -151,7 +151,7 @@ class FlagDecoder(FlagBase):
         return lists[0] if len(lists) == 1 else lists
 
     def select_cutoffs(self, cutoff_layers: Sequence[int] | int | None) -> list[int]:
-        """The cutoffs that have a head, in the given order; the others are dropped with a warning."""
+        """Select the cutoffs that have a head, in the given order; the others are dropped with a warning."""
         valid = self.reranker.config.head_layers
         if cutoff_layers is None:
             cutoff_layers = [self.reranker.config.layers]
@@ -177,7 +177,7 @@ def refuse_unknown(given: dict[str, Any], where: str, *functions: Callable[..., 
 
 
 def _device(devices: str | int | Sequence[str] | Sequence[int] | None) -> str:
-    """One device string, `cpu` or with a CUDA index."""
+    """Return one device string, `cpu` or with a CUDA index."""
     if isinstance(devices, (list, tuple)):
         if len(devices) > 1:
             log.warning("devices %s: only the first is used", list(devices))

@@ -14,7 +14,7 @@ from .shape import Counts, Shape
 def reference(
     shape: Shape, setting: Setting, query: ArrayLike, passage: ArrayLike, prompt: ArrayLike, *, causal: bool = False
 ) -> Counts:
-    """FLOPs of the published code's forward pass over each pair alone, unpadded.
+    """Return FLOPs of the published code's forward pass over each pair alone, unpadded.
 
     `query`, `passage` and `prompt` are token counts of shape (pairs,), counted as `api.Scored` does. `causal` counts
     s(s+1)/2 query-key products in a decoder instead of the s^2 that dense attention computes.
@@ -33,7 +33,7 @@ def reference(
 
 
 def useful(shape: Shape, setting: Setting, query: ArrayLike, passage: ArrayLike, prompt: ArrayLike) -> Counts:
-    """FLOPs that the setting needs for each pair; same arguments and shape as `reference`.
+    """Return FLOPs that the setting needs for each pair; same arguments and shape as `reference`.
 
     Less than `reference` in three points: only the query-key products count that the causal mask or the window of a
     layer keeps; the last layer runs keys and values for all tokens, the rest for the scored token alone; the head runs
@@ -56,26 +56,26 @@ def useful(shape: Shape, setting: Setting, query: ArrayLike, passage: ArrayLike,
 
 
 def _in_window(tokens: Counts, window: int) -> Counts:
-    """Pairs of tokens whose distance is at most `window`."""
+    """Return pairs of tokens whose distance is at most `window`."""
     reach = np.minimum(window, tokens - 1)
     return tokens * (2 * reach + 1) - reach * (reach + 1)
 
 
 def total(flops: Counts) -> int:
-    """The exact sum as a Python int: 10 million pairs of 1e13 FLOPs do not fit int64."""
+    """Return the exact sum as a Python int: 10 million pairs of 1e13 FLOPs do not fit int64."""
     return (int((flops >> 32).sum()) << 32) + int((flops & 0xFFFFFFFF).sum())
 
 
 def saved(
     shape: Shape, setting: Setting, query: ArrayLike, passage: ArrayLike, prompt: ArrayLike, *, causal: bool = False
 ) -> float:
-    """Share of `reference` that the setting saves against full depth, uncompressed, on the same pairs."""
+    """Return the share of `reference` that the setting saves against full depth, uncompressed, on the same pairs."""
     cut, full = (total(reference(shape, s, query, passage, prompt, causal=causal)) for s in (setting, Setting()))
     return 1 - cut / full
 
 
 def saved_naive(shape: Shape, setting: Setting) -> float:
-    """Share that counting layers x tokens gives, the way the card reaches its 60 %.
+    """Return the share that counting layers x tokens gives, the way the card reaches its 60 %.
 
     Every token counts as compressible and every division as exact, so no length enters:
     `1 - sum(ratio ** -(compressions before layer l), l < cutoff) / layers`.
@@ -87,7 +87,7 @@ def saved_naive(shape: Shape, setting: Setting) -> float:
 def stretches(
     shape: Shape, setting: Setting, query: ArrayLike, passage: ArrayLike, prompt: ArrayLike
 ) -> list[tuple[int, Counts]]:
-    """(number of layers, tokens of each pair in each of them), from the first layer to the cutoff.
+    """Return (number of layers, tokens of each pair in each of them), from the first layer to the cutoff.
 
     Compression keeps ceil(p / ratio) of p passage tokens, each time. A model that reads the two texts apart has one
     stretch per text. Raises InputError when the model cannot run the setting.
@@ -99,7 +99,7 @@ def stretches(
 def trunk(
     shape: Shape, setting: Setting, query: ArrayLike, passage: ArrayLike, prompt: ArrayLike
 ) -> list[tuple[int, Counts]]:
-    """The same without the question whether a score can be read after the last of these layers."""
+    """Return the same without the question whether a score can be read after the last of these layers."""
     query, passage, prompt = (np.asarray(counts, dtype=np.int64) for counts in (query, passage, prompt))
     if shape.apart:
         depth = setting.cutoff_layer or shape.layers
@@ -113,7 +113,7 @@ def trunk(
 
 
 def _spans(layers: int, setting: Setting) -> list[tuple[int, int]]:
-    """(number of layers, compressions before them) for each run of layers that see the same tokens.
+    """Return (number of layers, compressions before them) for each run of layers that see the same tokens.
 
     As in the published code, compression before layer 0 does nothing, and none happens at or above the cutoff.
     """

@@ -11,7 +11,7 @@ from .shape import Counts, Shape
 
 
 def shared_layers(shape: Shape, done: Setting, wanted: Setting) -> int:
-    """How many of the first layers compute the same for both settings.
+    """Return how many of the first layers compute the same for both settings.
 
     Those before the shallower cutoff, up to the first layer before which only one compresses, or both by other ratios.
     """
@@ -26,7 +26,7 @@ def shared_layers(shape: Shape, done: Setting, wanted: Setting) -> int:
 def resumed(
     shape: Shape, setting: Setting, layers: int, query: ArrayLike, passage: ArrayLike, prompt: ArrayLike
 ) -> Counts:
-    """Reference FLOPs of each pair under `setting` when the states after the first `layers` layers are there.
+    """Return reference FLOPs of each pair under `setting` when the states after the first `layers` layers are there.
 
     Same arguments and shape as `reference`; 0 layers are the whole pass. The head is paid in any case: a score after
     the same layers costs its head alone. `layers` is at most the setting's depth.

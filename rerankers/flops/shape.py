@@ -31,7 +31,7 @@ class LayerCost:
 
     @classmethod
     def of(cls, *, hidden: int, queries: int, keys: int, mlp: int) -> LayerCost:
-        """From the matrix shapes: `hidden` wide, `queries` and `keys` the widths of the projections of all heads.
+        """Count from the matrix shapes: `hidden` wide, `queries` and `keys` the widths of the projections of all heads.
 
         `mlp` counts the weights of the MLP: 3 x hidden x intermediate where it is gated, else 2 x.
         """
@@ -43,7 +43,7 @@ class LayerCost:
         return self.keys + self.rest
 
     def over(self, tokens: Counts, *, causal: bool) -> Counts:
-        """FLOPs of the layer over `tokens` tokens: attention over s^2 pairs of them, or s(s+1)/2 if `causal`."""
+        """Return FLOPs of the layer over `tokens` tokens: attention over s^2 pairs of them, or s(s+1)/2 if `causal`."""
         if causal:
             return tokens * (self.per_token + self.attention // 2 * (tokens + 1))  # attention is a multiple of 4
         return tokens * (self.per_token + self.attention * tokens)
@@ -51,7 +51,7 @@ class LayerCost:
 
 @dataclass(frozen=True)
 class Shape:
-    """What a family says of a model's size, without its weights.
+    """A model's size, without its weights.
 
     Attributes:
         layers: at full depth; all have the cost `layer`.
@@ -83,7 +83,7 @@ class Shape:
     window: int = 0
 
     def as_json(self) -> dict[str, Any]:
-        """All of it in JSON values, for `of_json`."""
+        """Return all of it in JSON values, for `of_json`."""
         span = self.cutoffs
         return {
             **asdict(self),
@@ -93,12 +93,12 @@ class Shape:
 
     @classmethod
     def of_json(cls, values: Mapping[str, Any]) -> Shape:
-        """What `as_json` wrote. Raises ValueError, TypeError or KeyError for anything else."""
+        """Return what `as_json` wrote. Raises ValueError, TypeError or KeyError for anything else."""
         kinds = {"layer": lambda cost: LayerCost(**cost), "cutoffs": lambda ends: range(*ends), "local_layers": tuple}
         return cls(**{key: kinds[key](value) if key in kinds else value for key, value in values.items()})
 
     def check(self, setting: Setting) -> None:
-        """Raises InputError when no score can be read at the setting's depth, or tokens cannot be compressed."""
+        """Raise InputError when no score can be read at the setting's depth, or tokens cannot be compressed."""
         if setting.compress_layers and not self.compresses:
             raise InputError(f"setting '{setting.name}': this model cannot compress tokens")
         if (setting.cutoff_layer or self.layers) not in self.cutoffs:

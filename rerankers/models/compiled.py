@@ -1,10 +1,10 @@
-"""Formulas that run as one kernel, on CUDA or on CPUs, and as they stand elsewhere.
+"""Formulas that run as one kernel, on CUDA or on CPUs, and as they are elsewhere.
 
 Between the matrix products of a layer, norms, rotations and gates move the states through memory once per torch
 operator; fused, once. On CUDA the kernels are this project's own (`kernels`, in Triton): torch.compile, which would
 make such kernels of the formulas, takes a process some seconds each time before it runs the first one. On CPUs the
-compiler (torch.compile's C++, kept on disk by torch) takes seconds when it is first asked, so only what runs beside
-int8 products asks for it.
+compiler (torch.compile's C++, stored on disk by torch) takes seconds at its first use, so only what runs beside
+int8 products uses it.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ log = logging.getLogger("rerankbench")
 Formula = TypeVar("Formula", bound=Callable[..., Any])
 
 _HALVES = (torch.bfloat16, torch.float16)
-_WIDEST = 32768  # numbers in a row that one program of a kernel holds
+_WIDEST = 32768  # numbers in a row that one program of a kernel takes
 
 
 def can_compile(x: Tensor) -> bool:
-    """Whether torch.compile makes kernels for the GPU that x is on."""
+    """Return whether torch.compile makes kernels for the GPU that x is on."""
     return x.is_cuda and _triton() and _allow_shapes()
 
 
@@ -54,7 +54,7 @@ def _triton() -> bool:
 
 
 def _place() -> None:
-    """Where Triton cannot write below the home folder, it would fail: kernels then last as long as this process."""
+    """Choose Triton's folder: where it cannot write below the home folder, kernels last as long as this process."""
     if os.environ.get("TRITON_CACHE_DIR"):
         return
     folder = Path(os.environ.get("TRITON_HOME") or "~", ".triton", "cache")
@@ -90,7 +90,7 @@ def _allow_shapes() -> bool:
 
 
 def fused(kernel: str) -> Callable[[Formula], Formula]:
-    """Decorates a function of tensors, the first of which decides where it runs.
+    """Decorate a function of tensors, the first of which decides where it runs.
 
     In half precision on CUDA it is the function of this name in `kernels`, which takes the same arguments.
     """
@@ -109,13 +109,13 @@ def fused(kernel: str) -> Callable[[Formula], Formula]:
 
 @cache
 def _kernel(name: str) -> Callable[..., Any]:
-    from . import kernels  # where a GPU asks: it imports Triton
+    from . import kernels  # on a GPU only: it imports Triton
 
     return getattr(kernels, name)
 
 
 def compiled_on_cpus(formula: Formula) -> Formula:
-    """Decorates a function of tensors on the CPU: one kernel where there is a C++ compiler."""
+    """Decorate a function of tensors on the CPU: one kernel where there is a C++ compiler."""
     made: list[Callable[..., Any]] = []
 
     @wraps(formula)

@@ -1,6 +1,6 @@
 """Token compression of the lightweight reranker: neighbouring passage states are replaced by their mean.
 
-Query and prompt stay as they are, so shared query prefixes stay shared. Positions are counted anew afterwards.
+Query and prompt stay as they are, so shared query prefixes stay shared. Positions are counted again afterwards.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The two architectures as values. `architectures/` reads them from a `config.json` as the hub keeps it.
+"""The two architectures as values. `architectures/` reads them from a `config.json` as the hub has it.
 
 Only keys that change a score or a FLOP are kept.
 """
@@ -128,20 +128,20 @@ _ACTIVATIONS = {
 
 
 def count_labels(raw: Mapping[str, Any]) -> int:
-    """Outputs of a classification head: those that `id2label` names, else `num_labels`, else the library's two."""
+    """Count outputs of a classification head: those that `id2label` names, else `num_labels`, else two."""
     named = raw.get("id2label")
     return len(named) if named is not None else raw.get("num_labels") or 2
 
 
 def model_type(raw: Mapping[str, Any]) -> str | None:
-    """`model_type`, or what stands for it: jina-reranker-v2 names only its classes, in `architectures`."""
+    """Return `model_type`, or what replaces it: jina-reranker-v2 names only its classes, in `architectures`."""
     if "model_type" not in raw and any(name.startswith("XLMRoberta") for name in raw.get("architectures") or ()):
         return "xlm-roberta"
     return raw.get("model_type")
 
 
 def read_activation(raw: Mapping[str, Any], key: str, where: str, default: str | None = None) -> str:
-    """An activation as this package calls it. Raises InputError for one that is not implemented."""
+    """Read an activation as this package calls it. Raises InputError for one that is not implemented."""
     name = raw[key] if default is None else raw.get(key, default)
     if name not in _ACTIVATIONS:
         raise InputError(f"{where}: key '{key}': activation '{name}' is not implemented", unread=True)
@@ -159,7 +159,7 @@ DECODER_KEYS = (
 def decoder_matrices(
     raw: Mapping[str, Any], where: str, activation: str = "hidden_act", rope: Rope | None = None
 ) -> dict[str, Any]:
-    """The fields of `DecoderConfig` that all decoders read in the same way.
+    """Return the fields of `DecoderConfig` that all decoders read in the same way.
 
     `activation` is the key that names it; `rope` is the rotary embedding where the architecture has a way of its own.
     """
@@ -183,7 +183,7 @@ def decoder_matrices(
 
 
 def layer_heads(raw: Mapping[str, Any], has_heads: bool, where: str) -> dict[str, Any]:
-    """`start_layer` and `layer_sep` of a decoder with scalar heads after its layers; nothing without them."""
+    """Return `start_layer` and `layer_sep` of a decoder with scalar heads after its layers; nothing without them."""
     if not has_heads:
         return {}
     if raw.get("head_type", "simple") != "simple":
@@ -194,7 +194,7 @@ def layer_heads(raw: Mapping[str, Any], has_heads: bool, where: str) -> dict[str
 
 
 def sliding_layers(raw: Mapping[str, Any], where: str, usual: Iterable[int]) -> tuple[int, ...]:
-    """The layers that `layer_types` lets slide; without that key, `usual`. Raises InputError for other types."""
+    """Return the layers that `layer_types` lets slide; without that key, `usual`. Raises InputError for other types."""
     kinds, layers = raw.get("layer_types"), raw["num_hidden_layers"]
     if kinds is None:
         return tuple(usual)

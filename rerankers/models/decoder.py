@@ -37,7 +37,7 @@ class Readout:
 
 
 def score_rows(output: OutputRows, logits: Tensor) -> Tensor:
-    """Scores (sequences,) from the logits of the rows, shape (sequences, rows)."""
+    """Return scores (sequences,) from the logits of the rows, shape (sequences, rows)."""
     if output.formula == "difference":
         scores = logits[:, 0] - logits[:, 1]
     else:
@@ -49,7 +49,7 @@ _ROW = "score.weight"  # the head of a bidirectional model
 
 
 def decoder_shapes(config: DecoderConfig) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the weights as the hub's checkpoints have them; a tied vocabulary head is left out."""
+    """Return names and shapes of the weights as the hub's checkpoints have them; a tied vocabulary head is left out."""
     hidden, inner = config.hidden, config.intermediate
     queries, keys = config.heads * config.head_dim, config.kv_heads * config.head_dim
     norms = ["input_layernorm", "post_attention_layernorm"]
@@ -89,9 +89,9 @@ def decoder_shapes(config: DecoderConfig) -> dict[str, tuple[int, ...]]:
 
 
 def with_own_head(config: DecoderConfig, folder: Path) -> DecoderConfig:
-    """`config`, not tied where the checkpoint has a vocabulary head beside its embedding that differs from it.
+    """Return `config`, not tied where the checkpoint has a vocabulary head beside its embedding that differs from it.
 
-    transformers 5 ties the two only where they are equal, whatever `tie_word_embeddings` says (modeling_utils.py).
+    transformers 5 ties the two only where they are equal, whatever `tie_word_embeddings` is (modeling_utils.py).
     """
     if not config.tied or config.bidirectional or config.start_layer is not None:
         return config
@@ -149,7 +149,7 @@ class Decoder:
             self._heads = torch.cat(rows).float()
 
     def with_softcap(self, applied: bool) -> Decoder:
-        """The same weights, the configured cap on attention scores applied or not."""
+        """Return the same weights, the configured cap on attention scores applied or not."""
         other = copy.copy(self)
         other.softcap = self.config.attention_cap if applied else None
         return other
@@ -170,7 +170,7 @@ class Decoder:
         ratio: int = 1,
         compress_layers: Sequence[int] = (),
     ) -> Tensor:
-        """Scores of every sequence for every read.
+        """Return scores of every sequence for every read.
 
         Args:
             ids: token ids, int64, shape (rows,), in the order of `layout`.
@@ -207,7 +207,7 @@ class Decoder:
 
     @torch.inference_mode()
     def states(self, ids: Tensor, layout: Layout, at: Tensor, ops: Ops) -> Tensor:
-        """Normed float32 states (tokens, hidden) after all layers, of the tokens in the rows `at` of a packed batch."""
+        """Return normed float32 states (tokens, hidden) after all layers, of the rows `at` of a packed batch."""
         x = F.embedding(ids, self.embedding) * self._embedding_scale
         masks, tables = Masks(layout.longest, x.dtype, x.device), self._tables(layout)
         for i in range(self.config.layers):
@@ -215,14 +215,14 @@ class Decoder:
         return rms_norm(x[at].float(), self._norms["model.norm.weight"], self.config.norm_eps)
 
     def _tables(self, layout: Layout) -> list[tuple[Tensor, Tensor]]:
-        """Of the layers that see everything, and last of those that slide."""
+        """Return the tables of layers that see everything, then of those that slide."""
         positions = as_index(layout.positions, self.embedding.device)
         return [
             rope_tables(positions, *own) for own in zip(self._frequencies, (r.attention_factor for r in self._ropes))
         ]
 
     def _final(self, x: Tensor, layout: Layout, last: Tensor | None) -> Tensor:
-        """What a head reads of states x (rows, hidden), or of those of `last` tokens alone when it is None.
+        """Return what a head reads of states x (rows, hidden), or of those of `last` tokens alone when it is None.
 
         Float32 of shape (sequences, hidden): the normed state of the last token, or the mean of all normed states.
         """
@@ -251,7 +251,7 @@ class Decoder:
         masks: Masks,
         ops: Ops,
     ) -> Tensor:
-        """One block on x (rows, hidden). With `last` given, only those rows come out: (sequences, hidden)."""
+        """Run one block on x (rows, hidden). With `last` given, only those rows come out: (sequences, hidden)."""
         config, name, weights = self.config, f"model.layers.{index}.", self._weights
 
         def matrix(part: str) -> Weights:

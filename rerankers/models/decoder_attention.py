@@ -37,7 +37,7 @@ class Masks:
         self._gathered: dict[tuple[Layout, bool], varlen.Gathered] = {}
 
     def get(self, queries: int, keys: int, window: int | None) -> Tensor | None:
-        """Shape (queries, keys), 0 or -inf, for the last `queries` of `keys` positions; None hides nothing."""
+        """Return shape (queries, keys), 0 or -inf, for the last `queries` of `keys` positions; None hides nothing."""
         if window is not None and window >= keys:
             window = None
         if queries == 1 and window is None:
@@ -52,14 +52,14 @@ class Masks:
         return self._square[window][keys - queries : keys, :keys]
 
     def gathered(self, layout: Layout, last_only: bool) -> varlen.Gathered:
-        """The whole batch for the kernel of variable length."""
+        """Return the whole batch for the kernel of variable length."""
         key = (layout, last_only)
         if key not in self._gathered:
             self._gathered[key] = varlen.Gathered.of(layout, last_only, self.device)
         return self._gathered[key]
 
     def whole(self, layout: Layout, spec: AttentionSpec) -> Any:
-        """The mask of the whole batch for FlexAttention."""
+        """Return the mask of the whole batch for FlexAttention."""
         window = None if spec.window is not None and spec.window >= self.longest else spec.window
         key = (layout, window, spec.last_only)
         if key not in self._whole:
@@ -71,7 +71,7 @@ class Masks:
 def plain(
     q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float, softcap: float | None, ops: Ops
 ) -> Tensor:
-    """softmax(cap(q.k * scale) + mask).v with the softmax in float32; shapes (batch, heads, tokens, head_dim)."""
+    """Return softmax(cap(q.k * scale) + mask).v, the softmax in float32; shapes (batch, heads, tokens, head_dim)."""
     scores = ops.matmul(q, k.transpose(-1, -2)) * scale
     if softcap is not None:
         scores = softcap * torch.tanh(scores / softcap)
@@ -89,8 +89,8 @@ class AttentionSpec:
         softcap: c in c * tanh(score / c), or None.
         window: a token sees itself and the `window` - 1 tokens before it, or all when None.
         last_only: queries are the last tokens of the sequences.
-        kind: `auto` is `varlen` where `varlen.serves` says so and scores are not capped, else `flex` where
-            `flex.serves` says so, else `blocks`; where scores are capped, blocks run the formula.
+        kind: `auto` is `varlen` where `varlen.serves` and scores are not capped, else `flex` where
+            `flex.serves`, else `blocks`; where scores are capped, blocks run the formula.
         causal: a token sees those before it only; else all tokens of its sequence, and nothing may be shared.
     """
 
@@ -103,7 +103,7 @@ class AttentionSpec:
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, layout: Layout, spec: AttentionSpec, masks: Masks, ops: Ops) -> Tensor:
-    """Attention of every row to its sequence (causal: to those before it), or of each sequence's last one.
+    """Return attention of every row to its sequence (causal: to those before it), or of each sequence's last one.
 
     Args:
         q: shape (rows, heads, head_dim), or (sequences, heads, head_dim) when `spec.last_only`.
@@ -143,7 +143,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, layout: Layout, spec: AttentionSpec,
 
 
 def _dense(q: Tensor, k: Tensor, v: Tensor, spec: AttentionSpec, masks: Masks, ops: Ops) -> Tensor:
-    """Shapes: q (count, heads, queries, head_dim), k and v (count, kv_heads, keys, head_dim) -> that of q."""
+    """Attend: q (count, heads, queries, head_dim), k and v (count, kv_heads, keys, head_dim) -> the shape of q."""
     count, heads, queries, head_dim = q.shape
     share, keys = heads // k.shape[1], k.shape[2]  # query heads to a key head
     # key heads become batch entries, so that the query heads of each see them without a copy
@@ -161,7 +161,7 @@ def _dense(q: Tensor, k: Tensor, v: Tensor, spec: AttentionSpec, masks: Masks, o
 
 
 def _keys(x: Tensor, block: SuffixBlock, own: slice) -> Tensor:
-    """Keys or values of a block's sequences (count, kv_heads, keys, head_dim): the shared prefix, then their own."""
+    """Return a block's keys or values (count, kv_heads, keys, head_dim): the shared prefix, then each one's own."""
     suffixes = x[own].unflatten(0, (block.count, -1)).transpose(1, 2)
     if not block.prefix:
         return suffixes
@@ -170,6 +170,6 @@ def _keys(x: Tensor, block: SuffixBlock, own: slice) -> Tensor:
 
 
 def _products(layout: Layout, last_only: bool) -> int:
-    """Queries x keys, summed over prefixes and suffixes, or over the last tokens."""
+    """Return queries x keys, summed over prefixes and suffixes, or over the last tokens."""
     keys = layout.prefixes[layout.groups] + layout.lengths
     return int(keys.sum() if last_only else (layout.prefixes**2).sum() + (layout.lengths * keys).sum())

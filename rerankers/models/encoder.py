@@ -38,7 +38,7 @@ _SPELLINGS = {
     ".mlp.fc2.": ".output.dense.",
     ".norm2.": ".output.LayerNorm.",
 }
-# what a checkpoint may hold beyond the encoder: tables that are computed, heads of pre-training
+# what a checkpoint may have beyond the encoder: tables that are computed, heads of pre-training
 _UNUSED = re.compile(r"^((bert|roberta)\.)?(embeddings\.(position_ids|token_type_ids)$|cls\.|lm_head\.)")
 _POOLER = re.compile(r"^((bert|roberta)\.)?pooler\.")
 
@@ -59,7 +59,7 @@ class Layer:
     down_bias: Tensor
     norm2: Tensor
     norm2_bias: Tensor
-    parts: tuple[Any, ...] = ()  # where a head asks the last layer for first tokens only, once `block` was called
+    parts: tuple[Any, ...] = ()  # where a head needs the first tokens of the last layer only, once `block` was called
 
 
 class Encoder:
@@ -69,7 +69,7 @@ class Encoder:
     """
 
     def __init__(self, config: EncoderConfig, dtype: torch.dtype, device: torch.device) -> None:
-        """Weights of the configured shape, not filled yet; use `load` or `random`."""
+        """Make weights of the configured shape, not filled yet; use `load` or `random`."""
         self.config, self.dtype, self.device = config, dtype, device
         self.attention: AttentionKind = "auto"
         d, f = config.hidden, config.intermediate
@@ -94,7 +94,7 @@ class Encoder:
 
     @classmethod
     def load(cls, folder: Path, config: EncoderConfig, dtype: torch.dtype, device: torch.device) -> Encoder:
-        """The encoder of a checkpoint. Raises InputError that names missing, extra or misshapen tensors."""
+        """Load the encoder of a checkpoint. Raises InputError that names missing, extra or misshapen tensors."""
 
         def rename(stored: str) -> str:
             name = _PREFIX.sub("", stored)
@@ -117,7 +117,7 @@ class Encoder:
     def random(
         cls, config: EncoderConfig, dtype: torch.dtype, device: torch.device, seed: int = 0, scale: float = 0.02
     ) -> Encoder:
-        """Normal random weights, norms at 1 and 0: for timing and tests, never for quality."""
+        """Return normal random weights, norms at 1 and 0: for timing and tests, never for quality."""
         encoder = cls(config, dtype, device)
         generator = torch.Generator(device).manual_seed(seed)
         for name, tensor in encoder.named_tensors().items():
@@ -128,7 +128,7 @@ class Encoder:
         return encoder
 
     def named_tensors(self, fused: bool = False) -> dict[str, Tensor]:
-        """The weights by their names on the hub, without the model's prefix; `qkv` in parts (views), or `fused`."""
+        """Return the weights by name on the hub, without the model's prefix; `qkv` in parts (views), or `fused`."""
         named = {
             "embeddings.word_embeddings.weight": self.words,
             "embeddings.position_embeddings.weight": self.positions,
@@ -170,7 +170,7 @@ class Encoder:
             layer.out, layer.up, layer.down = arrange(layer.out), arrange(layer.up), arrange(layer.down)
 
     def scores(self, batch: Packed, ops: Ops) -> Tensor:
-        """(n, labels) float32 logits of the classification head on each sequence's first token."""
+        """Return (n, labels) float32 logits of the classification head on each sequence's first token."""
         x = self._embed(batch)
         for layer in self.layers[:-1]:
             x = self._block(x, layer, batch, ops)
@@ -181,7 +181,7 @@ class Encoder:
     def vectors(
         self, batch: Packed, layers: Sequence[int], pool: Callable[[Tensor], Tensor], ops: Ops
     ) -> dict[int, Tensor]:
-        """(n, out) by layer (from 1): each sequence's states pooled (see `Packed.pooled`), in one pass."""
+        """Return (n, out) by layer (from 1): each sequence's states pooled (see `Packed.pooled`), in one pass."""
         x, pooled = self._embed(batch), {}
         for number, layer in enumerate(self.layers[: max(layers)], start=1):
             x = self._block(x, layer, batch, ops)
@@ -190,7 +190,7 @@ class Encoder:
         return pooled
 
     def _embed(self, batch: Packed) -> Tensor:
-        """(T, d): word, position and type embeddings, normalised. No sequence may exceed `config.positions`."""
+        """Return (T, d): word, position and type embeddings, normalised. No sequence may exceed `config.positions`."""
         config = self.config
         if config.position_offset:  # XLM-RoBERTa counts from the padding id on, and leaves padding tokens out
             padding = config.position_offset - 1
@@ -202,7 +202,7 @@ class Encoder:
         return F.layer_norm(x, (config.hidden,), self.norm, self.norm_bias, config.norm_eps)
 
     def _block(self, x: Tensor, layer: Layer, batch: Packed, ops: Ops, first_only: bool = False) -> Tensor:
-        """One layer on x (T, d); with `first_only` the result is that of the first tokens alone, (n, d)."""
+        """Run one layer on x (T, d); with `first_only` the result is that of the first tokens alone, (n, d)."""
         config, d = self.config, self.config.hidden
         if first_only:  # keys and values of all tokens, everything else of the first ones
             queries, others = layer.parts or (layer.qkv[:d], layer.qkv[d:])

@@ -1,6 +1,6 @@
 """Attention over a packed batch in one FlexAttention kernel (Dong et al., 2024, arXiv 2412.05496), for GPUs.
 
-The mask says it all: a token sees the tokens of its own suffix and of its group's prefix that are not behind it, or,
+By the mask, a token sees the tokens of its own suffix and of its group's prefix that are not after it, or,
 without a causal mask, all of its sequence.
 FlexAttention also takes the cap on scores, which the fused kernels of scaled_dot_product_attention do not.
 """
@@ -24,7 +24,7 @@ BLOCK = 128  # rows and columns of a block of the mask; what FlexAttention's ker
 
 
 def serves(q: Tensor) -> bool:
-    """Whether `flex_attend` is the kernel to choose for these queries.
+    """Return whether `flex_attend` is the kernel to choose for these queries.
 
     It is on CUDA in half precision (in float32 it is neither exact nor fast), where Triton compiles, with a head of at
     least 16 dimensions (its smallest matrix product).
@@ -34,7 +34,7 @@ def serves(q: Tensor) -> bool:
 
 @cache
 def _known() -> bool:
-    # imported when a GPU asks: it brings the compiler along
+    # imported on a GPU only: it imports the compiler
     try:
         from torch.nn.attention.flex_attention import BlockMask
     except ImportError:  # torch < 2.5
@@ -61,9 +61,9 @@ class VisibleRange:
 
     @classmethod
     def of(cls, layout: Layout, last_only: bool, *, causal: bool = True) -> VisibleRange:
-        """Of every row, or of each sequence's last one. Without a causal mask nothing is shared."""
+        """Make the range of every row, or of each sequence's last one. Without a causal mask nothing is shared."""
         prefixes, starts = layout.prefixes, layout.prefix_starts
-        none = np.zeros(int(prefixes.sum()), dtype=np.int64)  # a prefix stands behind no other
+        none = np.zeros(int(prefixes.sum()), dtype=np.int64)  # a prefix comes after no other
 
         def of_rows(of_prefix: np.ndarray, of_suffix: np.ndarray) -> np.ndarray:
             if last_only:
@@ -80,12 +80,12 @@ class VisibleRange:
         )
 
     def blocks(self) -> np.ndarray:
-        """Which blocks of keys each block of queries may look at: bool, shape (query blocks, key blocks)."""
+        """Return which blocks of keys each block of queries may look at: bool, shape (query blocks, key blocks)."""
         firsts = np.arange(0, len(self.row), BLOCK)
         first_rows = np.arange(-(-self.rows // BLOCK)) * BLOCK
 
         def touched(start: np.ndarray, stop: np.ndarray) -> np.ndarray:
-            """Blocks that meet the smallest range around the ranges of each block's queries."""
+            """Return blocks that meet the smallest range around the ranges of each block's queries."""
             nothing = start >= stop
             start = np.minimum.reduceat(np.where(nothing, self.rows, start), firsts)[:, None]
             stop = np.maximum.reduceat(np.where(nothing, 0, stop), firsts)[:, None]
@@ -95,7 +95,7 @@ class VisibleRange:
 
 
 def block_mask(ranges: VisibleRange, window: int | None, device: torch.device) -> Any:
-    """The BlockMask of what is seen; the same for every layer with this window."""
+    """Return the BlockMask of what is seen; the same for every layer with this window."""
     from torch.nn.attention.flex_attention import BlockMask
 
     row, start, prefix_start, prefix_stop = (
@@ -122,7 +122,7 @@ def block_mask(ranges: VisibleRange, window: int | None, device: torch.device) -
 
 
 def flex_attend(q: Tensor, k: Tensor, v: Tensor, mask: Any, scale: float, softcap: float | None) -> Tensor:
-    """Attention of the mask's queries.
+    """Return attention of the mask's queries.
 
     Args:
         q: shape (queries, heads, head_dim).

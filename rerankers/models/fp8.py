@@ -21,7 +21,7 @@ _STEP = 16  # the product takes sizes that are multiples of it
 
 @cache
 def fp8_runs_here(device: torch.device) -> bool:
-    """Whether this device multiplies fp8 with scales by row: NVIDIA's from compute capability 9.0 on, by torch 2.5."""
+    """Return whether this device multiplies fp8 with scales by row: NVIDIA's from capability 9.0 on, with torch 2.5."""
     if device.type != "cuda":
         return False
     try:
@@ -33,7 +33,7 @@ def fp8_runs_here(device: torch.device) -> bool:
 
 
 def fp8_matrix(weight: Tensor) -> Fp8Matrix | Tensor:
-    """The matrix in fp8; itself where the product does not take its sizes."""
+    """Return the matrix in fp8; itself where the product does not take its sizes."""
     return weight if any(size % _STEP for size in weight.shape) else Fp8Matrix(weight)
 
 
@@ -75,7 +75,7 @@ class Fp8Matrix(Quantised):
 
 
 def _coded(x: Tensor) -> tuple[Tensor, Tensor]:
-    """e4m3 codes of a matrix, and the float32 scale of each row, shape (rows, 1); codes x scale is the matrix."""
+    """Return e4m3 codes of a matrix, and each row's float32 scale, (rows, 1); codes x scale is the matrix."""
     codes, scales = codes_of(x, _LARGEST)
     return codes.to(torch.float8_e4m3fn), scales
 

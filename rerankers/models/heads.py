@@ -1,4 +1,4 @@
-"""What stands after the transformer of a sentence-transformers model: pooling, dense layers, norms.
+"""What follows the transformer of a sentence-transformers model: pooling, dense layers, norms.
 
 Formulas are those of its modules (sentence-transformers 6.2); everything is computed in float32.
 """
@@ -66,11 +66,11 @@ class PooledHead:
     dense: tuple[tuple[int, int], ...] = ()
 
     def pool(self, states: Tensor) -> Tensor:
-        """(count, width) float32 from the states (count, length, hidden) of sequences of one length."""
+        """Return (count, width) float32 from the states (count, length, hidden) of sequences of one length."""
         return torch.cat([_POOLS[mode](states) for mode in self.modes], dim=-1)
 
     def apply(self, pooled: Tensor, ops: Ops, name: str = VECTOR) -> Tensor:
-        """The vectors that the last module leaves under `name`, (n, width) float32."""
+        """Return the vectors that the last module leaves under `name`, (n, width) float32."""
         features = {VECTOR: pooled}
         for step in self.steps:
             step(features, ops)
@@ -78,7 +78,7 @@ class PooledHead:
 
 
 def read_head(modules: Sequence[Module], hidden: int, device: torch.device, wanted: str = VECTOR) -> PooledHead:
-    """The head of a folder's modules, weights loaded; without modules the mean.
+    """Read the head of a folder's modules, weights loaded; without modules the mean.
 
     Args:
         modules: `Pooling`, then any of `Dense`, `LayerNorm`, `Normalize` and `Dropout`.
@@ -92,7 +92,7 @@ def read_head(modules: Sequence[Module], hidden: int, device: torch.device, want
         return PooledHead(width=hidden)
     first, *rest = modules
     if first.kind != "Pooling":
-        raise InputError(f"{first.where}: module {first.kind} stands where Pooling is expected")
+        raise InputError(f"{first.where}: module {first.kind} is where Pooling is expected")
     modes = _modes(first)
     widths, steps, dense = {VECTOR: hidden * len(modes)}, [], []
     for module in rest:
@@ -117,7 +117,7 @@ def read_head(modules: Sequence[Module], hidden: int, device: torch.device, want
 
 
 def activation(name: str | None, where: Any) -> Callable[[Tensor], Tensor]:
-    """The function of a dotted name in torch.nn on one number of each row, (n,) to (n,).
+    """Return the function of a dotted name in torch.nn on one number of each row, (n,) to (n,).
 
     It runs on (n, 1), as sentence-transformers' logits are: what is made over the labels of a pair is never made over
     its neighbours. Raises InputError for a name that is not in torch.nn, so that no foreign code runs, and for a
@@ -129,7 +129,7 @@ def activation(name: str | None, where: Any) -> Callable[[Tensor], Tensor]:
 
 @cache
 def _activation(name: str | None, where: str, width: int) -> Callable[[Tensor], Tensor]:
-    """The same on rows of that width, (n, width) to (n, width)."""
+    """Return the same on rows of that width, (n, width) to (n, width)."""
     match = _ACTIVATION.match(name or "torch.nn.Identity")
     kind = getattr(nn, match[1], None) if match else None
     known = {*nn.modules.activation.__all__, "Identity"}
@@ -143,7 +143,7 @@ def _activation(name: str | None, where: str, width: int) -> Callable[[Tensor], 
         together, alone = act(rows), torch.cat([act(row.unsqueeze(0)) for row in rows])
         if together.shape != rows.shape or not torch.allclose(together, alone, atol=1e-6):
             raise InputError(
-                f"{where}: activation '{name}' does not give each row a value of its own, so no score can pass it"
+                f"{where}: activation '{name}' does not give each row a value of its own, so no score can go through it"
             )
     return act
 

@@ -4,7 +4,7 @@ Weights and states are symmetric: scale x int8. Sums are exact in int32; the dty
 attention and norms, holds a product before its token's scale, bias and activation (in float32) and after them: half of
 the memory that passes by.
 
-The products are so fast that each pass over memory beside them counts: what stands before and behind a product is one
+The products are so fast that each pass over memory beside them counts: what is before and after a product is one
 compiled kernel each, where there is a C++ compiler.
 """
 
@@ -50,7 +50,7 @@ class Int8Kernel:
 
 @cache
 def int8_kernel() -> Int8Kernel | None:
-    """The faster of the two kernels, found by trial; None where int8 is not to be had, or not exact.
+    """Return the faster of the two kernels, found by trial; None where int8 is not to be had, or not exact.
 
     Without VNNI oneDNN's sums of unsigned states may saturate at 16 bits; torch 2.4 and 2.5 do not take signed ones.
     """
@@ -86,7 +86,7 @@ def _multiply(states: Tensor, weight: Tensor) -> Tensor:
 
 
 def _seconds(product: Callable[[], Tensor], enough: float = math.inf) -> float:
-    """The least time of a few calls after a first one; of one call that takes longer than `enough`."""
+    """Return the least time of a few calls after a first one; of one call that takes longer than `enough`."""
     product()
     best = math.inf
     for _ in range(5):
@@ -129,14 +129,14 @@ class Int8Matrix(Quantised):
         return self.codes(self.linear(x, bias, activation))
 
     def _product(self, x: Codes) -> Tensor:
-        """Codes of tokens times this matrix, (tokens, out): yet to be scaled by token."""
-        plain = (None, 1.0, 0, x.dtype, "none", [], "")  # no bias, nothing behind it
+        """Return codes of tokens times this matrix, (tokens, out): yet to be scaled by token."""
+        plain = (None, 1.0, 0, x.dtype, "none", [], "")  # no bias, nothing after it
         packed = (self._codes, self._scales, self._zeros)
         return torch.ops.onednn.qlinear_pointwise(x.values, 1.0, self.offset, *packed, *plain)
 
 
 def _coded(x: Tensor) -> tuple[Tensor, Tensor]:
-    """int8 codes of a matrix, and the float32 scale of each row, shape (rows, 1); codes x scale is the matrix."""
+    """Return int8 codes of a matrix, and each row's float32 scale, (rows, 1); codes x scale is the matrix."""
     codes, scales = codes_of(x, _LARGEST)
     return codes.round().to(torch.int8), scales
 

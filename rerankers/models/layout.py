@@ -1,11 +1,11 @@
-"""Where the tokens of a batch lie when they are packed one behind the other, with query prefixes shared.
+"""Where the tokens of a batch lie when they are packed one after the other, with query prefixes shared.
 
 Rows of a packed batch: the shared prefix of every group, then the suffix of every sequence, groups in order.
 
     prefix of group 0 | prefix of group 1 | ... | suffixes of group 0 | suffixes of group 1 | ...
 
 A sequence is its group's prefix followed by its own suffix, so the token in row `j` of a suffix has position
-`prefix + j`. A suffix that stands alone belongs to a group whose prefix is empty.
+`prefix + j`. A suffix alone belongs to a group whose prefix is empty.
 """
 
 from __future__ import annotations
@@ -106,15 +106,15 @@ class Layout:
 
 
 def counted(lengths: np.ndarray) -> np.ndarray:
-    """0, 1, .., n-1 for each n of `lengths`, joined."""
+    """Return 0, 1, .., n-1 for each n of `lengths`, joined."""
     return np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
 
 
 def as_index(values: np.ndarray, device: torch.device) -> Tensor:
-    """An int64 index tensor on the model's device."""
+    """Return an int64 index tensor on the model's device."""
     return moved(torch.from_numpy(np.ascontiguousarray(values, dtype=np.int64)), device)
 
 
 def moved(x: Tensor, device: torch.device) -> Tensor:
-    """A CPU tensor on the model's device; work that is under way on a GPU is not waited for."""
+    """Return a CPU tensor on the model's device; work that is under way on a GPU is not waited for."""
     return x.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else x.to(device)

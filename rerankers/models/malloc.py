@@ -1,6 +1,6 @@
 """What a batch frees stays with the process, for the next batch.
 
-glibc's malloc maps a block of 32 MB or more anew each time, and gives what is free at the top of its heap back to the
+glibc's malloc maps a block of 32 MB or more again each time, and gives what is free at the top of its heap back to the
 system. The states of a batch on a CPU are such blocks, so every batch would wait for its pages once more
 (mallopt(3): M_MMAP_THRESHOLD, M_TRIM_THRESHOLD; both were fixed numbers of bytes when this was written, in malloc.h).
 """
@@ -18,7 +18,7 @@ _KEPT = 2**30
 
 @cache
 def keep_freed_memory() -> bool:
-    """Up to 1 GiB is kept; whether that was to be had. A user's own MALLOC_* variables are left alone."""
+    """Keep up to 1 GiB; return whether that was possible. A user's own MALLOC_* variables are left alone."""
     if any(f"MALLOC_{name}_" in os.environ for name in ("TRIM_THRESHOLD", "MMAP_THRESHOLD", "TOP_PAD")):
         return False
     try:

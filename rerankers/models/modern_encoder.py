@@ -36,7 +36,7 @@ Bias = Tensor | None
 @dataclass
 class Layer:
     """Weights of one block: `qkv` stacks the three projections, which `parts` has as those of queries and of keys and
-    values; `wi` stacks gate and up, which `mlp` holds apart.
+    values; `wi` stacks gate and up, which `mlp` has apart.
     """
 
     attn_norm: tuple[Tensor, Bias] | None  # None: the first layer has none
@@ -49,7 +49,7 @@ class Layer:
     wi_bias: Bias
     down: Tensor  # (d, f)
     down_bias: Bias
-    parts: tuple[Any, ...] = ()  # where a head asks the last layer for first tokens only, once `block` was called
+    parts: tuple[Any, ...] = ()  # where a head needs the first tokens of the last layer only, once `block` was called
     mlp: tuple[Any, ...] = field(init=False)  # (f, d) each
 
     def __post_init__(self) -> None:
@@ -65,7 +65,7 @@ class ModernEncoder:
     """
 
     def __init__(self, config: ModernConfig, dtype: torch.dtype, device: torch.device) -> None:
-        """Weights of the configured shape, not filled yet; use `load`."""
+        """Make weights of the configured shape, not filled yet; use `load`."""
         self.config, self.dtype, self.device = config, dtype, device
         self.attention: AttentionKind = "auto"
         self.pooler = PooledHead(modes=(config.pooling,))
@@ -99,7 +99,7 @@ class ModernEncoder:
 
     @classmethod
     def load(cls, folder: Path, config: ModernConfig, dtype: torch.dtype, device: torch.device) -> ModernEncoder:
-        """The encoder of a checkpoint. Raises InputError that names missing, extra or misshapen tensors."""
+        """Load the encoder of a checkpoint. Raises InputError that names missing, extra or misshapen tensors."""
 
         def ignore(stored: str) -> bool:
             return config.head == "none" and bool(_UNUSED.match(stored))
@@ -113,7 +113,7 @@ class ModernEncoder:
         return encoder
 
     def named_tensors(self) -> dict[str, Tensor]:
-        """The weights by their names on the hub, without the prefix that a classifier puts before its body."""
+        """Return the weights by their names on the hub, without the prefix that a classifier puts before its body."""
         named: dict[str, Bias] = {"embeddings.tok_embeddings.weight": self.words}
 
         def add(name: str, weight: Tensor, bias: Bias) -> None:
@@ -155,7 +155,7 @@ class ModernEncoder:
             layer.wi = layer.wi.new_empty(0)
 
     def scores(self, batch: Packed, ops: Ops) -> Tensor:
-        """(n, labels) float32 logits of the classification head, or of the modules that stand in its place."""
+        """Return (n, labels) float32 logits of the classification head, or of the modules in its place."""
         x = self._states(batch, ops)
         pooled = x.float() if self.first_only else batch.pooled(x, self.pooler.pool)
         if self.config.head == "none":
@@ -166,7 +166,7 @@ class ModernEncoder:
         return ops.linear(x, self.project, self.project_bias)
 
     def _states(self, batch: Packed, ops: Ops) -> Tensor:
-        """Normalised states after the last layer: (T, d), or (n, d) where the first tokens are all that is read."""
+        """Return normalised states after the last layer: (T, d), or (n, d) where only the first tokens are read."""
         config = self.config
         tables = {
             theta: rope_tables(batch.places, frequencies(Rope(theta), config.head_dim).to(batch.ids.device))
@@ -194,9 +194,9 @@ class ModernEncoder:
     def _attention(
         self, x: Tensor, layer: Layer, batch: Packed, ops: Ops, tables: Tables, window: int | None, last: bool
     ) -> Tensor:
-        """The attention block on x (T, d); where it is the `last`, of the first tokens alone, (n, d)."""
+        """Run the attention block on x (T, d); where it is the `last`, of the first tokens alone, (n, d)."""
         config, d, heads = self.config, self.config.hidden, self.config.heads
-        if last:  # keys and values of all tokens, queries of the first ones, which stand at position 0: not turned
+        if last:  # keys and values of all tokens, queries of the first ones, which are at position 0: not turned
             biases = (None, None) if layer.qkv_bias is None else (layer.qkv_bias[:d], layer.qkv_bias[d:])
             queries, others = layer.parts or (layer.qkv[:d], layer.qkv[d:])
             q = ops.linear(x[batch.firsts], queries, biases[0]).unflatten(-1, (heads, config.head_dim))

@@ -17,17 +17,17 @@ _FUSED = {None: ("none", ""), "gelu": ("gelu", "none"), "gelu_tanh": ("gelu", "t
 
 
 def set_cache_limits() -> None:
-    """How many compiled products oneDNN and its wrapper in torch keep; called before a model's first product.
+    """Set how many compiled products oneDNN and its wrapper in torch cache; called before a model's first product.
 
-    oneDNN compiles a product for each number of rows, and attention for each length, and keeps 1,024 of them unless
-    told otherwise before the first (its developer guide, "Primitive Cache"): fewer than the texts of a collection ask
-    for. torch's wrapper keeps another 1,024 of its own (`LRU_CACHE_CAPACITY`), which hold what oneDNN has dropped.
+    oneDNN compiles a product for each number of rows, and attention for each length, and caches 1,024 of them unless
+    set otherwise before the first (its developer guide, "Primitive Cache"): fewer than the texts of a collection need
+    for. torch's wrapper caches another 1,024 (`LRU_CACHE_CAPACITY`), which keep alive what oneDNN has dropped.
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8192")
 
 
 def blocked(weight: Tensor) -> Tensor:
-    """The matrix in oneDNN's layout, or itself where that is not to be had (other devices, dtypes or builds)."""
+    """Return the matrix in oneDNN's layout, or itself where that is not to be had (other devices, dtypes or builds)."""
     known = weight.device.type == "cpu" and weight.ndim == 2 and weight.dtype in (torch.float32, torch.bfloat16)
     if not known or not torch.backends.mkldnn.is_available() or not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
         return weight
@@ -37,7 +37,7 @@ def blocked(weight: Tensor) -> Tensor:
 
 
 def blocked_linear(x: Tensor, weight: Tensor, bias: Tensor | None, activation: str | None) -> Tensor:
-    """`activation(x @ weight.T + bias)` for a blocked weight."""
+    """Return `activation(x @ weight.T + bias)` for a blocked weight."""
     if activation not in _FUSED:
         return activate(activation, blocked_linear(x, weight, bias, None))
     kind, algorithm = _FUSED[activation]
@@ -45,7 +45,7 @@ def blocked_linear(x: Tensor, weight: Tensor, bias: Tensor | None, activation: s
 
 
 def activate(name: str | None, x: Tensor) -> Tensor:
-    """An activation by its name in the model configurations: gelu (exact), gelu_tanh, relu, silu."""
+    """Return an activation by its name in the model configurations: gelu (exact), gelu_tanh, relu, silu."""
     if name is None:
         return x
     if name == "gelu_tanh":

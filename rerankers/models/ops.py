@@ -24,7 +24,7 @@ class Ops:
     flops: int = 0
 
     def linear(self, x: States, weight: Matrix, bias: Tensor | None = None, activation: str | None = None) -> Tensor:
-        """`activation(x @ weight.T + bias)` for x (..., in) and weight (out, in): plain, blocked or in eight bits."""
+        """Return `activation(x @ weight.T + bias)`, x (..., in), weight (out, in): plain, blocked or in eight bits."""
         self._count(x, weight)
         if isinstance(weight, Quantised):
             return weight.linear(x if isinstance(x, Codes) else weight.codes(x), bias, activation)
@@ -34,13 +34,13 @@ class Ops:
         return activate(activation, F.linear(x, weight, bias))
 
     def shared(self, x: Tensor, *matrices: Matrix) -> States:
-        """What several matrices read, as codes where all of them are in eight bits."""
+        """Return what several matrices read, as codes where all of them are in eight bits."""
         first = matrices[0]
         every = all(isinstance(matrix, Quantised) for matrix in matrices)
         return first.codes(x) if every and isinstance(first, Quantised) else x
 
     def feed(self, x: Tensor, up: Weights, down: Weights, activation: str, gate: Weights | None = None) -> Tensor:
-        """`inner @ down.T + its bias`, inner being `activation(up of x)`, or `activation(gate of x) * (up of x)`."""
+        """Return `inner @ down.T + its bias`, inner: `activation(up of x)`, or `activation(gate of x) * (up of x)`."""
         first, other = (up, None) if gate is None else (gate, up)
         states = self.shared(x, first[0], up[0], down[0])
         if isinstance(states, Codes):
@@ -66,7 +66,7 @@ class Ops:
         self.flops += 2 * (x.values if isinstance(x, Codes) else x).numel() * weight.shape[0]
 
     def matmul(self, a: Tensor, b: Tensor) -> Tensor:
-        """`a @ b` for a (..., m, k) and b (..., k, n) of equal leading shape."""
+        """Return `a @ b` for a (..., m, k) and b (..., k, n) of equal leading shape."""
         self.flops += 2 * a.numel() * b.shape[-1]
         return torch.matmul(a, b)
 

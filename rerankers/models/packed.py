@@ -1,4 +1,4 @@
-"""Sequences one behind the other without padding, and bidirectional attention inside each of them."""
+"""Sequences one after the other without padding, and bidirectional attention inside each of them."""
 
 from __future__ import annotations
 
@@ -94,9 +94,9 @@ class Packed:
         return torch.arange(len(self.ids), device=self.ids.device) - self._repeated(self.firsts)
 
     def counted_places(self, skip: int) -> Tensor:
-        """(T,) as transformers' `create_position_ids_from_input_ids`: 1, 2, ... over tokens other than `skip`.
+        """Return (T,) as transformers' `create_position_ids_from_input_ids`: 1, 2, ... over tokens other than `skip`.
 
-        A token `skip` gets 0, wherever it stands.
+        A token `skip` gets 0, wherever it is.
         """
         counted = (self.ids != skip).long()
         total = counted.cumsum(0)
@@ -104,18 +104,18 @@ class Packed:
         return (total - before) * counted
 
     def _repeated(self, x: Tensor) -> Tensor:
-        """(T,) a value of each sequence (n,) at each of its tokens; told their number, a GPU need not be waited for."""
+        """Return (T,) a value of each sequence (n,) at each of its tokens, without waiting for a GPU."""
         return x.repeat_interleave(self.offsets.diff(), output_size=len(self.ids))
 
     def seen(self, first_only: bool, window: int | None) -> int:
-        """Pairs of tokens that attention is about, within a window or whole; the same in every layer."""
+        """Return pairs of tokens that attention is about, within a window or whole; the same in every layer."""
         key = first_only, window
         if key not in self._seen:
             self._seen[key] = sum(_seen(n, first_only, window) for n in self.lengths)
         return self._seen[key]
 
     def pooled(self, x: Tensor, pool: Callable[[Tensor], Tensor]) -> Tensor:
-        """(n, out): `pool`, (count, length, width) to (count, out), over each sequence's rows of x (T, width)."""
+        """Return (n, out): `pool`, (count, length, width) to (count, out), of each sequence's rows of x (T, width)."""
         return torch.cat(
             [pool(x[r.start : r.start + r.count * r.length].view(r.count, r.length, -1)) for r in self.neighbours]
         )
@@ -131,18 +131,18 @@ def attend_all(
     first_only: bool = False,
     window: int | None = None,
 ) -> Tensor:
-    """Softmax attention within each sequence; every token sees all tokens of its sequence, or those of a window.
+    """Return softmax attention within each sequence; every token sees all tokens of its sequence, or those of a window.
 
     Args:
         q: (T, heads, dim), or (n, heads, dim) with `first_only`.
         k: (T, heads, dim).
         v: (T, heads, dim).
-        batch: says where sequences begin.
+        batch: where sequences begin.
         ops: counts the products.
         kind: `grouped` runs torch's fused attention on neighbours of equal length, `varlen` and `nested` one kernel for
             all lengths (CUDA), `plain` the formula itself. `auto` is `varlen` where torch has it (2.10, half
             precision), else `nested` on CUDA, which costs milliseconds of Python per layer, else `grouped`.
-        first_only: the first token of each sequence asks alone.
+        first_only: queries of the first token of each sequence only.
         window: tokens that are seen on each side; None: all. `nested` runs neighbours then.
 
     Returns (rows of q, heads * dim).
@@ -181,7 +181,7 @@ def _tokens(same: SameLength) -> slice:
 
 
 def _seen(length: int, first_only: bool, window: int | None) -> int:
-    """Pairs of tokens that attention of one sequence is about."""
+    """Return pairs of tokens that attention of one sequence is about."""
     reach = length if window is None else min(length, window + 1)
     return reach if first_only else in_window(length, reach - 1)
 

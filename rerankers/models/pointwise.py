@@ -1,4 +1,4 @@
-"""What stands between the matrix products of a layer, fused where that is possible."""
+"""What is between the matrix products of a layer, fused where that is possible."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .onednn import activate
 
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
-    """RMSNorm (Zhang and Sennrich, 2019, arXiv 1910.07467) in float32, back in x's dtype."""
+    """Return RMSNorm (Zhang and Sennrich, 2019, arXiv 1910.07467) in float32, back in x's dtype."""
     wide = x.float()
     mean_square = torch.linalg.vector_norm(wide, dim=-1, keepdim=True).square_() / wide.shape[-1]
     return (wide * torch.rsqrt(mean_square + eps)).mul_(weight).to(x.dtype)
@@ -24,7 +24,7 @@ norm = fused("rms_norm")(rms_norm)
 def add_block(
     x: Tensor, block: Tensor, scale: float, after: Tensor | None, before: Tensor | None, eps: float
 ) -> tuple[Tensor, Tensor]:
-    """The residual stream x + scale * norm(block), and the norm of it that the next block reads.
+    """Return the residual stream x + scale * norm(block), and the norm of it that the next block reads.
 
     Args:
         x: states, shape (rows, hidden).
@@ -45,18 +45,18 @@ def add_block(
 
 @fused("gated")
 def gated(gate: Tensor, up: Tensor, activation: str) -> Tensor:
-    """activation(gate) * up."""
+    """Return activation(gate) * up."""
     return activate(activation, gate).mul_(up)
 
 
 @fused("add_layer_norm")
 def add_layer_norm(x: Tensor, block: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
-    """LayerNorm of x + block, as the encoders have it after every block; shapes (rows, hidden)."""
+    """Return LayerNorm of x + block, as the encoders have it after every block; shapes (rows, hidden)."""
     return F.layer_norm(x + block, (x.shape[-1],), weight, bias, eps)
 
 
 @fused("add_then_norm")
 def add_then_norm(x: Tensor, block: Tensor, weight: Tensor, bias: Tensor | None, eps: float) -> tuple[Tensor, Tensor]:
-    """The residual stream x + block, and the LayerNorm of it that the next block reads; shapes (rows, hidden)."""
+    """Return the residual stream x + block, and its LayerNorm that the next block reads; shapes (rows, hidden)."""
     x = x + block
     return x, F.layer_norm(x, (x.shape[-1],), weight, bias, eps)

@@ -30,21 +30,21 @@ class Quantised(ABC):
 
     @abstractmethod
     def codes(self, x: Tensor) -> Codes:
-        """The codes of states (tokens, in)."""
+        """Return the codes of states (tokens, in)."""
 
     @abstractmethod
     def linear(self, x: Codes, bias: Tensor | None, activation: str | None) -> Tensor:
-        """`activation(x @ weight.T + bias)`, (tokens, out) in the dtype of the states."""
+        """Return `activation(x @ weight.T + bias)`, (tokens, out) in the dtype of the states."""
 
     @abstractmethod
     def inner(
         self, x: Codes, bias: Tensor | None, activation: str | None, up: Quantised | None, up_bias: Tensor | None
     ) -> Codes:
-        """The codes of `activation(x @ weight.T + bias)`, times `x @ up.T + up_bias` where there is an `up`."""
+        """Return the codes of `activation(x @ weight.T + bias)`, times `x @ up.T + up_bias` where there is an `up`."""
 
 
 def codes_of(x: Tensor, largest: float) -> tuple[Tensor, Tensor]:
-    """Rows of x (rows, width) over their scales in float32, at most `largest` in size, and the scales, (rows, 1)."""
+    """Return rows of x (rows, width) over their scales in float32, at most `largest`, and the scales, (rows, 1)."""
     wide = x.float()
     tiny = torch.finfo(torch.float32).tiny * largest
     scales = wide.abs().amax(1, keepdim=True).clamp(min=tiny) / largest

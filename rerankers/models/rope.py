@@ -12,7 +12,7 @@ from .rope_config import Rope
 
 
 def frequencies(rope: Rope, head_dim: int) -> Tensor:
-    """Angle per position of each pair of dimensions, float32 of shape (head_dim / 2,).
+    """Return angle per position of each pair of dimensions, float32 of shape (head_dim / 2,).
 
     As transformers computes them (modeling_rope_utils.py): `linear` is position interpolation (arXiv 2306.15595),
     `llama3` that of Llama 3.1 (arXiv 2407.21783), `yarn` that of arXiv 2309.00071.
@@ -32,7 +32,7 @@ def frequencies(rope: Rope, head_dim: int) -> Tensor:
 
 
 def _ramp(rope: Rope, head_dim: int) -> Tensor:
-    """YaRN's ramp: 0 for dimensions that turn more than `fast` times within `original`, 1 below `slow`."""
+    """Return YaRN's ramp: 0 for dimensions that turn more than `fast` times within `original`, 1 below `slow`."""
 
     def dimension(turns: float) -> float:
         return head_dim * math.log(rope.original / (turns * 2 * math.pi)) / (2 * math.log(rope.theta))
@@ -46,7 +46,7 @@ def _ramp(rope: Rope, head_dim: int) -> Tensor:
 
 
 def rope_tables(positions: Tensor, per_position: Tensor, factor: float = 1.0) -> tuple[Tensor, Tensor]:
-    """Cosines and sines times `factor`, each float32 of shape (rows, 1, head_dim / 2), for `positions` (rows,).
+    """Return cosines and sines times `factor`, each float32 of shape (rows, 1, head_dim / 2), for `positions` (rows,).
 
     `per_position` is of `frequencies`, on the device of `positions`.
     """

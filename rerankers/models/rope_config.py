@@ -1,4 +1,4 @@
-"""What a `config.json` says of the rotary embedding: its base, and how it is stretched to longer sequences."""
+"""What a `config.json` states of the rotary embedding: its base, and how it is stretched to longer sequences."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ class Rope:
 
 
 def read_rope(raw: Mapping[str, Any], where: str) -> Rope:
-    """The rotary embedding. Raises InputError for a kind, a key or a value that is not implemented, by name.
+    """Read the rotary embedding. Raises InputError for a kind, a key or a value that is not implemented, by name.
 
-    transformers 5 writes `rope_parameters` instead of `rope_theta` and `rope_scaling`; where a file holds both, the
+    transformers 5 writes `rope_parameters` instead of `rope_theta` and `rope_scaling`; where a file has both, the
     older key wins as a whole (modeling_rope_utils.py, convert_rope_params_to_dict).
     """
     name = "rope_scaling" if raw.get("rope_scaling") else "rope_parameters"
@@ -72,7 +72,7 @@ def read_rope(raw: Mapping[str, Any], where: str) -> Rope:
 def read_nested(
     raw: Mapping[str, Any], where: str, whole: str, local: str, bases: tuple[float, float] = (1e6, 1e4)
 ) -> tuple[Rope, Rope]:
-    """The rotary embeddings of layers that see everything and of those that slide, as Gemma-3 and ModernBERT have them.
+    """Read the rotary embeddings of layers that see everything, and of those that slide, as in Gemma-3 and ModernBERT.
 
     Args:
         raw: the content of `config.json`.
@@ -107,7 +107,7 @@ def read_nested(
 
 
 def _read(stated: Mapping[str, Any], theta: float, raw: Mapping[str, Any], where: str, name: str) -> Rope:
-    """One rotary embedding, that the key `name` states."""
+    """Read one rotary embedding, that the key `name` states."""
     for key in stated:
         if key not in _KEYS:
             raise InputError(f"{where}: key '{name}': '{key}' is not implemented{suggest(key, _KEYS)}", unread=True)
@@ -141,7 +141,7 @@ def _read(stated: Mapping[str, Any], theta: float, raw: Mapping[str, Any], where
 
 
 def _yarn_attention(scaling: Mapping[str, Any], factor: float, where: str) -> float:
-    """YaRN's temperature of attention (arXiv 2309.00071, equation 22), and DeepSeek's variant of it with `mscale`."""
+    """Return YaRN's temperature of attention (arXiv 2309.00071, equation 22), or DeepSeek's variant with `mscale`."""
 
     def scaled(weight: float) -> float:
         return 1.0 if factor <= 1 else 0.1 * weight * math.log(factor) + 1.0

@@ -1,7 +1,7 @@
-"""Torch's kernel for sequences of any length behind each other (flash attention: Dao 2023, arXiv 2307.08691), for GPUs.
+"""Torch's kernel for sequences of any length after each other (flash attention: Dao 2023, arXiv 2307.08691), for GPUs.
 
 It aligns a sequence's last query with its last key, so a causal sequence may have fewer queries than keys: those of a
-suffix ask the shared prefix and the suffix, whose keys are gathered one behind the other.
+suffix see the shared prefix and the suffix, whose keys are gathered one after the other.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _WIDEST = 256  # of a head: the kernel's limit
 
 @cache
 def kernel(*needs: str) -> Any:
-    """`varlen_attn` where this torch has it, with these parameters; else None (torch 2.10, `window_size` 2.11)."""
-    # imported when a GPU asks: it brings 70 MB of compiler along
+    """Return `varlen_attn` where this torch has these parameters, else None (torch 2.10; `window_size` 2.11)."""
+    # imported on a GPU only: it imports 70 MB of compiler
     try:
         from torch.nn.attention.varlen import varlen_attn
     except ImportError:
@@ -33,12 +33,12 @@ def kernel(*needs: str) -> Any:
 
 
 def takes(q: Tensor) -> bool:
-    """Whether the kernel is for such queries (rows, heads, head_dim): on CUDA, in half precision, of its head sizes."""
+    """Return whether the kernel takes such queries (rows, heads, head_dim): CUDA, half precision, of its head sizes."""
     return q.is_cuda and q.dtype != torch.float32 and q.shape[-1] % 8 == 0 and q.shape[-1] <= _WIDEST
 
 
 def serves(q: Tensor) -> bool:
-    """Whether `attend_gathered` is the kernel to choose for these queries of a decoder whose scores are not capped."""
+    """Return whether `attend_gathered` is the kernel to choose for these queries of a decoder without capped scores."""
     return takes(q) and kernel("window_size", "scale") is not None
 
 
@@ -60,7 +60,7 @@ class Gathered:
 
     @classmethod
     def of(cls, layout: Layout, last_only: bool, device: torch.device) -> Gathered:
-        """Each prefix, unless the last tokens ask alone, then each suffix with the prefix before it."""
+        """Gather each prefix, unless only last tokens have queries, then each suffix with the prefix before it."""
         shared = layout.prefixes[layout.groups]
         rows = _rows(layout.prefix_starts[layout.groups], shared, layout.suffix_starts, layout.lengths)
         queries, keys = layout.lengths, shared + layout.lengths
@@ -80,7 +80,7 @@ class Gathered:
 
 
 def _rows(starts: np.ndarray, lengths: np.ndarray, own_starts: np.ndarray, own_lengths: np.ndarray) -> np.ndarray:
-    """Row numbers of one stretch and another, for each sequence, all behind each other."""
+    """Return row numbers of one stretch and another, for each sequence, all after each other."""
     each = lengths + own_lengths
     positions = counted(each)
     first, own_first, before = (np.repeat(values, each) for values in (starts, own_starts - lengths, lengths))
@@ -94,7 +94,7 @@ def _offsets(lengths: np.ndarray, device: torch.device) -> Tensor:
 def attend_gathered(
     q: Tensor, k: Tensor, v: Tensor, batch: Gathered, scale: float, window: int | None, causal: bool
 ) -> Tensor:
-    """Attention of the batch's queries.
+    """Return attention of the batch's queries.
 
     Args:
         q: shape (queries, heads, head_dim).

@@ -12,13 +12,13 @@ from .ops import Ops
 
 
 def in_window(length: int, window: int) -> int:
-    """Pairs (query, key) of a sequence whose distance is at most `window`."""
+    """Return pairs (query, key) of a sequence whose distance is at most `window`."""
     reach = min(window, length - 1)
     return length * (2 * reach + 1) - reach * (reach + 1)
 
 
 def attend_window(q: Tensor, k: Tensor, v: Tensor, window: int, ops: Ops) -> Tensor:
-    """Softmax attention of queries 0, 1, ... of sequences of one length.
+    """Return softmax attention of queries 0, 1, ... of sequences of one length.
 
     Args:
         q: (count, heads, queries, dim); one query is that of the first token.
@@ -46,11 +46,11 @@ def attend_window(q: Tensor, k: Tensor, v: Tensor, window: int, ops: Ops) -> Ten
 
 
 def _band(queries: int, keys: int, ahead: int, window: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """(queries, keys): 0 where the distance is at most `window`, else -inf; query 0 stands at key `ahead`."""
+    """Return (queries, keys): 0 where the distance is at most `window`, else -inf; query 0 is at key `ahead`."""
     asks, sees = torch.arange(queries, device=device) + ahead, torch.arange(keys, device=device)
     far = (asks[:, None] - sees).abs() > window
     return torch.zeros(queries, keys, dtype=dtype, device=device).masked_fill_(far, float("-inf"))
 
 
-_WORTH_KEEPING = 1 << 18  # numbers; every layer of a batch asks for the same few masks
+_WORTH_KEEPING = 1 << 18  # numbers; every layer of a batch needs the same few masks
 _kept_band = lru_cache(maxsize=32)(_band)

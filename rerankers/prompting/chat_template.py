@@ -1,4 +1,4 @@
-"""A folder's chat template as a prompt template: rendered once around marks that stand for the texts.
+"""A folder's chat template as a prompt template: rendered once around marks in place of the texts.
 
 sentence-transformers sends a pair through the template as messages of the roles `query` and `document`, and a prompt as
 one of the role `system` (`InputFormatter` in its base/modality.py).
@@ -17,17 +17,17 @@ from .time_limit import TookTooLong, run_limited
 
 _SECONDS = 10  # for one text
 _QUERY, _PASSAGE, _SYSTEM = ("\ue000query\ue001", "\ue000passage\ue001", "\ue000system\ue001")  # private-use characters
-# texts that a template would have to treat in a way of its own to give anything but what the marks gave
+# texts that a template would have to treat specially to give anything but what the marks gave
 _PROBES = (("", ""), (" what \n", "\n\n a {query} b "), ("<|im_end|>", "user\n"))
 _CHARACTERS, _MOST = 16, 1 << 16  # characters of a token, and tokens of a text, as probed
 
 
 def read_chat_template(folder: Path, structured: bool, positions: int) -> PromptTemplate:
-    """The template that renders every pair as the folder's chat template does.
+    """Read the template that renders every pair as the folder's chat template does.
 
     Args:
         folder: of the tokenizer.
-        structured: messages hold lists of typed parts instead of texts.
+        structured: messages are lists of typed parts instead of texts.
         positions: most tokens of a sequence, so that a template that cuts long texts is found out.
 
     Raises InputError when there is none, or when it does more than put texts into places.
@@ -57,7 +57,7 @@ def read_chat_template(folder: Path, structured: bool, positions: int) -> Prompt
         bare = query
         query, between, passage, after = _split(rendered.replace(_SYSTEM, "{instruction}"), folder)
         if plain != rendered and _split(plain, folder)[1:] != (between, passage, after):
-            raise InputError(f"{folder}: its chat template puts a prompt behind the query, which is not supported")
+            raise InputError(f"{folder}: its chat template puts a prompt after the query, which is not supported")
     template = PromptTemplate(
         query=query,
         bare_query=bare,
@@ -75,12 +75,12 @@ def read_chat_template(folder: Path, structured: bool, positions: int) -> Prompt
 
 
 def _split(text: str, folder: Path) -> tuple[str, str, str, str]:
-    """The pieces of a rendered text."""
+    """Return the pieces of a rendered text."""
     if text.count(_QUERY) != 1 or text.count(_PASSAGE) != 1 or text.index(_QUERY) > text.index(_PASSAGE):
         raise InputError(f"{folder}: its chat template does not put the query, then the document, in once each")
     if "{query}" in text or "{passage}" in text:
         raise InputError(
-            f"{folder}: its chat template holds {{query}} or {{passage}} as a text, which is not supported"
+            f"{folder}: its chat template contains {{query}} or {{passage}} as a text, which is not supported"
         )
     before, rest = text.split(_QUERY)
     between, after = rest.split(_PASSAGE)
@@ -90,7 +90,7 @@ def _split(text: str, folder: Path) -> tuple[str, str, str, str]:
 def _proven(
     template: PromptTemplate, render: Callable[..., str], folder: Path, probes: Sequence[tuple[str, str]]
 ) -> PromptTemplate:
-    """The template, once it gives the same texts; stripped where the folder's strips."""
+    """Return the template, once it gives the same texts; stripped where the folder's strips."""
     instructions = ("", "Find it.") if template.bare_query is not None else ("",)
     for stripped in (False, True):
         candidate = replace(template, stripped=stripped)

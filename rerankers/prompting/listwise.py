@@ -26,7 +26,7 @@ class StatesPrompt:
     after: str
 
     def text(self, query: str, passages: Sequence[str]) -> str:
-        """The whole prompt; the two tokens cannot come from the texts."""
+        """Return the whole prompt; the two tokens cannot come from the texts."""
         query, *own = (self._without_tokens(text) for text in (query, *passages))
         whole = [self.before.format(count=len(own), query=query)]
         for number, passage in enumerate(own):
@@ -39,7 +39,7 @@ class StatesPrompt:
 
 @dataclass(frozen=True)
 class PermutationPrompt:
-    """A chat that asks for the order of a window's passages."""
+    """A chat that prompts for the order of a window's passages."""
 
     source: str
     window: int
@@ -50,7 +50,7 @@ class PermutationPrompt:
     last: Sequence[Mapping[str, str]]
 
     def chat(self, query: str, passages: Sequence[str]) -> Messages:
-        """The messages; passages are numbered from 1 and cut to `words` words."""
+        """Return the messages; passages are numbered from 1 and cut to `words` words."""
         count = len(passages)
         chat = [_filled(message, count=count, query=query) for message in self.messages]
         for number, passage in enumerate(passages, 1):
@@ -65,11 +65,11 @@ def _filled(message: Mapping[str, str], **values: str | int) -> dict[str, str]:
 
 @cache
 def states_prompt() -> StatesPrompt:
-    """That of jina-reranker-v3."""
+    """Return the prompt of jina-reranker-v3."""
     return StatesPrompt(**read(CONFIGS / "listwise.yaml")["states"])
 
 
 @cache
 def permutation_prompt() -> PermutationPrompt:
-    """That of RankGPT."""
+    """Return the prompt of RankGPT."""
     return PermutationPrompt(**read(CONFIGS / "listwise.yaml")["permutation"])

@@ -11,12 +11,12 @@ from ..errors import InputError, suggest
 
 @cache
 def prompts() -> dict[str, str]:
-    """Prompt by name."""
+    """Return prompts by name."""
     return read(CONFIGS / "prompts.yaml")
 
 
 def resolve_prompt(prompt: str) -> str:
-    """The text of a named prompt, or the given text itself.
+    """Return the text of a named prompt, or the given text itself.
 
     Raises InputError for a single word that looks like a name misspelt.
     """

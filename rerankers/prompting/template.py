@@ -1,4 +1,4 @@
-"""What surrounds query and passage before a decoder reads them: a value, told by the family or the specification."""
+"""What surrounds query and passage before a decoder reads them: a value, given by the family or the specification."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class PromptTemplate:
     """Pieces of a prompt; each is tokenised by itself, in this order, after the ids that begin a sequence.
 
     Attributes:
-        before: stand before the query and are never cut.
-        query, passage: hold `{query}` and `{passage}`; cut to their limits.
-        between: stands between them; what is cut off the passage may take it along.
-        after: stand after the pair and are never cut; `{instruction}`, here or in any other piece, is the wording of
+        before: come before the query and are never cut.
+        query, passage: contain `{query}` and `{passage}`; cut to their limits.
+        between: is between them; what is cut off the passage may take it along.
+        after: come after the pair and are never cut; `{instruction}`, here or in any other piece, is the wording of
             the task.
-        bare_query: stands for `query` where there is no instruction; None: an instruction is needed.
+        bare_query: replaces `query` where there is no instruction; None: an instruction is needed.
         joined: query, between and passage are tokenised as one text, which is cut at its end.
         joined_tail: the pieces after the pair are part of that text; where it is cut, they are put back, as
             sentence-transformers does.
@@ -54,16 +54,16 @@ class PromptTemplate:
         return any("{instruction}" in piece for piece in pieces)
 
     def of_query(self, text: str, instruction: str = "") -> str:
-        """The piece with the query, filled in."""
+        """Return the piece with the query, filled in."""
         piece = self.query if self.bare_query is None or instruction else self.bare_query
         return filled(piece, query=self._trimmed(text, self.query_characters), instruction=instruction)
 
     def of_passage(self, text: str, instruction: str = "") -> str:
-        """The piece with the passage, filled in."""
+        """Return the piece with the passage, filled in."""
         return filled(self.passage, passage=self._trimmed(text, self.passage_characters), instruction=instruction)
 
     def shortens(self, query: str, passage: str) -> bool:
-        """Whether one of them has more characters than count."""
+        """Return whether one of them has more characters than count."""
         limits = ((query, self.query_characters), (passage, self.passage_characters))
         return any(most is not None and len(text) > most for text, most in limits)
 
@@ -71,33 +71,33 @@ class PromptTemplate:
         return text[:most].strip() if self.stripped else text[:most]
 
     def separator(self, instruction: str) -> str:
-        """What stands between query and passage, filled in."""
+        """Return what is between query and passage, filled in."""
         return filled(self.between, instruction=instruction)
 
     def opening(self, instruction: str) -> str:
-        """What the piece with the passage begins with, before the passage."""
+        """Return what the piece with the passage begins with, before the passage."""
         return filled(self.passage.partition("{passage}")[0], instruction=instruction)
 
     def head(self, instruction: str) -> tuple[str, ...]:
-        """The pieces before the pair, filled in."""
+        """Return the pieces before the pair, filled in."""
         return tuple(filled(piece, instruction=instruction) for piece in self.before)
 
     def tail(self, instruction: str) -> tuple[str, ...]:
-        """The pieces after the pair, filled in."""
+        """Return the pieces after the pair, filled in."""
         return tuple(filled(piece, instruction=instruction) for piece in self.after)
 
     def pair(self, query: str, passage: str, instruction: str) -> str:
-        """Query, passage and what is between them as one text."""
+        """Return query, passage and what is between them as one text."""
         return self.of_query(query, instruction) + self.separator(instruction) + self.of_passage(passage, instruction)
 
     def whole(self, query: str, passage: str, instruction: str) -> str:
-        """The prompt as one text."""
+        """Return the prompt as one text."""
         return "".join((*self.head(instruction), self.pair(query, passage, instruction), *self.tail(instruction)))
 
     def own_tokens(self, instruction: str) -> int:
-        """How many tokens surround the pair, estimated from words: for plans, where no tokenizer is at hand.
+        """Return how many tokens surround the pair, estimated from words: for plans, where no tokenizer is at hand.
 
-        What stands beside the texts in their own pieces counts but for FlagEmbedding's `A: ` and `B: `, which plans
+        What is beside the texts in their own pieces counts but for FlagEmbedding's `A: ` and `B: `, which plans
         take with the texts.
         """
         pieces = [*self.head(instruction), *self.tail(instruction)]
@@ -107,12 +107,12 @@ class PromptTemplate:
 
 
 def _estimated(piece: str) -> int:
-    """Tokens of a text: a marker such as `<|im_end|>` is one, a text without words too."""
+    """Return tokens of a text: a marker such as `<|im_end|>` is one, a text without words too."""
     rest, markers = _MARKER.subn(" ", piece)
     words = len(rest.split())
     return markers + round(words * TOKENS_PER_WORD) if words or markers else 1
 
 
 def filled(piece: str, **values: str) -> str:
-    """The piece with its places filled; what a value holds is text, even where it looks like a place."""
+    """Return the piece with its placeholders filled; a value is text, even where it looks like a placeholder."""
     return _PLACE.sub(lambda match: values.get(match[1], match[0]), piece)

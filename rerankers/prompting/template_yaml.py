@@ -22,12 +22,12 @@ _KNOWN = tuple(field.name for field in fields(PromptTemplate))
 
 @cache
 def named_templates() -> dict[str, Any]:
-    """The content of configs/templates.yaml."""
+    """Return the content of configs/templates.yaml."""
     return read(CONFIGS / "templates.yaml")
 
 
 def read_template(value: object, where: str) -> PromptTemplate:
-    """The template of a name in configs/templates.yaml, or of keys and values.
+    """Read the template of a name in configs/templates.yaml, or of keys and values.
 
     Raises InputError for an unknown name or key, a value of a wrong type, or a text without its place.
     """
@@ -53,7 +53,7 @@ def read_template(value: object, where: str) -> PromptTemplate:
 
 
 def written(template: PromptTemplate) -> dict[str, Any]:
-    """The keys and values that `read_template` makes this template of: JSON values, none that goes without saying."""
+    """Return the keys and values that `read_template` makes this template of: JSON values, without the defaults."""
     values = {key: getattr(template, key) for key in _KNOWN}
     return {
         key: list(value) if isinstance(value, tuple) else value
@@ -80,5 +80,5 @@ def _value(key: str, value: Any, where: str) -> Any:
         raise InputError(f"{where}: key '{key}': expected text, found {value!r:.60}; put it in quotes")
     mark = {"query": "{query}", "bare_query": "{query}", "passage": "{passage}"}.get(key)
     if mark and value.count(mark) != 1:
-        raise InputError(f"{where}: key '{key}': must hold {mark} once, found {value!r:.60}")
+        raise InputError(f"{where}: key '{key}': must contain {mark} once, found {value!r:.60}")
     return value

@@ -39,7 +39,7 @@ class TextRules:
     refused: Mapping[str, str] = field(default_factory=dict)
 
     def resolve(self, text: TextOptions) -> ResolvedText:
-        """`text` with the model's defaults and wording where nothing was chosen.
+        """Return `text` with the model's defaults and wording where nothing was chosen.
 
         Raises InputError for an option without effect, and when the model has no wording for the task.
         """
@@ -51,11 +51,11 @@ class TextRules:
         return ResolvedText(self._instruction(text), length, query, text.truncation or self.truncation)
 
     def count_own_tokens(self, text: TextOptions) -> int:
-        """Tokens that the template puts around a pair, as `PromptTemplate.own_tokens` estimates them."""
+        """Count tokens that the template puts around a pair, as `PromptTemplate.own_tokens` estimates them."""
         return self.template.own_tokens(self.resolve(text).instruction) if self.template else 0
 
     def _instruction(self, text: TextOptions) -> str:
-        """The experiment's prompt, else the model's wording for the task; empty where neither is needed."""
+        """Return the experiment's prompt, else the model's wording for the task; empty where neither is needed."""
         if self.template is None:
             return ""
         prompt = text.prompt if text.prompt is not None else self.wording.get(text.task)

@@ -1,7 +1,7 @@
 """Code of a folder that nobody has read, such as a chat template: run for so long, with so much memory, and no longer.
 
 A loop in Python can be interrupted, one power of two large numbers cannot. So it runs in a child of this process, which
-is ended when its time is over; where a system has no fork, in a thread, which is left behind.
+is ended when its time is over; where a system has no fork, in a thread, which is abandoned.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ class TookTooLong(Exception):
 
 
 def run_limited(work: Callable[[], Any], seconds: float) -> Any:
-    """What `work` returns, as JSON has it. Raises TookTooLong, or RuntimeError with the message of what it raises."""
+    """Run `work` and return its result, as JSON has it.
+
+    Raises TookTooLong, or RuntimeError with the message of what it raises.
+    """
     answer = _forked(work, seconds) if hasattr(os, "fork") else _in_thread(work, seconds)
     try:
         result = json.loads(answer)

@@ -1,1 +1,1 @@
-"""Rerankers behind a server: what is sent, how often it is tried, and what comes back."""
+"""Rerankers behind a server: requests, retries and answers."""

@@ -32,14 +32,14 @@ class Api:
     unit: str | None = None
 
     def payload(self, model: str, query: str, documents: Sequence[str], more: Mapping[str, Any]) -> dict[str, Any]:
-        """What is sent; `more` stands over what is fixed."""
+        """Return what is sent; `more` overrides what is fixed."""
         values = {"model": model, "query": query, "documents": list(documents), "cut": len(documents)}
         return {**self.fixed, **more, **{field: values[name] for name, field in self.send.items()}}
 
     def parse(self, answer: Any, documents: int) -> Answer:
-        """Scores by place among the documents, whatever their order; places may be missing.
+        """Parse scores by index among the documents, whatever their order; some may be missing.
 
-        Raises ScoreError for an answer of another shape, a place that there is not or that comes twice, or a score that
+        Raises ScoreError for an answer of another shape, an index out of range or repeated, or a score that
         is no number.
         """
         results = _at(answer, self.results) if self.results else answer
@@ -66,7 +66,7 @@ class Api:
 
 @dataclass(frozen=True)
 class Answer:
-    """Scores by place, and what the answer says that it costs; None where it does not."""
+    """Scores by index, and the cost that the answer states; None where it states none."""
 
     scores: Mapping[int, float] = field(default_factory=dict)
     billed: float | None = None
@@ -74,12 +74,12 @@ class Answer:
 
 @cache
 def apis() -> dict[str, Api]:
-    """Shape by name."""
+    """Return shape by name."""
     return {name: Api(name=name, **entry) for name, entry in read(CONFIGS / "served.yaml").items()}
 
 
 def api_named(name: Any, where: str) -> Api:
-    """Raises InputError for an unknown name."""
+    """Raise InputError for an unknown name."""
     if name not in apis():
         raise InputError(f"{where}: api {name!r:.40} is unknown{suggest(str(name), apis())}")
     return apis()[name]
@@ -90,7 +90,7 @@ def _too_large(score: float) -> bool:
 
 
 def _at(answer: Any, path: str) -> Any:
-    """The value below dotted keys; None where there is none."""
+    """Return the value below dotted keys; None where there is none."""
     for key in path.split("."):
         answer = answer.get(key) if isinstance(answer, dict) else None
     return answer

@@ -1,4 +1,4 @@
-"""One server asked over HTTP: paced, tried again, timed."""
+"""One server called over HTTP: paced, retried, timed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Parsed = TypeVar("Parsed")
 
 
 class Lost(Exception):
-    """A request that may succeed when it is tried again. `wait`: what the server asks for, in seconds."""
+    """A request that may succeed when it is tried again. `wait`: what the server requests, in seconds."""
 
     def __init__(self, why: str, wait: float | None = None) -> None:
         super().__init__(why)
@@ -74,13 +74,13 @@ class Client:
         self.sent = Sent(0, 0, [])
 
     def take(self) -> Sent:
-        """What was sent since the last call."""
+        """Return what was sent since the last call."""
         with self._lock:
             sent, self.sent = self.sent, Sent(0, 0, [])
         return sent
 
     def post(self, payload: dict[str, Any], documents: int, parse: Callable[[Any], Parsed]) -> Parsed:
-        """The parsed answer about so many documents; `parse` may raise Lost for one that another try may complete.
+        """Return the parsed answer about so many documents; `parse` may raise Lost where a retry may complete it.
 
         Raises InputError when the server refuses the request, ScoreError when it is given up, Stopped after `stop`.
         """
@@ -102,7 +102,7 @@ class Client:
                 self._hold(wait)
             else:
                 self._sleep(wait)
-        more = f" (it wants {requested:.0f} s)" if requested and requested > _PATIENCE else ""
+        more = f" (it requests a wait of {requested:.0f} s)" if requested and requested > _PATIENCE else ""
         raise ScoreError(f"{self.url}: {why}; given up after {attempt} tries{more}; the same command tries again")
 
     def _once(self, body: bytes, documents: int, attempt: int, parse: Callable[[Any], Parsed]) -> Parsed:
@@ -132,7 +132,7 @@ class Client:
         return parsed
 
     def _exchange(self, body: bytes, documents: int) -> Reply:
-        """What came back in time. Raises Lost or Stopped, InputError for an answer that no reranker gives."""
+        """Return a reply that is in time. Raises Lost or Stopped, InputError for an answer that no reranker gives."""
         headers = {
             "Content-Type": "application/json",
             "Accept": "application/json",
@@ -151,7 +151,7 @@ class Client:
             ) from None
         except UnknownEncoding as err:
             raise InputError(
-                f"{self.url}: the answer is compressed as '{shown(str(err), self._key)}', which was not asked for"
+                f"{self.url}: the answer is compressed as '{shown(str(err), self._key)}', which was not requested"
             ) from None
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as err:
             raise Lost(shown(_told(err), self._key)) from None
@@ -162,13 +162,13 @@ class Client:
     def _refusal(self, status: int, message: str) -> str:
         refusal = f"status {status}{f': {message}' if message else ''}"
         if status in (401, 403):
-            return f"{refusal}; the server does not accept the key" + ("" if self._key else " (none was sent)")
+            return f"{refusal}; the server refuses the key" + ("" if self._key else " (none was sent)")
         if 300 <= status < 400:
             return f"{refusal}; it points elsewhere, which is not followed: write that address as `url`"
         return refusal
 
     def _wait_turn(self) -> None:
-        """Until the pace, and whatever the server asked for, let the next request go."""
+        """Wait until the pace, and any wait that the server requested, let the next request go."""
         gap = 60.0 / self.service.requests_per_minute if self.service.requests_per_minute else 0.0
         with self._lock:
             now = time.monotonic()
@@ -182,13 +182,13 @@ class Client:
             raise Stopped
 
     def _hold(self, seconds: float) -> None:
-        """All requests wait, not only the one that was turned away."""
+        """Make all requests wait, not only the one that was turned away."""
         with self._lock:
             self._earliest = max(self._earliest, time.monotonic() + seconds)
 
 
 def _asked(headers: Mapping[str, str]) -> float | None:
-    """Seconds that `Retry-After` asks for, as a number or as a date; None for what is neither."""
+    """Read the seconds of `Retry-After`, given as a number or as a date; None for what is neither."""
     stated = headers.get("Retry-After")
     if stated is None:
         return None
@@ -204,7 +204,7 @@ def _asked(headers: Mapping[str, str]) -> float | None:
 
 
 def _told(err: BaseException) -> str:
-    """What an error of urllib3 means, in a few words."""
+    """Return what an error of urllib3 means, in a few words."""
     kinds = {
         urllib3.exceptions.NameResolutionError: "the server's name is unknown",
         urllib3.exceptions.NewConnectionError: "no server answers there",

@@ -1,7 +1,8 @@
 """One request on its way: it ends in time, can be given up at any moment, and its answer has a most.
 
 A request runs in a thread of its own. Whoever waits for it waits for the thread, a time-out or a stop, whichever comes
-first, so that no server, resolver or proxy can hold a run, however slowly it drips. What was given up loses its socket.
+first, so that no server, resolver or proxy can block a run, however slowly it sends. A request
+given up loses its socket.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 _CHUNK = 65_536  # bytes read at a time
 _PULSE = 0.1  # seconds between two looks at whether somebody wants it to end
-_OF_AN_ERROR = 65_536  # bytes that are read of what a server has to say about a refusal
+_OF_AN_ERROR = 65_536  # bytes that are read of a server's message about a refusal
 _CURRENT = threading.local()  # `exchange` of this thread
 
 
@@ -29,7 +30,7 @@ class TooLarge(Exception):
 
 
 class UnknownEncoding(Exception):
-    """An answer that is compressed in a way that was not asked for."""
+    """An answer that is compressed in a way that was not requested."""
 
 
 class TimedOut(Exception):
@@ -67,7 +68,7 @@ class _SecureConnection(_Noticed, HTTPSConnection):
 
 
 def make_pool(connections: int, timeout: float) -> urllib3.PoolManager:
-    """Connections of which an `Exchange` knows the sockets."""
+    """Make connections whose sockets an `Exchange` can close."""
     waits = urllib3.Timeout(connect=min(10.0, timeout), read=timeout)
     pool = urllib3.PoolManager(maxsize=connections, timeout=waits)
     plain = type("Plain", (urllib3.HTTPConnectionPool,), {"ConnectionCls": _Connection})
@@ -96,7 +97,10 @@ class Exchange:
         threading.Thread(target=self._run, daemon=True).start()
 
     def wait(self, seconds: float, stop: threading.Event) -> Reply | None:
-        """The reply, or None after `stop`. Raises TimedOut, TooLarge, UnknownEncoding, or urllib3's HTTPError."""
+        """Return the reply, or None after `stop`.
+
+        Raises TimedOut, TooLarge, UnknownEncoding, or urllib3's HTTPError.
+        """
         end = time.monotonic() + seconds
         while not self._over.wait(max(0.0, min(_PULSE, end - time.monotonic()))):
             if stop.is_set() or time.monotonic() >= end:
@@ -115,7 +119,7 @@ class Exchange:
         _shut(sock)
 
     def notice(self, sock: socket.socket | None) -> None:
-        """The socket that it goes over."""
+        """Note the socket that the request goes over."""
         with self._lock:
             self._sock = sock
             given_up = self._given_up
@@ -174,12 +178,12 @@ class Exchange:
 
 
 def _decoder(encoding: str) -> Any:
-    """That of gzip and of deflate, which zlib tells apart; None for others."""
+    """Return a decoder of gzip and deflate, which zlib tells apart; None for others."""
     return zlib.decompressobj(zlib.MAX_WBITS | 32) if encoding in ("gzip", "x-gzip", "deflate") else None
 
 
 def _shut(sock: socket.socket | None) -> None:
-    """Wakes whoever reads from a socket. Below TLS: whatever the library keeps of it is the reading thread's."""
+    """Wake the thread that reads from a socket. Below TLS: the library's state of it belongs to that thread."""
     if sock is not None:
         with suppress(OSError):
             socket.socket.shutdown(sock, socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""What a model's YAML file says under `server`, checked."""
+"""What a model's YAML file has under `server`, checked."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 @dataclass(frozen=True)
 class Service:
-    """How a server is asked. Of these only `api`, `parameters` and `listwise` are part of a result's identity.
+    """How a server is called. Of these only `api`, `parameters` and `listwise` are part of a result's identity.
 
     Attributes:
         api: the shape of its requests, a name of configs/served.yaml.
         url: of the server, without the path of the request; None: the publisher's own.
-        key: the environment variable that holds the key; None: the api's own, if it has one. The key itself is read
+        key: the environment variable with the key; None: the api's own, if it has one. The key itself is read
             from there and written nowhere.
         parameters: sent with every request.
         listwise: a score depends on the other documents of the request, so that a query's documents are never split.
@@ -46,7 +46,7 @@ class Service:
 
 
 def service_of(raw: Mapping[str, Any], where: str) -> Service:
-    """The checked content of `server`. Raises InputError that names the key."""
+    """Return the checked content of `server`. Raises InputError that names the key."""
     known = {field.name for field in fields(Service)}
     for name in raw:
         if name not in known:
@@ -69,7 +69,10 @@ def service_of(raw: Mapping[str, Any], where: str) -> Service:
 
 
 def address(service: Service, where: str) -> tuple[Api, str, str | None]:
-    """The shape of requests, where they go, and the key. Raises InputError when one of them is missing or unusable."""
+    """Return the shape of requests, where they go, and the key.
+
+    Raises InputError when one of them is missing or unusable.
+    """
     api = api_named(service.api, where)
     if (url := service.url or api.url) is None:
         raise InputError(f"{where}: key 'server.url' is missing: where does the server run?")
@@ -78,7 +81,7 @@ def address(service: Service, where: str) -> tuple[Api, str, str | None]:
 
 
 def checked_url(url: Any, where: str) -> str:
-    """The address of a server. Raises InputError for one that is none, or that holds what may be a secret."""
+    """Return the address of a server. Raises InputError for one that is none, or that contains what may be a secret."""
     try:
         parts = urlsplit(url) if isinstance(url, str) else None
         named = parts is not None and parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -88,7 +91,7 @@ def checked_url(url: Any, where: str) -> str:
         raise InputError(f"{where}: key 'server.url': expected an address such as http://localhost:8080")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise InputError(
-            f"{where}: key 'server.url': nothing but host, port and path may stand in it; a key goes into an "
+            f"{where}: key 'server.url': only host, port and path may be in it; a key goes into an "
             "environment variable that 'server.key' names"
         )
     return str(url).rstrip("/")

@@ -12,13 +12,13 @@ from ..errors import InputError, one_line
 _ROUNDS = 3  # of decoding: a text in JSON in a URL
 _UNICODE = re.compile(r"\\+u([0-9a-fA-F]{4})|\\+x([0-9a-fA-F]{2})")
 _SHOWN = 4_000  # characters of a server's words that are looked at for one line
-HIDDEN = "(its words hold the key and are not shown)"
+HIDDEN = "(its words contain the key and are not shown)"
 
 
 def read_key(variable: str | None, where: str) -> str | None:
-    """The key in an environment variable; None without one.
+    """Read the key in an environment variable; None without one.
 
-    Raises InputError when the variable is empty, or holds what no header takes: a line end, a blank, a letter beyond
+    Raises InputError when the variable is empty, or contains what no header takes: a line end, a blank, a letter beyond
     ASCII. The key itself is not shown.
     """
     if variable is None:
@@ -27,14 +27,14 @@ def read_key(variable: str | None, where: str) -> str | None:
         raise InputError(f"{where}: needs a key; put it into the environment variable {variable}")
     if not all("!" <= char <= "~" for char in value):
         raise InputError(
-            f"{where}: the environment variable {variable} holds a line end, a blank or a letter that no key has; "
+            f"{where}: the environment variable {variable} contains a line end, a blank or a letter that no key has; "
             "set it to the key alone"
         )
     return value
 
 
 def holds(text: str, key: str | None) -> bool:
-    """A key stands in a text: as it is, escaped as in JSON or HTML, or encoded as in a URL, in any mixture."""
+    """Return whether a key is in a text: plain, escaped as in JSON or HTML, or encoded as in a URL, in any mixture."""
     if not key:
         return False
     wanted = key.casefold()
@@ -48,7 +48,7 @@ def holds(text: str, key: str | None) -> bool:
 
 
 def shown(text: str, key: str | None) -> str:
-    """A server's or a library's words on one line, the key as `***`; none of them where it is disguised."""
+    """Return a server's or a library's words on one line, the key as `***`; none of them where it is disguised."""
     text = text.replace(key, "***") if key else text
     if holds(text, key):
         return HIDDEN
@@ -56,6 +56,6 @@ def shown(text: str, key: str | None) -> str:
 
 
 def _unescaped(text: str) -> str:
-    """JSON's escapes undone, also those of a text that was escaped twice."""
+    """Return JSON's escapes undone, also those of a text that was escaped twice."""
     text = _UNICODE.sub(lambda match: chr(int(match[1] or match[2], 16)), text)
     return re.sub(r"\\+(.)", r"\1", text)

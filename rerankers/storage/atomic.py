@@ -29,7 +29,7 @@ _LONGEST = 200  # bytes of a name, so that what is added to it fits
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A binary file that takes the place of `path` when the block ends well, and leaves nothing when it does not.
+    """Open a binary file that takes the place of `path` when the block ends well, and leaves nothing when it does not.
 
     Its content is on the disk before its name is.
     """
@@ -41,7 +41,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def replacing_path(path: Path) -> Iterator[Path]:
-    """An empty file, for writers that want a name, which takes the place of `path` when the block ends well."""
+    """Make an empty file, for writers that want a name, which takes the place of `path` when the block ends well."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_dir() or (path.exists() and not path.is_symlink() and not stat.S_ISREG(path.lstat().st_mode)):
         raise InputError(f"{path}: is no regular file and stays as it is; choose another name")
@@ -61,7 +61,7 @@ def write_whole(path: Path, content: bytes | str) -> None:
 
 
 def refuse_odd(top: Path) -> None:
-    """Raises InputError for a link, a pipe or a device in a folder, or in its place: nothing is written through it."""
+    """Raise InputError for a link, a pipe or a device in a folder, or in its place: nothing is written through it."""
     if not os.path.lexists(top):
         return
     mode = top.lstat().st_mode
@@ -85,18 +85,18 @@ def _odd(path: str, link: bool) -> InputError:
 
 
 def refuse_irregular(path: Path) -> None:
-    """Raises InputError for a folder, a pipe or a device, which might never end."""
+    """Raise InputError for a folder, a pipe or a device, which might never end."""
     if path.exists() and not path.is_file():
         raise InputError(f"{path}: is no regular file; give a file")
 
 
 def open_own(path: str | os.PathLike[str], flags: int) -> int:
-    """An `opener` for `open` that follows no link."""
+    """Open a file without following a link: an `opener` for `open`."""
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
 def read_at(file: BinaryIO, size: int, start: int) -> bytes:
-    """Bytes from a place of a file that others may be reading, too; Windows has no `pread`, and takes turns."""
+    """Read bytes from a place of a file that others may be reading, too; Windows has no `pread`, and takes turns."""
     if hasattr(os, "pread"):
         return os.pread(file.fileno(), size, start)
     with _TURNS:
@@ -105,7 +105,7 @@ def read_at(file: BinaryIO, size: int, start: int) -> bytes:
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal digits. Raises InputError for what is no file."""
+    """Return SHA-256 of a file's bytes, in hexadecimal digits. Raises InputError for what is no file."""
     refuse_irregular(path)
     digest = hashlib.sha256()
     with path.open("rb") as file:
@@ -115,13 +115,13 @@ def file_sha256(path: Path) -> str:
 
 
 def temporary_name(name: str) -> str:
-    """A name beside `name`, hidden, that says whose it is and ends in random digits."""
+    """Return a name beside `name`, hidden, with its process in it and random digits at its end."""
     short = os.fsencode(name)[:_LONGEST].decode(errors="ignore")
     return f".{short}.{_host()}-{os.getpid()}-{secrets.token_hex(8)}.tmp"
 
 
 def left_behind(folder: Path, name: str = "") -> Iterator[Path]:
-    """Temporary files and folders directly below `folder` whose process, of this machine, is dead; those of `name`."""
+    """Yield temporary files and folders directly below `folder` whose process, on this machine, is dead; of `name`."""
     for path in folder.iterdir() if folder.is_dir() else ():
         match = _TEMPORARY.fullmatch(path.name) if path.name.startswith(f".{name}") else None
         if match and match["host"] == _host() and not _alive(int(match["pid"])):
@@ -146,6 +146,6 @@ def _alive(pid: int) -> bool:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
         return False
-    except OSError:  # another user's, or a system that cannot tell
+    except OSError:  # another user's, or a system that has no answer
         return True
     return True

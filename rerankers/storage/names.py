@@ -13,8 +13,9 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?"
 
 
 def check_name(name: str) -> str:
-    """The name itself. Raises InputError for one that could leave its folder or that some system or format refuses.
+    """Return the name itself.
 
+    Raises InputError for one that could leave its folder or that some system or format refuses.
     Letters and digits of any script, and `. _ + -`; a letter, digit or underscore first, no dot last; 100 bytes at
     most; none of the names that Windows reserves.
     """
@@ -25,7 +26,7 @@ def check_name(name: str) -> str:
     for char in name:
         if unicodedata.category(char)[0] not in "LNM" and char not in _MARKS:
             raise InputError(
-                f"name {name!a:.120}: {_called(char)} cannot stand in a name; use letters, digits and {_MARKS}"
+                f"name {name!a:.120}: {_called(char)} cannot be in a name; use letters, digits and {_MARKS}"
             )
     if name[0] in ".+-" or name[-1] == "." or unicodedata.category(name[0])[0] == "M":
         raise InputError(f"name '{name}': must begin with a letter, digit or underscore, and not end with a dot")

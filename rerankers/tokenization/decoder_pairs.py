@@ -27,9 +27,9 @@ class PairTokens:
 
     Attributes:
         ids: all ids, BOS to prompt.
-        query: how many of them are BOS, query and what stands before them and between query and passage. These do not
+        query: how many of them are BOS, query and what is before them and between query and passage. These do not
             depend on the passage, but for how many they are.
-        prompt: how many stand after the pair.
+        prompt: how many come after the pair.
         truncated: the query or the passage lost tokens.
     """
 
@@ -47,7 +47,7 @@ class PairTokens:
 def pair_tokens(
     tokenizer: Tokenizer, groups: Sequence[Group], text: ResolvedText, template: PromptTemplate, *, begin: Sequence[int]
 ) -> list[PairTokens]:
-    """Ids of every pair, groups in order and passages in order. Each text is tokenised once.
+    """Return ids of every pair, groups in order and passages in order. Each text is tokenised once.
 
     Args:
         tokenizer: without special tokens and limits.
@@ -64,7 +64,7 @@ def pair_tokens(
 
 @dataclass(frozen=True)
 class _Frame:
-    """Ids around the pair, and the most that stand before those after it."""
+    """Ids around the pair, and the most that come before those after it."""
 
     head: list[int]
     tail: list[int]
@@ -87,7 +87,7 @@ def _frame(tokenizer: Tokenizer, text: ResolvedText, template: PromptTemplate, b
 
 
 def _tail(tokenizer: Tokenizer, text: ResolvedText, template: PromptTemplate) -> list[int]:
-    """Ids after the pair; where they are joined to it, the last ones that two prompts share (sentence-transformers)."""
+    """Return ids after the pair; where joined to it, the last ones that two prompts share (sentence-transformers)."""
     if not template.joined_tail:
         return list(chain.from_iterable(tokenizer.ids(template.tail(text.instruction))))
     first, second = tokenizer.ids([template.whole(filler, filler, text.instruction) for filler in ("0", "1 2 3 4")])
@@ -98,7 +98,7 @@ def _tail(tokenizer: Tokenizer, text: ResolvedText, template: PromptTemplate) ->
 def _cut_apart(
     tokenizer: Tokenizer, groups: Sequence[Group], text: ResolvedText, template: PromptTemplate, frame: _Frame
 ) -> Iterator[PairTokens]:
-    """Query and passage have limits of their own."""
+    """Cut query and passage each to its own limit."""
     (separator,) = tokenizer.ids([template.separator(text.instruction)])
     queries = distinct_ids(tokenizer, [template.of_query(group.query, text.instruction) for group in groups])
     passages = distinct_ids(
@@ -129,7 +129,7 @@ def _cut_apart(
 def _joined(
     tokenizer: Tokenizer, groups: Sequence[Group], text: ResolvedText, template: PromptTemplate, frame: _Frame
 ) -> Iterator[PairTokens]:
-    """The pair is one text. Its query part is what it has in common with that part tokenised alone."""
+    """Tokenise each pair as one text. Its query part is what it has in common with that part tokenised alone."""
     end = "".join(template.tail(text.instruction)) if template.joined_tail else ""
     opening = template.separator(text.instruction) + template.opening(text.instruction)
     texts = [
@@ -155,5 +155,5 @@ def _joined(
 
 
 def _in_common(first: Sequence[int], second: Sequence[int]) -> int:
-    """How many leading ids are the same."""
+    """Return how many leading ids are the same."""
     return next((i for i, (a, b) in enumerate(zip(first, second)) if a != b), min(len(first), len(second)))

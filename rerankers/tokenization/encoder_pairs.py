@@ -19,7 +19,7 @@ class Pairs:
 
     Attributes:
         ids: with special tokens, one list per pair.
-        template: what stands around the two texts.
+        template: what is around the two texts.
         query_tokens: length of each pair's first part, `<s> q </s></s>` or `[CLS] q [SEP]`; int32 (pairs,).
         truncated: whether a text lost tokens; bool (pairs,).
     """
@@ -35,7 +35,7 @@ class Pairs:
         return np.array([len(ids) for ids in self.ids], dtype=np.int32) - self.query_tokens
 
     def types(self, index: int) -> list[int]:
-        """Token types of a pair, as the tokenizer's template has them."""
+        """Return token types of a pair, as the tokenizer's template has them."""
         query = int(self.query_tokens[index]) - len(self.template.parts[0]) - len(self.template.parts[1])
         return self.template.types(query, len(self.ids[index]) - self.template.special - query)
 
@@ -77,13 +77,13 @@ def check_types(tokenizer: Tokenizer, template: Template, rows: int) -> None:
 
 
 def distinct_ids(tokenizer: Tokenizer, texts: Sequence[str]) -> dict[str, list[int]]:
-    """Ids by text, each distinct text tokenised once."""
+    """Return ids by text, each distinct text tokenised once."""
     distinct = list(dict.fromkeys(texts))
     return dict(zip(distinct, tokenizer.ids(distinct)))
 
 
 def room_as_class(query: int, passage: int, special: int, max_length: int, query_max_length: int) -> tuple[int, int]:
-    """Tokens left of a query and a passage in FlagEmbedding's FlagReranker: first the query's own limit.
+    """Return tokens left of a query and a passage in FlagEmbedding's FlagReranker: first the query's own limit.
 
     Then the passage is cut to fit. Where that cannot be enough (or would leave none of it), nothing more is cut and the
     pair stays too long: what `prepare_for_model(truncation="only_second")` of transformers does.
@@ -94,7 +94,7 @@ def room_as_class(query: int, passage: int, special: int, max_length: int, query
 
 
 def room_longest_first(query: int, passage: int, special: int, max_length: int) -> tuple[int, int]:
-    """Tokens left of a query and a passage in `tokenizer(pairs, truncation=True)`: the longer one is cut first.
+    """Return tokens left of a query and a passage in `tokenizer(pairs, truncation=True)`: the longer one is cut first.
 
     The lengths are those of `LongestFirst` in the tokenizers library (utils/truncation.rs).
     """

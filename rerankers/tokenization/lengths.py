@@ -1,4 +1,4 @@
-"""What a sequence may be: its length as asked for, as the folder says and as the model can hold, and its ids."""
+"""What a sequence may be: its length as specified, as the folder states and as the model allows, and its ids."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .tokenizer import Tokenizer
 def with_length(
     spec: ModelSpec, saved: StFolder, tokenizer: Tokenizer, positions: int | None, special: int
 ) -> ModelSpec:
-    """The specification with its default length filled in.
+    """Return the specification with its default length filled in.
 
     It is the specification's own, else the folder's `max_seq_length`, else the tokenizer's `model_max_length`, else the
     model's number of positions, else 512; the folder's and the tokenizer's are cut to the model's positions.
-    Raises InputError when the specification asks for more positions than the model has, or the length leaves no room
+    Raises InputError when the specification has more positions than the model has, or the length leaves no room
     beside the `special` tokens of the template.
     """
     if spec.max_length is not None:

@@ -24,7 +24,7 @@ _SPECIAL = ("bos_token", "eos_token", "cls_token", "sep_token", "pad_token", "un
 
 @dataclass(frozen=True)
 class Template:
-    """What stands around the texts of a single text or a pair, as the post-processor puts it.
+    """What is around the texts of a single text or a pair, as the post-processor puts it.
 
     Attributes:
         parts: ids before, between and after the texts; two lists for a single text, three for a pair.
@@ -42,14 +42,14 @@ class Template:
         return sum(map(len, self.parts))
 
     def join(self, *texts: Sequence[int]) -> list[int]:
-        """The ids of the texts with those around them."""
+        """Return the ids of the texts with those around them."""
         ids = list(self.parts[0])
         for text, part in zip(texts, self.parts[1:], strict=True):
             ids += [*text, *part]
         return ids
 
     def types(self, *lengths: int) -> list[int]:
-        """Token types of the joined ids, given how many ids each text has."""
+        """Return token types of the joined ids, given how many ids each text has."""
         types = list(self.part_types[0])
         for length, own, part in zip(lengths, self.text_types, self.part_types[1:], strict=True):
             types += [own] * length + part
@@ -62,7 +62,7 @@ class Tokenizer:
     Attributes:
         backend: the `tokenizers.Tokenizer`.
         special: id by name, for those that the folder declares: `bos_token`, `eos_token`, `cls_token`, `sep_token`,
-            `pad_token`, `unk_token`; `all_special` holds every id that is no text.
+            `pad_token`, `unk_token`; `all_special` has every id that is no text.
         max_length: `model_max_length`, None where the folder states none.
         has_types: whether it yields `token_type_ids`.
         truncation_side, padding_side: `left` or `right`.
@@ -88,15 +88,15 @@ class Tokenizer:
         self.truncation_side, self.padding_side = tokenizer.truncation_side, tokenizer.padding_side
 
     def special_id(self, name: str) -> int:
-        """Id of `bos_token` and the like. Raises InputError when the folder declares none."""
+        """Return the id of `bos_token` and the like. Raises InputError when the folder declares none."""
         if name not in self.special:
             raise InputError(f"{self.folder}: the tokenizer declares no {name}")
         return self.special[name]
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
-        """Ids of each text, without special tokens and without any limit."""
+        """Return ids of each text, without special tokens and without any limit."""
         ids: list[list[int]] = []
-        # the fast one keeps no offsets; tokenizers has it from 0.20 on
+        # the fast one stores no offsets; tokenizers has it from 0.20 on
         encode = getattr(self.backend, "encode_batch_fast", self.backend.encode_batch)
         for start in range(0, len(texts), _CHUNK):
             chunk = list(texts[start : start + _CHUNK])
@@ -109,18 +109,18 @@ class Tokenizer:
         return ids
 
     def cut(self, ids: list[int], length: int) -> list[int]:
-        """At most `length` ids; what goes stands on the folder's `truncation_side`."""
+        """Cut to at most `length` ids, on the folder's `truncation_side`."""
         surplus = len(ids) - max(0, length)
         if surplus <= 0:
             return ids
         return ids[surplus:] if self.truncation_side == "left" else ids[: len(ids) - surplus]
 
     def single_template(self) -> Template:
-        """What stands around a single text."""
+        """Return what is around a single text."""
         return self._template(1)
 
     def pair_template(self) -> Template:
-        """What stands around the two texts of a pair."""
+        """Return what is around the two texts of a pair."""
         return self._template(2)
 
     def _template(self, texts: int) -> Template:
@@ -145,7 +145,7 @@ class Tokenizer:
         )
 
     def _probes(self) -> Iterator[str]:
-        """Texts of which one has a token in any tokenizer; a word-level one without `unk` knows its own words only."""
+        """Yield texts, one with a token in any tokenizer; a word-level one without `unk` has only its own words."""
         yield "a"
         vocabulary = sorted(self.backend.get_vocab().items(), key=lambda item: item[1])
         yield from islice((word for word, number in vocabulary if number not in self.all_special), 100)
@@ -167,7 +167,7 @@ def _encodable(text: str) -> bool:
 
 
 def of_transformers(folder: Path) -> Any:
-    """Transformers' tokenizer of the folder; no code of the folder runs. Raises InputError."""
+    """Load transformers' tokenizer of the folder; no code of the folder runs. Raises InputError."""
     import transformers
     from transformers import CONFIG_MAPPING, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerFast
 
@@ -178,7 +178,7 @@ def of_transformers(folder: Path) -> Any:
                 "tokenizer.json does the same, remove the key"
             )
     raw = read_json(folder / "config.json") if (folder / "config.json").is_file() else {}
-    # a model type that transformers does not know says nothing about the tokenizer but its class
+    # a model type that transformers lacks affects the class of the tokenizer only
     given: dict[str, Any] = {}
     if not isinstance(raw.get("model_type"), str) or raw["model_type"] not in CONFIG_MAPPING:
         given["config"] = PretrainedConfig()

@@ -1,7 +1,7 @@
 """The formulas between the matrix products of a layer as Triton kernels, one pass over memory each.
 
 `fused` names them; no other module imports this one, because it imports Triton, which comes with torch for GPUs. Triton
-keeps what it compiled on disk (TRITON_CACHE_DIR). Sums and functions are in float32, and results are rounded where the
+stores what it compiled on disk (TRITON_CACHE_DIR). Sums and functions are in float32, and results are rounded where the
 formula rounds. A kernel is compiled for a width and a dtype, never for a number of rows; shapes are (..., width).
 """
 

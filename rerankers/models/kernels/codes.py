@@ -41,12 +41,12 @@ def codes_of(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def codes_of_activated(product: Tensor, activation: str | None) -> tuple[Tensor, Tensor]:
-    """Those of activation(product)."""
+    """Return those of activation(product)."""
     return _coded(product, None, activation)
 
 
 def codes_of_gated(gate: Tensor, up: Tensor, activation: str | None) -> tuple[Tensor, Tensor]:
-    """Those of activation(gate) * up."""
+    """Return those of activation(gate) * up."""
     return _coded(gate, up, activation)
 
 

@@ -12,12 +12,12 @@ from torch import Tensor
 from .tiles import matrix, rounded, wide
 
 _LOG2_E = tl.constexpr(1.4426950408889634)
-_FARTHEST = tl.constexpr(6.0)  # behind it the normal distribution has less than 1e-9
+_FARTHEST = tl.constexpr(6.0)  # beyond it the normal distribution has less than 1e-9
 
 
 @triton.jit
 def activated(x, NAME: tl.constexpr):
-    """What `onednn.activate` does to float32; NAME is "" for nothing.
+    """Do what `onednn.activate` does to float32; NAME is "" for nothing.
 
     gelu is max(x, 0) - |x| P(-|x|) with the normal distribution P = 2 ** polynomial, a minimax fit of degree 7
     to log2 P between -6 and 0, within 6e-6 of P relative to it: cheaper than erf, and it does not cancel below 0.

@@ -1,4 +1,4 @@
-"""RMSNorm and LayerNorm, alone and behind the addition of a block to the residual stream."""
+"""RMSNorm and LayerNorm, alone and after the addition of a block to the residual stream."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ _WARPS = ((1024, 4), (8192, 8), (16384, 16), (32768, 32))  # widest row -> warps
 
 @triton.jit
 def places(rows, stride, WIDTH: tl.constexpr, BLOCK: tl.constexpr, TILE: tl.constexpr):
-    """The program's places in a matrix whose rows are `stride` apart, and which of them exist: (TILE, BLOCK)."""
+    """Return a program's offsets into a matrix of rows `stride` apart, and which of them exist: (TILE, BLOCK)."""
     row = tl.program_id(0) * TILE + tl.arange(0, TILE)[:, None]
     column = tl.arange(0, BLOCK)[None, :]
     return row.to(tl.int64) * stride + column, (row < rows) & (column < WIDTH)
@@ -22,13 +22,13 @@ def places(rows, stride, WIDTH: tl.constexpr, BLOCK: tl.constexpr, TILE: tl.cons
 
 @triton.jit
 def wide(start, offsets, exists):
-    """Numbers at some places, in float32; 0 where there are none."""
+    """Load numbers at some offsets, in float32; 0 where there are none."""
     return tl.load(start + offsets, mask=exists, other=0.0).to(tl.float32)
 
 
 @triton.jit
 def rounded(x, like):
-    """The number as `like` points to it would hold it, in float32."""
+    """Round a number to the dtype that `like` points to, in float32."""
     return x.to(like.dtype.element_ty).to(tl.float32)
 
 
@@ -46,6 +46,6 @@ def launch(kernel: Any, x: Tensor, *arguments: Any, **constants: Any) -> None:
 
 
 def matrix(x: Tensor) -> Tensor:
-    """Rows (rows, width) of x (..., width), without gaps inside; copied only where no view is that."""
+    """Return rows (rows, width) of x (..., width), without gaps inside; copied only where no view is that."""
     flat = x.reshape(-1, x.shape[-1])
     return flat if flat.stride(1) == 1 else flat.contiguous()

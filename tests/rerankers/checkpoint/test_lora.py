@@ -199,7 +199,10 @@ def test_a_pickle_runs_no_code(base, tmp_path):
     ("change", "told"),
     [
         ({"task_type": "TOKEN_CLS"}, "key 'task_type': 'TOKEN_CLS' scores no pairs"),
-        ({"task_type": None, "auto_mapping": {"base_model_class": "BertForMaskedLM"}}, "says not what it was trained"),
+        (
+            {"task_type": None, "auto_mapping": {"base_model_class": "BertForMaskedLM"}},
+            "does not show what it was trained",
+        ),
         (
             {"task_type": None, "auto_mapping": {"base_model_class": "OwnModel", "parent_library": "modeling_own"}},
             "key 'auto_mapping': modeling_own is code of its own",

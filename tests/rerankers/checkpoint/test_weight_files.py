@@ -115,7 +115,7 @@ def test_a_shard_that_lacks_what_the_index_says(tmp_path, right):
     lost = sorted(state)[0]
     del state[lost]
     save_file(state, path, {"format": "pt"})
-    with pytest.raises(InputError, match=rf"{path.name}: lacks {lost}, which the index says it holds"):
+    with pytest.raises(InputError, match=rf"{path.name}: lacks {lost}, which the index lists in it"):
         scores(tmp_path)
 
 

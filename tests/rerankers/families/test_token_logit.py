@@ -137,7 +137,7 @@ def test_an_instruction_is_optional_where_the_template_says_so():
         ("tokens: [yes]", "tokens.0: must be a text"),
         ('tokens: ["a", "b"]', "formula row reads 1, found 2"),
         ("scale: 0", "scale: expected a number other than 0"),
-        ("template: {query: q, passage: '{passage}', limit: pair}", "key 'query': must hold {query} once"),
+        ("template: {query: q, passage: '{passage}', limit: pair}", "key 'query': must contain {query} once"),
         ("template: {query: '{query}', passage: '{passage}'}", "key 'limit' is missing"),
         ("template: {query: '{query}', passage: '{passage}', limit: all}", "expected pair or sequence, found 'all'"),
         ("template: {before: 3}", "key 'query' is missing"),

@@ -134,7 +134,7 @@ def test_retry_after_is_obeyed(server: RerankServer, form: str) -> None:
 
 def test_a_server_that_wants_too_much_patience_is_left(server: RerankServer) -> None:
     server.fault = lambda *_: Reply(429, {"Retry-After": "86400"})
-    with pytest.raises(ScoreError, match=r"given up after 1 tries \(it wants 86400 s\)"):
+    with pytest.raises(ScoreError, match=r"given up after 1 tries \(it requests a wait of 86400 s\)"):
         asked(server)
     assert len(server.asked) == 1
 
@@ -200,7 +200,7 @@ def test_an_answer_of_another_shape_is_refused(server: RerankServer) -> None:
     ("reply", "message"),
     [
         (Reply(400, body=b'{"message": "too many documents"}'), "status 400: .*too many documents"),
-        (Reply(401), "status 401; the server does not accept the key$"),
+        (Reply(401), "status 401; the server refuses the key$"),
         (Reply(302, {"Location": "http://127.0.0.1:1/elsewhere"}), "status 302; it points elsewhere"),
         (Reply(404), "status 404"),
     ],
@@ -267,8 +267,8 @@ def test_a_list_is_never_split(server: RerankServer) -> None:
         ({"api": "coher"}, "api 'coher' is unknown; did you mean 'cohere'"),
         ({"api": "tei"}, "key 'server.url' is missing"),
         ({"api": "cohere", "url": "localhost:80"}, "expected an address such as"),
-        ({"api": "cohere", "url": "http://user:secret@host"}, "nothing but host, port and path may stand in it"),
-        ({"api": "cohere", "url": "http://host/?key=secret"}, "nothing but host, port and path may stand in it"),
+        ({"api": "cohere", "url": "http://user:secret@host"}, "only host, port and path may be in it"),
+        ({"api": "cohere", "url": "http://host/?key=secret"}, "only host, port and path may be in it"),
         ({"api": "cohere", "url": "http://host", "key": "sk-12-secret"}, "not the key itself"),
         ({"api": "cohere", "url": "http://host", "key": "NO_SUCH_KEY"}, "the environment variable NO_SUCH_KEY"),
         ({"api": "cohere", "url": "http://host", "concurency": 2}, "'server.concurency'; did you mean 'concurrency'"),
