@@ -1,4 +1,4 @@
-"""The tokenizer of a benchmark: one token per generated word, so that lengths are what the workload says."""
+"""The tokenizer of a benchmark: one token per generated word, so that lengths are those of the workload."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BEGIN = "<bos>"  # begins a decoder's text
 
 
 def write_tokenizer(folder: Path, *, encoder: bool, vocab: int) -> None:
-    """A tokenizer that makes one token of each word of the bench's texts.
+    """Write a tokenizer that makes one token of each word of the bench's texts.
 
     Encoders get XLM-RoBERTa's special tokens and pair template, decoders `<bos>`, a newline token and `Yes`.
     """

@@ -1,4 +1,4 @@
-"""What a benchmark is asked for."""
+"""The options of a benchmark."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class BenchOptions:
 
 
 def named(table: dict[str, Any], name: str, kind: str) -> dict[str, Any]:
-    """The entry of a table. Raises InputError for a name that is not in it."""
+    """Return the entry of a table. Raises InputError for a name that is not in it."""
     if name not in table:
         raise InputError(f"{kind} '{name}' is unknown{suggest(name, table)}")
     return table[name]

@@ -36,12 +36,12 @@ class Workload:
 
 
 def word(number: int) -> str:
-    """The word of a number; every one is a single token of the bench's tokenizers."""
+    """Return the word of a number; every one is a single token of the bench's tokenizers."""
     return f"w{number}"
 
 
 def make_groups(workload: Workload) -> list[tuple[str, list[str]]]:
-    """(query, passages) per query; the same for the same workload."""
+    """Make (query, passages) per query; the same for the same workload."""
     random = np.random.default_rng(workload.seed)
     # mean of a lognormal is exp(mu + sigma^2 / 2)
     mu = np.log(workload.passage_mean) - workload.sigma**2 / 2

@@ -1,4 +1,4 @@
-"""Peers as contenders: which rows a peer has, what its worker is told, and the grid that it runs at its best of."""
+"""Peers as contenders: which rows a peer has, the setup of its worker, and the grid that it runs at its best of."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ ROWS = ("best", "default", "both")
 
 
 def peers_of(options: BenchOptions, hardware: Hardware, spec: ModelSpec, common: dict[str, Any]) -> list[Contender]:
-    """The rows of the peers, all under the same setting, each in its own interpreter.
+    """Return the rows of the peers, all under the same setting, each in its own interpreter.
 
-    `common` is what every worker is told, and the model's `layers`. Raises InputError for what a peer does not run.
+    `common` is the setup of every worker, and the model's `layers`. Raises InputError for what a peer does not run.
     """
     if options.rows not in ROWS:
         raise InputError(f"rows '{options.rows}' are unknown{suggest(options.rows, ROWS)}")
@@ -61,17 +61,17 @@ def peers_of(options: BenchOptions, hardware: Hardware, spec: ModelSpec, common:
 
 
 def grid_of(axes: dict[str, list[Any]]) -> list[dict[str, Any]]:
-    """Every place of a grid."""
+    """Return every point of a grid."""
     return [dict(zip(axes, values)) for values in product(*axes.values())]
 
 
 def tokens_of(spec: ModelSpec) -> list[int]:
-    """Ids that stand for the tokens of the specification in the bench's tokenizer."""
+    """Return ids in place of the specification's tokens in the bench's tokenizer."""
     return list(range(FIRST_ANSWER, FIRST_ANSWER + len(spec.options.get("tokens", ()))))
 
 
 def _prompt(spec: ModelSpec) -> dict[str, Any]:
-    """How a peer asks a causal language model, and what it reads; nothing of a model without a template."""
+    """Return how a peer prompts a causal language model, and what it reads; nothing without a template."""
     rules = family_of(spec).text_rules(spec)
     if rules.template is None:
         return {}

@@ -42,7 +42,7 @@ class Contender:
         name: what tables call it.
         kind: `rerankbench` or a peer of configs/bench.yaml.
         python: interpreter that has it.
-        options: what its worker is told.
+        options: the setup of its worker.
         rounds: one answer of the worker per counted round.
         scores: of the last round.
         versions: of the packages that it runs by.

@@ -41,7 +41,7 @@ def run_bench(options: BenchOptions, hardware: Hardware, say: Callable[[str], No
     common = {"device": hardware.device, "max_length": min(_MAX_LENGTH, spec.max_length or _MAX_LENGTH)}
     size = shape_of(spec)
     if size is None:
-        raise InputError(f"shape '{options.shape}': the family {spec.family} does not know its layers")
+        raise InputError(f"shape '{options.shape}': the family {spec.family} has no shape")
     engines = [
         *_ours(options, spec, size, common),
         *peers_of(options, hardware, spec, {**common, "layers": size.layers}),
@@ -70,7 +70,7 @@ def run_bench(options: BenchOptions, hardware: Hardware, say: Callable[[str], No
 
 
 def _ours(options: BenchOptions, spec: ModelSpec, size: Shape, common: dict[str, Any]) -> list[Contender]:
-    """Our engine under the setting, under the others beside it, and the sweep."""
+    """Return our engine under the setting, under the others beside it, and the sweep."""
     scored = {"tokens": tokens_of(spec)} if spec.options.get("tokens") else {}
     setup = {**common, "options": {**spec.options, **scored}, "token_budget": options.token_budget or None}
     runs = {OURS: [options.setting], **{f"{OURS} {Setting.parse(name).name}": [name] for name in options.against}}

@@ -16,7 +16,7 @@ from .options import named
 
 
 def spec_of(shape: str) -> ModelSpec:
-    """The specification, with its whole config.json, of a shape of configs/bench.yaml or of a model folder.
+    """Return the specification, with its whole config.json, of a shape of configs/bench.yaml or of a model folder.
 
     Raises InputError for another name.
     """
@@ -28,7 +28,7 @@ def spec_of(shape: str) -> ModelSpec:
 
 
 def write_checkpoint(folder: Path, spec: ModelSpec, dtype: str, seed: int = 0) -> None:
-    """A new folder with the specification's config.json, the bench's tokenizer and random weights in a dtype."""
+    """Write a new folder with the specification's config.json, the bench's tokenizer and random weights in a dtype."""
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps(spec.config), encoding="utf-8")
     write_tokenizer(folder, encoder=not family_of(spec).prompted, vocab=spec.config["vocab_size"])

@@ -12,14 +12,14 @@ from .rounds import OURS, Contender
 
 
 def summarise(engines: Sequence[Contender], pairs: int) -> list[dict[str, Any]]:
-    """One record per engine. What an engine cannot tell is None, never 0.
+    """Return one record per engine. What an engine cannot measure is None, never 0.
 
     Keys: `pairs_per_second` and `tokens_per_second` (tokens of the pairs, unpadded and unshared, the same for all),
     `saving_realised`: share of time saved over share of FLOPs saved, against the first engine,
     `padded_share` of the tokens that entered the model, `entered_tokens` (peers: warm-up passes too), `tflops`,
     `share_of_peak`, `peak_memory_bytes`, `ratio` to the first engine's seconds (median, minimum and maximum over
     rounds), `grid` and the `point` of it that was chosen, `score_difference` (largest) and `rank_correlation` against
-    the first engine's scores, and whether that says something (`comparable`: the same setting), `refused`: places of
+    the first engine's scores, and whether that means something (`comparable`: the same setting), `refused`: places of
     the grid that the engine could not run at, with its reason.
     """
     first = engines[0]
@@ -63,7 +63,7 @@ def summarise(engines: Sequence[Contender], pairs: int) -> list[dict[str, Any]]:
 
 
 def _realised(full: Sequence[dict[str, Any]], cut: Sequence[dict[str, Any]]) -> float | None:
-    """Median over rounds of (share of time saved) / (share of executed FLOPs saved); None where nothing is saved."""
+    """Return the median over rounds of (share of time saved) / (share of executed FLOPs saved), or None."""
     pairs = [(f, c) for f, c in zip(full, cut) if c.get("flops") and c["flops"] < 0.99 * f["flops"]]
     return (
         median((1 - c["seconds"] / f["seconds"]) / (1 - c["flops"] / f["flops"]) for f, c in pairs) if pairs else None
@@ -79,7 +79,7 @@ def _agreement(scores: Sequence[float], peer_scores: Sequence[float]) -> dict[st
 
 
 def markdown(result: dict[str, Any]) -> str:
-    """The table of one benchmark, with what is needed to repeat it."""
+    """Return the table of one benchmark, with what is needed to repeat it."""
     work = result["workload"]
     lines = [
         f"**{result['shape']}**, {result['setting']}, {result['dtype']}, {result['device']}, "
@@ -122,12 +122,12 @@ def markdown(result: dict[str, Any]) -> str:
 
 
 def place_of(point: dict[str, Any]) -> str:
-    """A place of a grid as tables have it."""
+    """Return a point of a grid as tables have it."""
     return ", ".join(f"{key} {value}" for key, value in point.items())
 
 
 def axes_of(grid: Sequence[dict[str, Any]]) -> str:
-    """The values of each axis of a grid."""
+    """Return the values of each axis of a grid."""
     values = {key: list(dict.fromkeys(str(point[key]) for point in grid)) for key in grid[0]}
     return place_of({key: " ".join(texts) for key, texts in values.items()})
 

@@ -14,7 +14,7 @@ BLOCK = 16  # queries, as `block_queries` of an experiment has them
 
 
 def main() -> None:
-    """Arguments: FAMILY CHECKPOINT PAIRS.json DTYPE THREADS OPTIONS.json."""
+    """Score as requested on stdin. Arguments: FAMILY CHECKPOINT PAIRS.json DTYPE THREADS OPTIONS.json."""
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     sys.stdout = sys.stderr
     serve(sys.argv[1:], sys.stdin, answers)

@@ -1,1 +1,1 @@
-"""One chart of quality against cost: laid out here, drawn as SVG, in the report and as a file of its own."""
+"""One chart of quality against cost: laid out here, drawn as SVG, in the report and as a file."""

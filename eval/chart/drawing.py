@@ -13,7 +13,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 @cache
 def environment(*folders: Path) -> Environment:
-    """Templates of `folders` and of the chart; every value is escaped."""
+    """Return templates of `folders` and of the chart; every value is escaped."""
     return Environment(
         loader=FileSystemLoader([*folders, TEMPLATES]),
         autoescape=True,
@@ -24,12 +24,12 @@ def environment(*folders: Path) -> Environment:
 
 
 def style() -> str:
-    """CSS with variables that follow the reader's light or dark mode."""
+    """Return CSS with variables that follow the reader's light or dark mode."""
     return "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in ("colours.css", "chart.css"))
 
 
 def plain_style() -> str:
-    """CSS for a file on white paper, in the light colours and without variables, which few SVG programs know."""
+    """Return CSS for a file on white paper, light and without variables, which few SVG programs support."""
     colours = dict(re.findall(r"--(\w+): light-dark\((#\w+),", (TEMPLATES / "colours.css").read_text(encoding="utf-8")))
     colours["bg"] = "#ffffff"
     rules = (TEMPLATES / "chart.css").read_text(encoding="utf-8")

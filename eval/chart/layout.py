@@ -13,9 +13,9 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom
 COLOURS, SHAPES = (
     7,
     6,
-)  # --c0… in colours.css, and the `shape` macro; 42 models before any two look alike
+)  # --c0… in colours.css, and the `shape` macro; 42 models before any two look the same
 
-# where a name may stand from its mark, best first
+# where a name may be from its mark, best first
 _PLACES: tuple[tuple[float, float, LabelAt], ...] = (
     (7, -9, "start"),
     (-7, -9, "end"),
@@ -88,7 +88,7 @@ class Legend:
 
 
 def legend(models: Sequence[str]) -> tuple[Legend, ...]:
-    """How the models look; `Dot.series` counts in the same order."""
+    """Return how the models look; `Dot.series` counts in the same order."""
     return tuple(Legend(model, i % COLOURS, i % SHAPES) for i, model in enumerate(models))
 
 
@@ -113,7 +113,7 @@ class Plot:
 
 
 def plot(dots: Sequence[Dot], levels: Sequence[Level], width: int, height: int, *, small: bool = False) -> Plot:
-    """Lays out a chart with a log x axis. `small` leaves labels and intervals out. `dots` is not empty."""
+    """Lay out a chart with a log x axis. `small` leaves labels and intervals out. `dots` is not empty."""
     left, right = (30.0, width - 6.0) if small else (46.0, width - 16.0)
     top, bottom = (8.0, height - 18.0) if small else (28.0, height - 42.0)
     ends = [] if small else [v for d in dots for v in (d.low, d.high) if v is not None]
@@ -170,13 +170,13 @@ def _line(marks: Sequence[Mark]) -> str:
 
 
 def _fronts(marks: Sequence[Mark]) -> list[list[Mark]]:
-    """The marks of each frontier: whole results and each kind of partial ones."""
+    """Return the marks of each frontier: whole results and each kind of partial ones."""
     kinds = dict.fromkeys(m.dot.partial for m in marks)
     return [[m for m in marks if m.dot.frontier and m.dot.partial == kind] for kind in kinds]
 
 
 def _steps(marks: Sequence[Mark]) -> str:
-    """The best score that a cost buys: it rises where the next mark is reached, not before."""
+    """Return the best score that a cost buys: it rises where the next mark is reached, not before."""
     corners = [f"{b.x:g},{a.y:g} {b.x:g},{b.y:g}" for a, b in pairwise(marks)]
     return " ".join([f"{marks[0].x:g},{marks[0].y:g}", *corners]) if corners else ""
 
@@ -192,7 +192,7 @@ def _y_range(low: float, high: float, wanted: int) -> tuple[float, float, float]
 
 
 def _x_ticks(first: float, last: float, most: int) -> list[float]:
-    """Values 1, 2 and 5 times powers of ten inside the axis; fewer kinds where they would be too many."""
+    """Return values 1, 2 and 5 times powers of ten inside the axis; fewer kinds where they would be too many."""
     for factors in ((1, 2, 5), (1, 3), (1,)):
         powers = range(math.floor(first), math.ceil(last) + 1)
         ticks = [f * 10.0**p for p in powers for f in factors if first <= math.log10(f) + p <= last]
@@ -202,7 +202,7 @@ def _x_ticks(first: float, last: float, most: int) -> list[float]:
 
 
 def _tick(text: str, x: float, y: float, width: int) -> Text:
-    """A label below its tick, moved inside where it would be cut off."""
+    """Return a label below its tick, moved inside where it would be cut off."""
     return Text(text, min(x, width - 3.6 * len(text)), y, "middle")
 
 
@@ -212,7 +212,7 @@ def _flops(value: float, small: bool) -> str:
 
 
 def _labels(marks: Sequence[Mark], levels: Sequence[Text], inside: Box) -> dict[Mark, Text]:
-    """Names beside the marks, frontier first, where they hide nothing; the others are left to the tip."""
+    """Return names beside the marks, frontier first, where they hide nothing; the others are left to the tip."""
     left, top, right, bottom = inside
     taken: list[Box] = [(m.x - 6, m.y - 6, m.x + 6, m.y + 6) for m in marks]
     taken += [(m.x - 2, m.hi, m.x + 2, m.lo) for m in marks if m.lo is not None and m.hi is not None]
@@ -235,7 +235,7 @@ def _labels(marks: Sequence[Mark], levels: Sequence[Text], inside: Box) -> dict[
 
 
 def text_width(text: str) -> float:
-    """About how wide a name is in SVG units."""
+    """Return about how wide a name is in SVG units."""
     return 6.6 * len(text)
 
 

@@ -77,7 +77,7 @@ def _svg(cells: Sequence[Cell], metric: str, dataset: str | None) -> str:
 
 
 def _chosen(datasets: Sequence[str], dataset: str | None) -> str:
-    """The dataset to draw of those that have points."""
+    """Return the dataset to draw of those that have points."""
     if not datasets:
         raise InputError("no variant has both a score and counted FLOPs, so there is nothing to draw")
     name = dataset or (MEAN if MEAN in datasets else datasets[0])
@@ -104,7 +104,7 @@ def _dot(point: Point, row: Sequence[Point], models: Sequence[str], metric: str)
 
 
 def _flow(entries: Iterable[Legend], first: float) -> Iterable[tuple[Legend, float, float]]:
-    """Entries in lines, with where each stands."""
+    """Yield entries in lines, with the place of each."""
     x, y = 11.0, first
     for entry in entries:
         width = text_width(entry.model) + 34
@@ -115,7 +115,7 @@ def _flow(entries: Iterable[Legend], first: float) -> Iterable[tuple[Legend, flo
 
 
 def _notes(row: Sequence[Point], chart: Plot, absent: Sequence[str]) -> list[str]:
-    """What the marks mean, which do not stand for their dataset, have no name beside them, or are not drawn."""
+    """Return what the marks mean, which are not of a whole dataset, have no name beside them, or are not drawn."""
     text = "Filled marks are on the frontier, hollow ones are dominated, those below a first stage among them."
     for kind in dict.fromkeys(p.partial for p in row if p.partial):
         names = ", ".join(label(p.variant) for p in row if p.partial == kind)

@@ -1,4 +1,4 @@
-"""Datasets: queries, judgements, and a corpus that stays on disk."""
+"""Datasets: queries, qrels, and a corpus that stays on disk."""
 
 from .dataset import Dataset, DatasetInfo, Policy
 from .load import list_datasets, load_dataset, load_policy

@@ -26,7 +26,7 @@ def fetch_archive(mirrors: Sequence[str], md5: str, target: Path) -> None:
     """Fetch a zip archive from the first mirror that has it and unpack it as the folder `target`.
 
     A mirror is passed over when it answers with an error, breaks off, or sends bytes with another MD5 (a page that
-    says 404, for example). What came before a break is kept beside `target` and continued the next time.
+    answers 404, for example). What came before a break is stored beside `target` and continued the next time.
     Raises InputError with one reason per mirror; `target` is whole or absent.
     """
     part = target.with_name(target.name + ".zip.part")
@@ -58,7 +58,7 @@ def _download(url: str, part: Path) -> None:
     try:
         answer = urllib.request.urlopen(request, timeout=_TIMEOUT)
     except urllib.error.HTTPError as err:
-        if err.code == 416:  # nothing is left to fetch: what is there is whole, or wrong, which the check tells
+        if err.code == 416:  # nothing is left to fetch: what is there is whole, or wrong, which the check shows
             return
         raise
     mode = "ab" if answer.status == 206 else "wb"

@@ -47,7 +47,7 @@ _HUB_KEYS = {"revision", "config", "layout", "relevant_only"}
 
 @cache
 def entries() -> dict[str, NamedDataset]:
-    """All published datasets by name."""
+    """Return all published datasets by name."""
     catalog: dict[str, NamedDataset] = {}
     for file in sorted((CONFIGS / "datasets").glob("*.yaml")):
         raw = read(file)
@@ -66,18 +66,18 @@ def entries() -> dict[str, NamedDataset]:
 
 
 def builtin_folders() -> dict[str, Path]:
-    """The built-in collections: `builtin/<name>` -> folder."""
+    """Return the built-in collections: `builtin/<name>` -> folder."""
     return {f"builtin/{p.parent.name}": p.parent for p in sorted((CONFIGS / "builtin").glob("*/corpus.jsonl"))}
 
 
 def folder_policy(folder: Path) -> Policy:
-    """What the folder's `policy.yaml` says; without one the defaults of `Policy`."""
+    """Return the policy in the folder's `policy.yaml`; without one the defaults of `Policy`."""
     file = folder / "policy.yaml"
     return make_policy(read(file), str(file)) if os.path.lexists(file) else Policy()
 
 
 def make_policy(values: dict[str, Any], where: str) -> Policy:
-    """A policy from keys and values.
+    """Make a policy from keys and values.
 
     Raises InputError for an unknown key, a value of another type and a `join` that cannot be filled in.
     """
@@ -94,7 +94,7 @@ def make_policy(values: dict[str, Any], where: str) -> Policy:
 
 
 def _only_names(join: str) -> bool:
-    """Plain `{title}` and `{text}`: no attributes, widths or conversions, which can read or fill memory."""
+    """Return plain `{title}` and `{text}`: no attributes, widths or conversions, which can read or fill memory."""
     try:
         parts = list(Formatter().parse(join))
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a dataset is: its policy, and a face that never holds the corpus in memory."""
+"""What a dataset is: its policy, and an interface that never has the corpus in memory."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class Policy:
     """How a dataset is used. Data, read from `configs/datasets/*.yaml` or from a folder's `policy.yaml`.
 
     Attributes:
-        split: the judgements that are used: `test` or `dev`.
+        split: of the qrels that are used: `test` or `dev`.
         remove_identical_ids: a document whose id equals the query's is no candidate (dropped before the top-k cut).
-        join: how title and text become one passage; without a title the text stands alone. The result is stripped.
-        task: what a reranker is asked for: `answer`, `contradiction`, `same_question` or `same_meaning`. Decoders are
+        join: how title and text become one passage; without a title the text is alone. The result is stripped.
+        task: what a reranker looks for: `answer`, `contradiction`, `same_question` or `same_meaning`. Decoders are
             prompted with their own wording of it.
         group: members of a group count as one row in a macro mean.
         language: ISO 639-1, for the BM25 tokenizer.
@@ -40,7 +40,7 @@ class Policy:
     archive: str | None = None
 
     def passage(self, title: str, text: str) -> str:
-        """One passage from a title and a text."""
+        """Return one passage from a title and a text."""
         return (self.join.format(title=title, text=text) if title else text).strip()
 
 
@@ -53,7 +53,7 @@ class DatasetInfo:
 
 
 class Dataset(Protocol):
-    """Queries, judgements and a corpus on disk.
+    """Queries, qrels and a corpus on disk.
 
     Attributes:
         name: what experiments and tables call it.
@@ -61,7 +61,7 @@ class Dataset(Protocol):
         qrels: query id -> document id -> grade (negative grades are kept).
         excluded: query id -> documents that are no candidates of it (dropped before the top-k cut); empty if there are
             none.
-        checksum: SHA-256 over queries, judgements, excluded documents and corpus; what of the corpus enters it is said
+        checksum: SHA-256 over queries, qrels, excluded documents and corpus; what of the corpus enters it is stated
             by each source.
         warnings: what was odd about the data but allowed, one line each.
     """
@@ -75,17 +75,17 @@ class Dataset(Protocol):
     warnings: list[str]
 
     def texts(self, doc_ids: Sequence[str]) -> list[str]:
-        """Passages of some documents, in their order, read from disk. Raises InputError for an unknown id."""
+        """Return passages of some documents, in their order, read from disk. Raises InputError for an unknown id."""
         ...
 
     def missing(self, doc_ids: Sequence[str]) -> list[str]:
-        """Those of some ids that the corpus does not have."""
+        """Return those of some ids that the corpus does not have."""
         ...
 
     def corpus(self) -> Iterator[tuple[str, str]]:
-        """All documents as (id, passage), one at a time."""
+        """Yield all documents as (id, passage), one at a time."""
         ...
 
     def __len__(self) -> int:
-        """Number of documents."""
+        """Return the number of documents."""
         ...

@@ -20,9 +20,9 @@ class TextFile(Protocol):
 
 
 def is_quoted(rows: Iterable[Sequence[str]]) -> bool:
-    """Whether the writer of some rows quotes: every cell with a quote stands in quotes, its own quotes doubled.
+    """Return whether the writer of some rows quotes: every cell with a quote is in quotes, its own quotes doubled.
 
-    One cell with a quote of its own tells a writer that does not, whatever the others look like.
+    One cell with a bare quote shows a writer that does not, whatever the others look like.
     """
     quoted = False
     for row in rows:
@@ -35,17 +35,17 @@ def is_quoted(rows: Iterable[Sequence[str]]) -> bool:
 
 
 def unquote(cell: str) -> str:
-    """A cell without the quotes around it."""
+    """Return a cell without the quotes around it."""
     return cell[1:-1].replace('""', QUOTE) if cell.startswith(QUOTE) else cell
 
 
 def write_rows(file: TextFile, rows: Iterable[Sequence[Any]]) -> None:
-    """Rows separated by tabs; a cell with a quote stands in quotes."""
+    """Write rows separated by tabs; a cell with a quote is in quotes."""
     csv.writer(file, delimiter="\t", lineterminator="\n").writerows(rows)
 
 
 def parse_grade(value: object) -> int | None:
-    """A grade: a whole number, also as `1.0`; None for anything else, a truth value among it."""
+    """Parse a grade: a whole number, also as `1.0`; None for anything else, a truth value among it."""
     if isinstance(value, bool):
         return None
     text = str(value).strip()

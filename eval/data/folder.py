@@ -19,11 +19,11 @@ class FolderDataset:
     """A dataset in a folder. The whole corpus file enters the checksum, by its bytes."""
 
     def __init__(self, name: str, folder: Path, policy: Policy, cache: Path) -> None:
-        """Read queries and judgements, open the corpus.
+        """Read queries and qrels, open the corpus.
 
-        Odd but allowed, with a warning that counts them: queries without judgements (not scored), judged documents
+        Odd but allowed, with a warning that counts them: queries without qrels (not scored), judged documents
         that are not in the corpus (they stay in the ideal ranking), documents without text (scored as they are).
-        Raises InputError for anything that cannot be read; the readers of the three files say what that is.
+        Raises InputError for anything that cannot be read; the readers of the three files state what that is.
         """
         self.name, self.policy, self.warnings = name, policy, []
         self.qrels = read_qrels(_qrels_file(folder, policy.split))
@@ -42,18 +42,18 @@ class FolderDataset:
         return len(self._corpus)
 
     def texts(self, doc_ids: Sequence[str]) -> list[str]:
-        """Passages in the order of `doc_ids`. Raises InputError for an unknown id."""
+        """Return passages in the order of `doc_ids`. Raises InputError for an unknown id."""
         try:
             return [self._passage(record) for record in self._corpus.get(doc_ids)]
         except KeyError as err:
             raise InputError(f"{self.name}: document '{err.args[0]}' is not in the corpus") from err
 
     def missing(self, doc_ids: Sequence[str]) -> list[str]:
-        """Those of `doc_ids` that are not in the corpus."""
+        """Return those of `doc_ids` that are not in the corpus."""
         return self._corpus.missing(doc_ids)
 
     def corpus(self) -> Iterator[tuple[str, str]]:
-        """(id, passage) of all documents, read as they are asked for."""
+        """Yield (id, passage) of all documents, read as they are needed."""
         for record in self._corpus:
             yield str(record["_id"]), self._passage(record)
 

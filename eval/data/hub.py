@@ -13,9 +13,9 @@ from typing import Any, Literal, NamedTuple
 from ...rerankers.errors import InputError, one_line
 from .delimited import write_rows
 
-_QRELS = ("default", "qrels")  # what mteb calls the configuration that holds the judgements
+_QRELS = ("default", "qrels")  # what mteb calls the configuration with the qrels
 _QUERIES = ("queries", "query")  # mteb's, R2MED's
-_NOTHING = "N/A"  # what stands for no document
+_NOTHING = "N/A"  # in place of no document
 
 HubLayout = Literal["parts", "examples"]
 
@@ -37,9 +37,9 @@ class HubSource:
         repo: its id.
         revision: the commit; None takes the newest, which then has no name.
         config: which one, in repositories with several collections: `ar` of `ar-corpus`; with `examples`, the split.
-        layout: `parts` has a configuration each for corpus, queries and judgements, as mteb's have; `examples` has
+        layout: `parts` has a configuration each for corpus, queries and qrels, as mteb's have; `examples` has
             `documents`, and `examples` whose rows are queries with the ids of their relevant and excluded documents.
-        relevant_only: judgements of grade 0 are left out, and so the queries that have no other.
+        relevant_only: rows of grade 0 are left out, and so the queries that have no other.
     """
 
     repo: str
@@ -56,7 +56,7 @@ class HubSource:
 
 
 def fetch_from_hub(source: HubSource, split: str, target: Path) -> None:
-    """Write corpus, queries and judgements of a split into the folder `target`, which is whole or absent.
+    """Write corpus, queries and qrels of a split into the folder `target`, which is whole or absent.
 
     Offline (HF_HUB_OFFLINE) works once the files are in the hub's cache. Raises InputError, one line.
     """
@@ -69,7 +69,7 @@ def fetch_from_hub(source: HubSource, split: str, target: Path) -> None:
     except Exception as err:  # datasets and its file systems raise anything
         raise InputError(
             f"hub repository '{source.repo}': {type(err).__name__}: {one_line(err)}; check the name "
-            "and the network, or fetch it where there is one (HF_HOME says where to)"
+            "and the network, or fetch it where there is one (HF_HOME sets where to)"
         ) from err
     if source.relevant_only:
         parts = parts._replace(qrels=(row for row in parts.qrels if row[2] > 0))
@@ -88,7 +88,7 @@ def _parts(datasets: Any, source: HubSource, split: str) -> Parts:
 
 
 def _load(datasets: Any, source: HubSource, name: str, split: str) -> Any:
-    """The rows of a configuration; where it has one split only, that one, whatever it is called (as mteb does)."""
+    """Load the rows of a configuration; where it has one split only, that one, whatever it is called (as mteb does)."""
     splits = datasets.get_dataset_split_names(source.repo, name, revision=source.revision)
     chosen = split if split in splits or len(splits) != 1 else splits[0]
     return datasets.load_dataset(source.repo, name, split=chosen, revision=source.revision)
@@ -109,7 +109,7 @@ def _examples(datasets: Any, source: HubSource, split: str) -> Parts:
 
 
 def _solid(name: Any) -> str:
-    """Blanks in ids become `_`, since run files are separated by them; an id that comes twice then is refused later."""
+    """Replace blanks in ids by `_`, since run files are separated by them; a repeated id is refused later."""
     return str(name).replace(" ", "_")
 
 
@@ -120,7 +120,7 @@ def _texts(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, str]]:
 
 
 def _judgements(rows: Iterable[dict[str, Any]]) -> Iterator[tuple[str, str, int]]:
-    """NanoBEIR's judgements have no grade: all are 1. R2MED's call the ids `q_id` and `p_id`."""
+    """Yield rows of qrels. NanoBEIR's have no grade: all are 1. R2MED's call the ids `q_id` and `p_id`."""
     for row in rows:
         query, doc = (
             row[name if name in row else other] for name, other in (("query-id", "q_id"), ("corpus-id", "p_id"))
@@ -129,7 +129,7 @@ def _judgements(rows: Iterable[dict[str, Any]]) -> Iterator[tuple[str, str, int]
 
 
 def fetch_by_beir(archive: str, split: str, target: Path) -> None:
-    """A BEIR set by beir's own loader of its publisher's hub repository. Raises InputError, one line."""
+    """Fetch a BEIR set by beir's own loader of its publisher's hub repository. Raises InputError, one line."""
     try:
         from beir.datasets.data_loader_hf import HFDataLoader
     except ImportError as err:
@@ -144,7 +144,7 @@ def fetch_by_beir(archive: str, split: str, target: Path) -> None:
 
 
 def write_folder(target: Path, split: str, parts: Parts) -> None:
-    """A folder in BEIR layout; whole or absent."""
+    """Write a folder in BEIR layout; whole or absent."""
     target.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir=target.parent))
     try:

@@ -25,7 +25,7 @@ from .rows import Table, open_table
 
 log = logging.getLogger("rerankbench")
 
-# part of a record -> names of columns that are taken for it without being told, in plain letters
+# part of a record -> names of columns that are taken for it by default, in plain letters
 _GUESSES: dict[str, dict[str, tuple[str, ...]]] = {
     "corpus": {
         "id": ("id", "docid", "docno", "did", "pid", "corpusid", "documentid", "passageid"),
@@ -71,7 +71,7 @@ def import_data(
         tables: see `rows.open_table`.
         columns: of each table, part (`id`, `text`, `title`; `query`, `doc`, `grade`) -> column; parts that are left out
             are found by usual names. Numbers from 1 are places, for files without a header.
-        split: the name of the judgements.
+        split: the name of the qrels.
         policy: more keys of the folder's policy.yaml, such as `language` and `task`.
 
     Raises InputError naming the file and the record: a column that is missing, an id that is none or comes twice, a
@@ -101,7 +101,7 @@ def import_data(
 
 
 def _checked(folder: Path, tables: Mapping[str, Path], split: str) -> FolderDataset:
-    """The folder as a run would open it; its index is not kept."""
+    """Return the folder as a run would open it; its index is not stored."""
     cache = cache_folder() / "importing" / folder.name
     try:
         return FolderDataset("imported", folder, folder_policy(folder), cache)
@@ -119,7 +119,7 @@ def _checked(folder: Path, tables: Mapping[str, Path], split: str) -> FolderData
 def _opened(
     kind: str, tables: Mapping[str, Path], columns: Mapping[str, Mapping[str, str]], split: str
 ) -> tuple[Table, dict[str, str]]:
-    """A table, and which column holds which part."""
+    """Return a table, and which column holds which part."""
     named, parts = columns.get(kind, {}), _GUESSES[kind]
     for part in named:
         if part not in parts:
@@ -139,13 +139,13 @@ def _opened(
 
 
 def _guess(table: Table, names: tuple[str, ...]) -> list[str]:
-    """The column with the most usual of some names."""
+    """Return the column with the most usual of some names."""
     plain = {column: re.sub(r"[^a-z]", "", column.lower()) for column in table.columns}
     return next(([c for c, p in plain.items() if p == name] for name in names if name in plain.values()), [])
 
 
 def _records(path: Path, table: Table, columns: dict[str, str], *, allow_empty: bool) -> None:
-    """`corpus.jsonl` or `queries.jsonl`."""
+    """Write `corpus.jsonl` or `queries.jsonl`."""
     seen: set[str] = set()
     with replacing(path) as file:
         for where, row in _rows(table, columns):
@@ -188,9 +188,9 @@ def _text(value: Any, where: str, column: str, allow_empty: bool) -> str:
     if value is None and allow_empty:
         return ""
     if not isinstance(value, str) or not (value.strip() or allow_empty):
-        raise InputError(f"{where}: column '{column}' must hold a text, found {value!r:.40}")
+        raise InputError(f"{where}: column '{column}' must be a text, found {value!r:.40}")
     if not encodable(value):
-        raise InputError(f"{where}: column '{column}' holds half of a surrogate pair; write valid Unicode")
+        raise InputError(f"{where}: column '{column}' contains half of a surrogate pair; write valid Unicode")
     return value
 
 

@@ -31,7 +31,7 @@ class IrDataset:
     def __init__(self, name: str, irds_id: str, policy: Policy) -> None:
         """Fetch what is not there yet, and build the docstore the first time.
 
-        Odd but allowed, with a warning that counts them: queries without judgements, judged documents that are not
+        Odd but allowed, with a warning that counts them: queries without qrels, judged documents that are not
         in the corpus, judged documents without text. Raises SourceError when ir_datasets cannot deliver, and
         InputError when what it delivers cannot be used (an archive in its folder that is none, empty parts).
         """
@@ -66,7 +66,7 @@ class IrDataset:
         return self._count
 
     def texts(self, doc_ids: Sequence[str]) -> list[str]:
-        """Passages in the order of `doc_ids`. Raises InputError for an unknown id."""
+        """Return passages in the order of `doc_ids`. Raises InputError for an unknown id."""
         documents = self._store.get_many(list(doc_ids))
         for doc in doc_ids:
             if doc not in documents:
@@ -74,12 +74,12 @@ class IrDataset:
         return [self._passage(documents[doc]) for doc in doc_ids]
 
     def missing(self, doc_ids: Sequence[str]) -> list[str]:
-        """Those of `doc_ids` that are not in the corpus."""
+        """Return those of `doc_ids` that are not in the corpus."""
         documents = self._store.get_many(list(doc_ids))
         return [doc for doc in doc_ids if doc not in documents]
 
     def corpus(self) -> Iterator[tuple[str, str]]:
-        """(id, passage) of all documents, read as they are asked for."""
+        """Yield (id, passage) of all documents, read as they are needed."""
         for doc in self._source.docs_iter():
             yield doc.doc_id, self._passage(doc)
 
@@ -87,7 +87,7 @@ class IrDataset:
         return self.policy.passage(_title(doc), doc.text)
 
     def _judged(self, judged: list[str]) -> tuple[set[str], str]:
-        """The judged documents that exist, and the digest that stands for the corpus."""
+        """Return the judged documents that exist, and the digest in place of the corpus."""
         digest = hashlib.sha256(f"{self._count}\n".encode())
         present: set[str] = set()
         empty = 0
@@ -113,7 +113,7 @@ def _record(doc: Any) -> bytes:
 
 
 def _refuse_web_page(folder: Path) -> None:
-    """A `source.zip` that is no zip (an error page that was saved) would only raise something unreadable later."""
+    """Refuse a `source.zip` that is no zip (a saved error page), which would raise something unreadable later."""
     for parent in (folder, folder.parent):
         file = parent / "source.zip"
         if file.is_file() and not zipfile.is_zipfile(file):

@@ -62,7 +62,10 @@ class JsonlIndex:
         return self._count
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        """All records in the order of the file. Raises InputError, at the end, when it was not what was indexed."""
+        """Yield all records in the order of the file.
+
+        Raises InputError, at the end, when it was not what was indexed.
+        """
         digest = hashlib.sha256()
         with self.path.open("rb") as file:
             for line in file:
@@ -73,13 +76,13 @@ class JsonlIndex:
             raise _changed(self.path)
 
     def missing(self, ids: Sequence[str]) -> list[str]:
-        """Those of `ids` that are not in the file."""
+        """Return those of `ids` that are not in the file."""
         return [doc for doc in ids if self._find(doc) is None]
 
     def get(self, ids: Sequence[str]) -> list[dict[str, Any]]:
-        """The records of `ids`, in that order.
+        """Return the records of `ids`, in that order.
 
-        Raises KeyError for an unknown id, InputError where the file no longer holds what was indexed.
+        Raises KeyError for an unknown id, InputError where the file no longer has what was indexed.
         """
         records = []
         for doc in ids:
@@ -126,7 +129,7 @@ def _state(path: Path) -> str:
 
 
 def _intact(file: Path) -> bool:
-    """The index is the bytes that were written; a damaged one could give another document's text."""
+    """Return whether the index is the bytes that were written; a damaged one could give another document's text."""
     note = file.with_suffix(".sha256")
     try:
         return file.is_file() and note.is_file() and file_sha256(file) == note.read_text(encoding="ascii")
@@ -193,5 +196,5 @@ def _insert(path: Path, db: sqlite3.Connection) -> dict[str, str]:
                 empty += not ((record.get("title") or "").strip() or record["text"].strip())
             start += len(raw)
     if not count:
-        raise InputError(f"{path}: holds no document")
+        raise InputError(f"{path}: has no document")
     return {"sha256": digest.hexdigest(), "count": str(count), "empty": str(empty)}

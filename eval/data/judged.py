@@ -1,4 +1,4 @@
-"""What queries, judgements and corpus must have to do with each other."""
+"""What queries, qrels and corpus must have to do with each other."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...rerankers.errors import InputError
 def judged_queries(
     name: str, queries: Mapping[str, str], qrels: Mapping[str, Mapping[str, int]], warnings: list[str]
 ) -> dict[str, str]:
-    """The judged queries in the order of `queries`; a warning counts the others, which are not scored.
+    """Return the judged queries in the order of `queries`; a warning counts the others, which are not scored.
 
     Raises InputError when a judged query is unknown or has no text.
     """
@@ -34,7 +34,7 @@ def check_excluded(
     queries: Mapping[str, str],
     qrels: Mapping[str, Mapping[str, int]],
 ) -> None:
-    """Raises InputError when documents are excluded for an unknown query, or one that is relevant to its query."""
+    """Raise InputError when documents are excluded for an unknown query, or one that is relevant to its query."""
     for query, docs in excluded.items():
         if query not in queries:
             raise InputError(f"{name}: query '{query}' is not among the queries")
@@ -46,12 +46,12 @@ def check_excluded(
 
 
 def judged_documents(qrels: Mapping[str, Mapping[str, int]]) -> list[str]:
-    """Ids of all judged documents, sorted."""
+    """Return ids of all judged documents, sorted."""
     return sorted({doc for grades in qrels.values() for doc in grades})
 
 
 def warn_missing(name: str, missing: list[str], qrels: Mapping[str, Mapping[str, int]], warnings: list[str]) -> None:
-    """A warning that counts judged documents which the corpus does not have; they stay in the ideal ranking.
+    """Warn with the number of judged documents that the corpus does not have; they stay in the ideal ranking.
 
     Raises InputError when no relevant document is there, so that every measure could only be 0.
     """
@@ -60,7 +60,7 @@ def warn_missing(name: str, missing: list[str], qrels: Mapping[str, Mapping[str,
     if relevant and relevant <= absent:
         raise InputError(
             f"{name}: none of the {len(relevant)} relevant documents is in the corpus (first: '{min(relevant)}'); the "
-            "judgements are of another release of it, or its ids are in another column"
+            "qrels are of another release of it, or its ids are in another column"
         )
     if missing:
         warnings.append(f"{len(missing)} judged documents are not in the corpus (first: '{missing[0]}')")
@@ -72,7 +72,7 @@ def checksum(
     corpus: str,
     excluded: Mapping[str, frozenset[str]] | None = None,
 ) -> str:
-    """SHA-256 of queries, judgements, excluded documents if any, and `corpus`, a digest that stands for the others."""
+    """Return SHA-256 of queries, qrels, excluded documents if any, and `corpus`, a digest of the documents."""
     content = [sorted(queries.items()), sorted((q, sorted(docs.items())) for q, docs in qrels.items()), corpus]
     if excluded:
         content.append(sorted((query, sorted(docs)) for query, docs in excluded.items()))

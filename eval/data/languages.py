@@ -11,9 +11,9 @@ from ...rerankers.errors import InputError, suggest
 
 @cache
 def _codes() -> dict[str, str]:
-    """Code by every way of writing it, in small letters.
+    """Return codes by every way of writing it, in small letters.
 
-    configs/languages.csv holds ISO 639-1 codes, their ISO 639-3 codes and English names (from pycountry 26.2.16).
+    configs/languages.csv has ISO 639-1 codes, their ISO 639-3 codes and English names (from pycountry 26.2.16).
     """
     lines = (CONFIGS / "languages.csv").read_text(encoding="utf-8").splitlines()
     codes: dict[str, str] = {}
@@ -25,7 +25,7 @@ def _codes() -> dict[str, str]:
 
 
 def language_code(written: str) -> str:
-    """The ISO 639-1 code of a language: `en` for `en`, `eng`, `English`, `en-US` and `en_GB`.
+    """Return the ISO 639-1 code of a language: `en` for `en`, `eng`, `English`, `en-US` and `en_GB`.
 
     Raises InputError for a language that is unknown.
     """

@@ -23,7 +23,10 @@ _MOST_UNPACKED = 1 << 38
 
 
 def _open(path: Path) -> BinaryIO:
-    """A file for reading, unpacked when its first bytes tell how it is packed. Raises InputError when it cannot be."""
+    """Open a file for reading, unpacked when its first bytes show how it is packed.
+
+    Raises InputError when it cannot be.
+    """
     packed = packed_with(path)
     if packed is not None and packed not in _UNPACK:
         raise InputError(f"{path}: is packed with {packed}; unpack it")
@@ -36,7 +39,10 @@ def _open(path: Path) -> BinaryIO:
 
 
 def packed_with(path: Path) -> str | None:
-    """How a file is packed, by its first bytes, whatever its name is. Raises InputError when it cannot be opened."""
+    """Return how a file is packed, by its first bytes, whatever its name is.
+
+    Raises InputError when it cannot be opened.
+    """
     refuse_irregular(path)
     try:
         with path.open("rb") as file:
@@ -49,7 +55,7 @@ def packed_with(path: Path) -> str | None:
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """(line number from 1, line without its end) of every line that is not blank, plain or gz.
+    """Read (line number from 1, line without its end) of every line that is not blank, plain or gz.
 
     Raises InputError for a missing file, bytes that are not UTF-8, and a gz file that was cut off.
     """
@@ -61,13 +67,13 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def read_text(path: Path) -> str:
-    """A whole file, plain or gz. Raises InputError as `read_lines` does."""
+    """Read a whole file, plain or gz. Raises InputError as `read_lines` does."""
     with _open(path) as file, _unpacking(path):
         return "".join(decode(raw, path, number) for number, raw in _numbered(file, path)).removeprefix("\ufeff")
 
 
 def _numbered(file: BinaryIO, path: Path) -> Iterator[tuple[int, bytes]]:
-    """Lines with their numbers. What unpacks to far more than any run or collection has is refused, not read."""
+    """Yield lines with their numbers. What unpacks to far more than any run or collection has is refused, not read."""
     number = total = 0
     while raw := file.readline(_LONGEST_LINE + 1):
         number, total = number + 1, total + len(raw)
@@ -77,16 +83,16 @@ def _numbered(file: BinaryIO, path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def check_id(value: str, where: str, kind: str) -> str:
-    """An id itself. Raises InputError for one that no run file can hold, or that crashes other tools."""
+    """Return an id itself. Raises InputError for one that no run file can have, or that crashes other tools."""
     if value.split() != [value]:
         raise InputError(f"{where}: {kind} {value!a:.80} must not be empty and have no blanks")
     if not value.isprintable() and ("\0" in value or not encodable(value)):
-        raise InputError(f"{where}: {kind} {value!a:.80} holds NUL or half of a surrogate pair; write valid Unicode")
+        raise InputError(f"{where}: {kind} {value!a:.80} contains NUL or half of a surrogate pair; write valid Unicode")
     return value
 
 
 def encodable(text: str) -> bool:
-    """There is no lone surrogate in a text, as JSON's escapes can write it."""
+    """Return whether a text has no lone surrogate, which JSON's escapes can write."""
     if text.isascii():
         return True
     try:
@@ -105,7 +111,7 @@ def _unpacking(path: Path) -> Iterator[None]:
 
 
 def decode(raw: bytes, path: Path, number: int) -> str:
-    """Text of one line."""
+    """Return the text of one line."""
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as err:
@@ -113,7 +119,7 @@ def decode(raw: bytes, path: Path, number: int) -> str:
 
 
 def parse_record(line: str, path: Path, number: int, *, last: bool = False) -> dict[str, Any]:
-    """The JSON object of one line with `_id` and `text` checked; `last` means that no line end followed it.
+    """Parse the JSON object of one line with `_id` and `text` checked; `last` means that no line end followed it.
 
     A whole number as `_id` is taken as its digits. An id has no blanks, since run files are separated by them.
     """
@@ -142,5 +148,7 @@ def parse_record(line: str, path: Path, number: int, *, last: bool = False) -> d
         raise InputError(f"{where}: title must be a string, found {type(record['title']).__name__}")
     for key in ("text", "title"):
         if not encodable(record.get(key) or ""):
-            raise InputError(f"{where}: {key} of '{record['_id']}' holds half of a surrogate pair; write valid Unicode")
+            raise InputError(
+                f"{where}: {key} of '{record['_id']}' contains half of a surrogate pair; write valid Unicode"
+            )
     return record

@@ -18,12 +18,12 @@ from .irds import IrDataset, SourceError
 
 
 def load_dataset(name: str, *, cache: Path | None = None) -> Dataset:
-    """The dataset called `name`: `beir/<name>`, `miracl/<language>`, `builtin/<name>` or a folder in BEIR layout.
+    """Load the dataset called `name`: `beir/<name>`, `miracl/<language>`, `builtin/<name>` or a folder in BEIR layout.
 
-    Published datasets come through ir_datasets (which keeps its files in `$IR_DATASETS_HOME`); BEIR's fall back to
+    Published datasets come through ir_datasets (which stores its files in `$IR_DATASETS_HOME`); BEIR's fall back to
     the publisher's archive from one of the mirrors, then to beir's loader. Some come from the hub (`datasets`).
     A folder is called by its last part.
-    `cache` holds indices and fetched archives; the default is `cache_folder()`.
+    `cache` is for indices and fetched archives; the default is `cache_folder()`.
 
     Raises InputError for an unknown name, a dataset that cannot be fetched, and content that cannot be used.
     """
@@ -36,20 +36,23 @@ def load_dataset(name: str, *, cache: Path | None = None) -> Dataset:
 
 
 def load_policy(name: str) -> Policy:
-    """The policy of a dataset, without reading or fetching the dataset. Raises InputError for an unknown name."""
+    """Load the policy of a dataset, without reading or fetching the dataset.
+
+    Raises InputError for an unknown name.
+    """
     source = _find(name)
     return source.policy if isinstance(source, NamedDataset) else folder_policy(source)
 
 
 def list_datasets() -> list[DatasetInfo]:
-    """All datasets that have a name, sorted."""
+    """List all datasets that have a name, sorted."""
     published = [DatasetInfo(entry.name, entry.policy) for entry in entries().values()]
     builtin = [DatasetInfo(name, folder_policy(folder)) for name, folder in builtin_folders().items()]
     return sorted(published + builtin, key=lambda info: info.name)
 
 
 def open_entry(entry: NamedDataset, cache: Path) -> Dataset:
-    """A published dataset from the first source that delivers; an archive fetched before stays the source."""
+    """Open a published dataset from the first source that delivers; an archive fetched before stays the source."""
     if entry.hub is not None:
         return _of_hub(entry, entry.hub, cache)
     if not entry.mirrors:
@@ -72,7 +75,7 @@ def open_entry(entry: NamedDataset, cache: Path) -> Dataset:
 
 
 def _fetch(entry: NamedDataset, archive: Path) -> None:
-    """The archive from a mirror; else, where it is one dataset, from the publisher's hub repository by beir."""
+    """Fetch the archive from a mirror; else, where it is one dataset, from the publisher's hub repository by beir."""
     try:
         fetch_archive(entry.mirrors, entry.md5, archive)
     except InputError as first:

@@ -1,4 +1,4 @@
-"""Queries and judgements from files."""
+"""Queries and qrels from files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .delimited import is_quoted, parse_grade, unquote
 from .lines import check_id, parse_record, read_lines
 
 _SMALL = 10  # a grade that people give is no larger
-_ITERATION = ("0", "Q0")  # what TREC's second column holds, and the last one of ir_datasets' export
+_ITERATION = ("0", "Q0")  # what TREC's second column has, and the last one of ir_datasets' export
 _LARGEST = 10_000  # trec_eval counts the documents of every grade up to the largest
 _HEADS = {
     "query": {"query", "queryid", "qid", "topic", "topicid"},
@@ -24,7 +24,7 @@ Columns = tuple[int, int, int]  # places of query, document and grade
 
 
 def read_qrels(path: Path) -> dict[str, dict[str, int]]:
-    """Query id -> document id -> grade, from TREC's four columns or from three (BEIR's TSV), plain or gz.
+    """Read query id -> document id -> grade, from TREC's four columns or from three (BEIR's TSV), plain or gz.
 
     A first line that names its columns is obeyed, in any order. Without one, three are query, document, grade, and
     four are TREC's (query, iteration, document, grade) or, where nothing else can be meant, those of ir_datasets'
@@ -32,11 +32,11 @@ def read_qrels(path: Path) -> dict[str, dict[str, int]]:
     Cells between tabs may be quoted (see `delimited`). Grades are whole numbers, also written as 1.0; negative ones are
     kept (TREC judges write them for "worse than not relevant"). The same judgement twice is taken once. Raises
     InputError, naming the line, for another number of columns, a grade that is no whole number or beyond 10,000, and
-    two grades of one pair; and for an empty file, and four columns of which nobody can tell what they are.
+    two grades of one pair; and for an empty file, and four columns whose meaning is unclear.
     """
     rows = _rows(path)
     if not rows:
-        raise InputError(f"{path}: holds no qrels")
+        raise InputError(f"{path}: has no qrels")
     columns = _from_header(rows[0][1], path)
     if columns:
         rows = rows[1:]
@@ -56,12 +56,12 @@ def read_qrels(path: Path) -> dict[str, dict[str, int]]:
         if known != number:
             raise InputError(f"{where}: query {query}, document {doc} is judged {known} and {number}")
     if not qrels:
-        raise InputError(f"{path}: holds no qrels")
+        raise InputError(f"{path}: has no qrels")
     return qrels
 
 
 def read_excluded(path: Path) -> dict[str, frozenset[str]]:
-    """Query id -> documents that are no candidates of it, from two columns that a first line may name.
+    """Read query id -> documents that are no candidates of it, from two columns that a first line may name.
 
     Raises InputError, naming the line, for another number of columns.
     """
@@ -84,7 +84,7 @@ def _plain(cell: str) -> str:
 
 
 def _rows(path: Path) -> list[tuple[int, list[str]]]:
-    """(line number, cells) of every line, quotes around cells taken off where the writer quotes."""
+    """Return (number, cells) of every line, quotes around cells taken off where the writer quotes."""
     rows = list(_split_lines(path))
     if not is_quoted(cells for _, cells in rows):
         return rows
@@ -111,7 +111,7 @@ def _split_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _from_header(cells: list[str], path: Path) -> Columns | None:
-    """The places that a first line names; None when it names none, which is when it is a judgement."""
+    """Return the columns that a first line names; None when it names none, which is when it is a judgement."""
     plain = [_plain(cell) for cell in cells]
     indices_of = {part: [i for i, cell in enumerate(plain) if cell in names] for part, names in _HEADS.items() if part}
     if all(len(indices) == 1 for indices in indices_of.values()):
@@ -119,19 +119,19 @@ def _from_header(cells: list[str], path: Path) -> Columns | None:
     if any(parse_grade(cell) is not None for cell in cells) or not any(indices_of.values()):
         return None
     raise InputError(
-        f"{path}: a header of {', '.join(cells)[:80]} does not say which columns are query, document and grade; "
+        f"{path}: a header of {', '.join(cells)[:80]} does not name which columns are query, document and grade; "
         "write query-id, corpus-id and score"
     )
 
 
 def _by_content(rows: list[list[str]], path: Path) -> Columns:
-    """The places in rows without a header: query, document, grade, or TREC's four columns."""
+    """Return the columns in rows without a header: query, document, grade, or TREC's four columns."""
     if not rows or len(rows[0]) == 3:
         return 0, 1, 2
     if all(cells[1] in _ITERATION for cells in rows):
         return 0, 2, 3
     if all(cells[3] in _ITERATION and parse_grade(cells[2]) is not None for cells in rows):
-        # ir_datasets' export: with TREC's columns such a file would hold no relevant document at all
+        # ir_datasets' export: with TREC's columns such a file would have no relevant document at all
         return 0, 1, 2
     documents = {cells[2] for cells in rows}
     if all((grade := parse_grade(document)) is not None and abs(grade) <= _SMALL for document in documents):
@@ -143,7 +143,7 @@ def _by_content(rows: list[list[str]], path: Path) -> Columns:
 
 
 def read_queries(path: Path) -> dict[str, str]:
-    """Query id -> text from a BEIR `queries.jsonl`, in the order of the file.
+    """Read query id -> text from a BEIR `queries.jsonl`, in the order of the file.
 
     Raises InputError, naming the line, for a bad record, a query without text and an id that comes twice.
     """
@@ -154,5 +154,5 @@ def read_queries(path: Path) -> dict[str, str]:
             raise InputError(f"{path}, line {number}: query '{record['_id']}' comes twice; ids must be unique")
         queries[record["_id"]] = record["text"].strip()
     if not queries:
-        raise InputError(f"{path}: holds no query")
+        raise InputError(f"{path}: has no query")
     return queries

@@ -37,16 +37,16 @@ class Table:
     unit: str = "row"
 
     def where(self, index: int) -> str:
-        """The place of the row with an index from 0, for messages."""
+        """Return where the row with an index from 0 is, for messages."""
         return f"{self.path}, {self.unit} {self.first + index}"
 
 
 def open_table(path: Path, *, numbered: bool = False, split: str = "test") -> Table:
-    """The table in a file or folder, by its ending; `numbered` means that a CSV or TSV file has no header.
+    """Open the table in a file or folder, by its ending; `numbered` means that a CSV or TSV file has no header.
 
     `split` chooses among the Parquet files of a folder that are named after splits.
 
-    CSV is quoted as RFC 4180 says, a TSV file likewise where its writer quotes (see `delimited`). Both may be gz.
+    CSV is quoted as in RFC 4180, a TSV file likewise where its writer quotes (see `delimited`). Both may be gz.
     Raises InputError for another ending, a file that cannot be read, and a header with a name that comes twice.
     """
     if path.is_dir():
@@ -131,13 +131,13 @@ def _json_lines(path: Path) -> Table:
 
 
 def _folder(path: Path, split: str) -> Table:
-    """What `Dataset.save_to_disk` writes, or a folder of Parquet files as the hub has them.
+    """Open what `Dataset.save_to_disk` writes, or a folder of Parquet files as the hub has them.
 
     Of files that are named after splits (`test-00000-of-00001.parquet`) those of `split` are the table.
     """
     if (path / "dataset_dict.json").is_file():
         splits = sorted(p.name for p in path.iterdir() if p.is_dir())
-        raise InputError(f"{path}: holds several splits; name the folder of one of them: {', '.join(splits)}")
+        raise InputError(f"{path}: has several splits; name the folder of one of them: {', '.join(splits)}")
     if (path / "state.json").is_file():
         try:
             listed = json.loads((path / "state.json").read_text(encoding="utf-8"))["_data_files"]
@@ -145,24 +145,24 @@ def _folder(path: Path, split: str) -> Table:
         except (OSError, ValueError, KeyError, TypeError) as err:
             raise InputError(f"{path / 'state.json'}: cannot be read: {err}") from err
         if not files:
-            raise InputError(f"{path / 'state.json'}: holds no file")
+            raise InputError(f"{path / 'state.json'}: has no file")
         return _arrow(path, files, _stream_batches, _stream_names)
     files = sorted(path.glob("*.parquet"))
     if (splits := {_split_of(file) for file in files} - {None}) - {"corpus", "queries"} and len(splits) > 1:
         if split not in splits:
             names = ", ".join(sorted(name for name in splits if name))
-            raise InputError(f"{path}: holds several splits ({names}); name one of them with --split, or one file")
+            raise InputError(f"{path}: has several splits ({names}); name one of them with --split, or one file")
         files = [file for file in files if _split_of(file) == split]
     if files:
         return _arrow(path, files, _parquet_batches, lambda file: parquet.read_schema(file).names)
-    raise InputError(f"{path}: is no folder that `datasets` saved, and holds no .parquet file")
+    raise InputError(f"{path}: is no folder that `datasets` saved, and has no .parquet file")
 
 
 _SPLIT = re.compile(r"^([A-Za-z_]+)-[0-9]{5}-of-[0-9]{5}\.parquet$")
 
 
 def _split_of(file: Path) -> str | None:
-    """The split that a file of the hub is named after."""
+    """Return the split that a file of the hub is named after."""
     match = _SPLIT.match(file.name)
     return match[1] if match else None
 
@@ -192,7 +192,7 @@ def _arrow(
 
 @contextmanager
 def _readable(file: Path) -> Iterator[None]:
-    """Faults of pyarrow as one line that names the file."""
+    """Raise faults of pyarrow as one line that names the file."""
     try:
         yield
     except InputError:

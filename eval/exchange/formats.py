@@ -33,7 +33,7 @@ def export(cells: Sequence[Cell], format: str, output: Path, *, plain: bool = Fa
     `ResultCache(output)` reads, `results/<model>__<setting>/<revision>/<task>.json` with a `model_meta.json`, for
     datasets that mteb has; the others are logged. `model-index`: `<model>.<setting>.yaml`, the block for a model card.
     Raises InputError for another format, for partial cells in the two formats that publish a score,
-    for two cells that one file would hold, and when nothing can be written.
+    for two cells that would be in one file, and when nothing can be written.
     """
     if format not in FORMATS:
         raise InputError(f"--format {format}: known are {', '.join(FORMATS)}")
@@ -121,7 +121,7 @@ def _mteb(cells: Iterable[Cell], output: Path) -> list[Path]:
 
 
 def _model_meta(m: Manifest, revision: str) -> dict[str, Any]:
-    """What mteb's loader asks of a model; what a manifest does not know is as configs/mteb_meta.yaml has it."""
+    """Return what mteb's loader needs of a model; what a manifest lacks is as configs/mteb_meta.yaml has it."""
     known = m.provenance.get("model") or {}
     of_model = {"n_parameters": known.get("parameters"), "license": known.get("license")}
     return {**read(CONFIGS / "mteb_meta.yaml"), **of_model, "name": f"{m.model}/{m.setting}", "revision": revision}
@@ -142,7 +142,7 @@ def _model_index(cells: Iterable[Cell], output: Path) -> list[Path]:
 
 
 def _result(m: Manifest) -> dict[str, Any]:
-    """One entry of a model-index; values are x 100, as cards have them."""
+    """Return one entry of a model-index; values are x 100, as cards have them."""
     names = {value: key for key, value in _snake_names(m.metrics).items()}
     return {
         "task": {"type": "text-ranking", "name": "Reranking" if m.setting != "first-stage" else "Retrieval"},
@@ -160,7 +160,7 @@ def _result(m: Manifest) -> dict[str, Any]:
 
 
 def _snake_names(metrics: Iterable[str]) -> dict[str, str]:
-    """`nDCG@10` -> `ndcg_at_10`, for the metrics that mteb has."""
+    """Return `nDCG@10` -> `ndcg_at_10`, for the metrics that mteb has."""
     return {name: snake for name in metrics if (snake := parse_metric(name).mteb)}
 
 
@@ -178,5 +178,5 @@ def _split(m: Manifest) -> str:
 
 
 def _file_name(name: str) -> str:
-    """One part of a path; only a revision, which may be a branch's name, could begin with a dot."""
+    """Return one part of a path; only a revision, which may be a branch's name, could begin with a dot."""
     return re.sub(r"^\.+|[^A-Za-z0-9_.-]", "-", name)

@@ -1,4 +1,4 @@
-"""Folders of results on the Hugging Face hub, as a dataset repository: pushed when told to, proven when pulled."""
+"""Folders of results on the Hugging Face hub, as a dataset repository: pushed on command, proven when pulled."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Upload:
 
 
 def plan_upload(folder: Path, repository: str, name: str | None, page: Callable[[Sequence[Cell]], str]) -> Upload:
-    """What of a run's folder is to be sent: every cell, proven afresh, and nothing else that lies there.
+    """Return what of a run's folder is to be sent: every cell, proven again, and nothing else.
 
     `page` makes the README of some cells. Raises InputError for a folder without cells, a cell that is damaged, a link
     in the folder, and names that are none.
@@ -86,7 +86,7 @@ def push(upload: Upload, *, public: bool = False) -> str:
     api = HfApi()
     with tempfile.TemporaryDirectory() as staged:
         _copy(upload, Path(staged))
-        with _told(upload.repository):
+        with _hub_errors(upload.repository):
             api.create_repo(upload.repository, repo_type="dataset", private=not public, exist_ok=True)
             done = api.upload_folder(
                 repo_id=upload.repository,
@@ -113,7 +113,7 @@ def pull(
 ) -> list[Cell]:
     """Fetch `name/` of a repository into the folder `out`, which is there only when every cell of it is proven.
 
-    What no cell has is not taken over; the README is made anew, by `page`.
+    What no cell has is not copied; the README is written again, by `page`.
 
     Raises InputError for a folder that is there already, a repository or name that is not, and damaged cells.
     """
@@ -126,13 +126,13 @@ def pull(
     patterns = [f"{name}/{pattern}" for pattern in KEPT]
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".pulled-", dir=out.parent) as here:
-        with _told(repository):
+        with _hub_errors(repository):
             snapshot_download(
                 repository, repo_type="dataset", revision=revision, allow_patterns=patterns, local_dir=here
             )
         source = Path(here) / name
         if not (source / "cells").is_dir():
-            raise InputError(f"{repository}: holds no results called '{name}'")
+            raise InputError(f"{repository}: has no results called '{name}'")
         refuse_odd(source)
         received = plan_upload(source, repository, name, page)
         _copy(received, Path(here) / "proven")
@@ -145,6 +145,6 @@ def _check_repository(repository: str) -> None:
         raise InputError(f"repository '{repository:.80}': write it as OWNER/NAME")
 
 
-def _told(repository: str) -> AbstractContextManager[None]:
-    """The hub's refusals, and no way to it, as one line."""
+def _hub_errors(repository: str) -> AbstractContextManager[None]:
+    """Raise the hub's refusals, and connection errors, as one line."""
     return refusing(f"{repository}: the hub was not reached or refused", 300)

@@ -1,4 +1,4 @@
-"""Variants as runs of an experiment tracker: MLflow, Weights & Biases or trackio, as its own settings say.
+"""Variants as runs of an experiment tracker: MLflow, Weights & Biases or trackio, by its own settings.
 
 Which server or folder, and by which key, is each tracker's own business (MLFLOW_TRACKING_URI, WANDB_MODE, ...).
 """
@@ -25,17 +25,17 @@ class Tracked:
 
     Attributes:
         name: `MODEL SETTING`, and why it is partial where it is.
-        said: the experiment, and the reranker's part of the identity.
+        params: the experiment, and the reranker's part of the identity.
         figures: `DATASET/METRIC` and `mean/METRIC` as fractions, and `flops_per_query` over the rows where measured.
     """
 
     name: str
-    said: Mapping[str, str]
+    params: Mapping[str, str]
     figures: Mapping[str, float]
 
 
 def tracked(cells: Sequence[Cell]) -> list[Tracked]:
-    """A run for each variant of the cells. Raises InputError when there are none."""
+    """Return a run for each variant of the cells. Raises InputError when there are none."""
     metrics = sorted({name for cell in cells for name in cell.manifest.metrics}) or ["nDCG@10"]
     boards = [pivot(cells, metric) for metric in metrics]
     return [_tracked(boards, variant) for variant in boards[0].variants]
@@ -71,7 +71,7 @@ def send(runs: Sequence[Tracked], tracker: str, project: str) -> None:
         module = importlib.import_module(tracker)
     except ModuleNotFoundError as err:
         raise InputError(f"{tracker} is not installed: pip install {tracker}") from err
-    with redirect_stdout(stderr):  # what it says about itself is no result
+    with redirect_stdout(stderr):  # its own output is no result
         for run in runs:
             with refusing(f"{tracker}: {run.name} was not logged", 300):
                 TRACKERS[tracker](module, project, run)
@@ -84,12 +84,12 @@ def _mlflow(mlflow: Any, project: str, run: Tracked) -> None:
         raise InputError(f"{run.name}: MLflow has no '@' and would give two of {', '.join(run.figures)} one name")
     mlflow.set_experiment(project)
     with mlflow.start_run(run_name=run.name):
-        mlflow.log_params(run.said)
+        mlflow.log_params(run.params)
         mlflow.log_metrics(figures)
 
 
 def _wandb(wandb: Any, project: str, run: Tracked) -> None:
-    logged = wandb.init(project=project, name=run.name, config=dict(run.said))  # trackio has the same interface
+    logged = wandb.init(project=project, name=run.name, config=dict(run.params))  # trackio has the same interface
     logged.log(dict(run.figures))
     logged.finish()
 

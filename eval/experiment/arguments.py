@@ -18,7 +18,7 @@ _LONGEST = 80  # of a name that becomes a folder's
 def from_arguments(
     models: Sequence[str], datasets: Sequence[str], retriever: str | None = None, k: int | None = None
 ) -> dict[str, Any]:
-    """What a YAML file would say; its name comes from the models and the datasets.
+    """Return what a YAML file would state; its name comes from the models and the datasets.
 
     `models` may be empty, which judges the first stage alone. Raises InputError without a dataset.
     """
@@ -34,7 +34,7 @@ def from_arguments(
 
 
 def _name_of(dataset: str) -> str:
-    """A dataset as it was given; the folder's own name for `.` and `..`."""
+    """Return a dataset as it was given; the folder's own name for `.` and `..`."""
     if re.search(r"\w", dataset) is None:
         return Path(dataset).resolve().name
     return dataset.removesuffix("/")

@@ -44,7 +44,7 @@ class RayOptions(_Engine):
 
 
 def _kind_of_engine(raw: Any) -> str:
-    """Which engine some keys describe; without a name the local one."""
+    """Return which engine some keys describe; without a name the local one."""
     name = raw.get("name") if isinstance(raw, dict) else raw.name
     return "RayOptions" if name == "ray" else "LocalOptions"
 

@@ -14,12 +14,12 @@ from .schema import Experiment
 
 
 def list_experiments() -> list[str]:
-    """Names of the experiments that come with the package, sorted."""
+    """List names of the experiments that come with the package, sorted."""
     return names("experiments")
 
 
 def load_experiment(name: str, overrides: Sequence[str] = ()) -> Experiment:
-    """The experiment in a file, or by the name of one that comes with the package.
+    """Load the experiment in a file, or by the name of one that comes with the package.
 
     `overrides` are `dotted.key=YAML`, applied before validation. Raises InputError naming the file and the key.
     """
@@ -30,7 +30,7 @@ def load_experiment(name: str, overrides: Sequence[str] = ()) -> Experiment:
 
 
 def parse_experiment(raw: Mapping[str, Any], where: str, overrides: Sequence[str] = ()) -> Experiment:
-    """Validates what a file says, changed by `overrides`. Raises InputError: `where: key.path: fault`."""
+    """Validate the content of a file, changed by `overrides`. Raises InputError: `where: key.path: fault`."""
     changed = deepcopy(dict(raw))
     for change in overrides:
         override(changed, change, f"--set {change}")
@@ -38,7 +38,7 @@ def parse_experiment(raw: Mapping[str, Any], where: str, overrides: Sequence[str
 
 
 def _written_out(raw: dict[str, Any]) -> dict[str, Any]:
-    """Short forms in full: the name of a model stands for an entry."""
+    """Expand short forms: the name of a model becomes an entry."""
     entries = raw.get("rerankers")
     if isinstance(entries, list):
         raw["rerankers"] = [{"model": entry} if isinstance(entry, str) else entry for entry in entries]
@@ -46,7 +46,7 @@ def _written_out(raw: dict[str, Any]) -> dict[str, Any]:
 
 
 def override(raw: dict[str, Any], change: str, where: str) -> None:
-    """Set one key of what a file says. `change` is `dotted.key=YAML`; raises InputError: `where: fault`."""
+    """Set one key of a file's content. `change` is `dotted.key=YAML`; raises InputError: `where: fault`."""
     key, equals, text = change.partition("=")
     if not equals or not key:
         raise InputError(f"{where}: expected key=value, for example --set first_stage.k=50")

@@ -12,7 +12,7 @@ Specs = Mapping[str, ModelSpec]  # by the label of an entry
 
 
 def find_models(experiment: Experiment) -> dict[str, ModelSpec]:
-    """The specification of every entry, by its label.
+    """Find the specification of every entry, by its label.
 
     Raises InputError for an unknown model, and an option that its family does not have or take.
     """
@@ -26,12 +26,12 @@ def check_ready(specs: Specs) -> None:
 
 
 def find_model(entry: RerankerEntry) -> ModelSpec:
-    """The specification of one entry."""
+    """Find the specification of one entry."""
     return choose(find_spec(entry.model), entry.options)
 
 
 def unresolved(experiment: Experiment) -> dict[str, ModelSpec]:
-    """Specifications that state a name alone, for loaders that find models in another way."""
+    """Return specifications that state a name alone, for loaders that find models in another way."""
     return {
         entry.label: ModelSpec(entry.model, "", entry.model, options=entry.options) for entry in experiment.variants()
     }

@@ -1,4 +1,4 @@
-"""Two rerankers on the same candidates, from the words of a command line, as an experiment of their own."""
+"""Two rerankers on the same candidates, from the words of a command line, as an experiment."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SIDES = ("A", "B")
 def two_sided(
     models: Sequence[str], options: Sequence[Sequence[str]], datasets: Sequence[str], changes: Sequence[str]
 ) -> tuple[Experiment, dict[str, str]]:
-    """The experiment of the two `models`, and the family asked for by side.
+    """Return the experiment of the two `models`, and the requested family by side.
 
     `options` are `KEY=YAML` of each side's entry, `changes` those of the experiment. Raises InputError for an unknown
     key, model or family, or for more than one setting of a side.
@@ -38,14 +38,14 @@ def two_sided(
                 override(raw, f"rerankers.{number}.{word}", f"--{side.lower()} {word}")
     experiment = parse_experiment(raw, "parity", changes)
     for entry in experiment.rerankers:
-        find_spec(entry.model)  # an unknown name is told before any work
+        find_spec(entry.model)  # an unknown name is refused before any work
         if len(entry.settings()) != 1:
             raise InputError(f"{entry.label}: {len(entry.settings())} settings; parity compares one of each side")
     return experiment, wanted
 
 
 def with_families(experiment: Experiment, wanted: dict[str, str]) -> dict[str, ModelSpec]:
-    """The models of both sides, each run by the family asked for; of its options those that this family has, too."""
+    """Return the models of both sides, each run by the requested family, with the options that this family has."""
     specs = {}
     for entry in experiment.rerankers:
         spec = find_spec(entry.model)

@@ -14,5 +14,5 @@ class Part(BaseModel):
 
 
 def stem(name: str) -> str:
-    """The name in a path of a YAML file, the class in `module:Class`; a name as it is."""
+    """Return the name in a path of a YAML file, the class in `module:Class`; a name as it is."""
     return Path(name.removesuffix(".yaml").removesuffix(".yml")).name.rpartition(":")[2]

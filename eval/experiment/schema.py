@@ -41,7 +41,7 @@ class Compression(Part):
 
 
 def _with_family_options(schema: dict[str, Any]) -> None:
-    """The options of every family stand beside the keys of an entry."""
+    """Put the options of every family beside the keys of an entry."""
     for family in families().values():
         schema["properties"] |= {
             key: value
@@ -102,17 +102,17 @@ class RerankerEntry(Part):
         return self.name or stem(self.model)
 
     def settings(self) -> list[Setting]:
-        """Cutoffs x compressions without repeats; the first of equal ones keeps its place."""
+        """Return cutoffs x compressions without repeats; the first of equal ones keeps its place."""
         pairs = product(self.compress, self.cutoff_layers)
         return list(dict.fromkeys(Setting(cut, c.ratio, c.layers) if c else Setting(cut) for c, cut in pairs))
 
     def text_options(self, task: Task) -> TextOptions:
-        """How pairs of a dataset of some task become token ids."""
+        """Return how pairs of a dataset of some task become token ids."""
         return TextOptions(self.prompt, self.max_length, self.query_max_length, self.truncation, task)
 
 
 def _or_a_name(schema: dict[str, Any]) -> None:
-    """`- NAME` stands for `- model: NAME`; see `file.parse_experiment`."""
+    """Read `- NAME` as `- model: NAME`; see `file.parse_experiment`."""
     schema["items"] = {"anyOf": [{"type": "string"}, schema["items"]]}
 
 
@@ -165,7 +165,7 @@ class Experiment(Part):
         for index, entry in enumerate(self.rerankers):
             _check_label(entry.label, f"rerankers.{index}")
             for other in self.rerankers[:index]:
-                # folders of some systems do not tell large letters from small ones
+                # folders of some systems do not distinguish large letters from small ones
                 if entry.label.casefold() != other.label.casefold():
                     continue
                 if entry.label != other.label or _options(entry) != _options(other):
@@ -175,11 +175,11 @@ class Experiment(Part):
         return self
 
     def load_options(self, entry: RerankerEntry) -> LoadOptions:
-        """How a model is put on a device."""
+        """Load how a model is put on a device."""
         return LoadOptions(device=self.engine.device, dtype=entry.dtype, token_budget=self.engine.token_budget)
 
     def variants(self) -> dict[RerankerEntry, list[Setting]]:
-        """Every model once with all settings that its entries ask for; entries under one label are merged."""
+        """Return every model once with all settings of its entries; entries under one label are merged."""
         merged: dict[str, tuple[RerankerEntry, list[Setting]]] = {}
         for entry in self.rerankers:
             merged.setdefault(entry.label, (entry, []))[1].extend(entry.settings())

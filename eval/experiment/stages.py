@@ -79,16 +79,16 @@ class RunStage(_Stage):
     """Candidates of runs that exist."""
 
     run: str | dict[str, str] = Field(
-        description="a run file, in whose path `{dataset}` stands for the name, or dataset name -> run file"
+        description="a run file, in whose path `{dataset}` is the name, or dataset name -> run file"
     )
 
     def run_file(self, dataset: str) -> Path:
-        """The run to import for a dataset."""
+        """Return the run to import for a dataset."""
         return Path(self.run[dataset] if isinstance(self.run, dict) else self.run.replace("{dataset}", dataset))
 
 
 def _kind_of_stage(raw: Any) -> str:
-    """Which first stage some keys describe."""
+    """Return which first stage some keys describe."""
     if isinstance(raw, _Stage):
         return type(raw).__name__
     keys = raw if isinstance(raw, dict) else {}

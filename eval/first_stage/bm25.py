@@ -42,7 +42,7 @@ _LEFT_OUT = -1  # number of a stopword
 def bm25_candidates(
     dataset: Dataset, k: int, folder: Path, options: Bm25Options = DEFAULT, *, progress: bool | None = None
 ) -> Candidates:
-    """Top-k by BM25 over title and text, reused from `folder` when they are there.
+    """Return top-k by BM25 over title and text, reused from `folder` when they are there.
 
     Documents without any word of the query are no candidates, so there may be fewer than k. Same scores are in
     TREC order. `progress` None shows bars on a terminal only.
@@ -92,7 +92,7 @@ def _retrieve(dataset: Dataset, k: int, options: Bm25Options, tokenizer: Tokeniz
 
 
 def top_with_ties(scores: np.ndarray, k: int) -> Iterator[tuple[int, np.float32]]:
-    """(index, score) of the k highest positive scores and of all that tie with the last of them, in any order."""
+    """Yield (index, score) of the k highest positive scores and of all that tie with the last of them, in any order."""
     (rows,) = np.nonzero(scores > 0)
     if len(rows) > k:
         values = scores[rows]
@@ -119,7 +119,7 @@ class _Tokens:
         self._ends.append(len(self._flat))
 
     def close(self) -> None:
-        """Nothing more comes."""
+        """Stop: nothing more comes."""
         self._known.clear()
 
     def _number(self, word: str) -> int:

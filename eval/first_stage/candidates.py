@@ -47,7 +47,7 @@ def kept_candidates(
     source: dict[str, Any],
     compute: Callable[[], Run],
 ) -> Candidates:
-    """Candidates of `source` from `folder` if they are there, else from `compute`, then kept there.
+    """Return candidates of `source` from `folder` if they are there, else from `compute`, then stored there.
 
     They are reused when the source, k, the dataset's content (checksum), its queries and what of its policy decides
     on candidates are the same and the run file is as it was written; the file's name carries a digest of all that,
@@ -107,7 +107,7 @@ def _compute(
 
 
 def _hash(run: Mapping[str, list[tuple[str, float]]]) -> str:
-    """SHA-256 of `[["q1", ["d7", "d3"]], ...]`, piece by piece."""
+    """Return SHA-256 of `[["q1", ["d7", "d3"]], ...]`, piece by piece."""
     digest = hashlib.sha256(b"[")
     for number, query in enumerate(sorted(run)):
         piece = json.dumps([query, [doc for doc, _ in run[query]]], ensure_ascii=False)
@@ -117,7 +117,7 @@ def _hash(run: Mapping[str, list[tuple[str, float]]]) -> str:
 
 
 def depth(dataset: Dataset, k: int) -> int:
-    """How many documents of a query to retrieve, so that k are left of them after dropping."""
+    """Return how many documents of a query to retrieve, so that k are left of them after dropping."""
     return k + 1 + max(map(len, dataset.excluded.values()), default=0)
 
 

@@ -15,16 +15,16 @@ _CHUNK = 4096  # documents of a piece of the column: far from the 2 GB that one 
 
 
 class CompactRun(Mapping[str, Ranking]):
-    """Query id -> (document id, score) in the order that was given; a query's list is made when it is asked for."""
+    """Query id -> (document id, score) in the order that was given; a query's list is made when it is needed."""
 
     def __init__(self, starts: dict[str, int], docs: pa.ChunkedArray, scores: np.ndarray) -> None:
-        """`starts` has each query's first place in `docs` and `scores`, ascending; see `of`."""
+        """Take arrays: `starts` has each query's first index in `docs` and `scores`, ascending; see `of`."""
         self._docs, self._scores = docs, scores
         self._rows = dict(zip(starts, zip(starts.values(), [*list(starts.values())[1:], len(scores)])))
 
     @classmethod
     def of(cls, rankings: Iterable[tuple[str, Iterable[tuple[str, float]]]]) -> CompactRun:
-        """The run of queries with their documents, taken one by one."""
+        """Return the run of queries with their documents, taken one by one."""
         starts: dict[str, int] = {}
         column = Documents()
         scores = array("d")
@@ -55,13 +55,13 @@ class Documents:
         self._open = StringBuilder()  # pa.array would import pandas
 
     def append(self, doc: str) -> None:
-        """One more."""
+        """Append one query."""
         self._open.append(doc)
         if len(self._open) == _CHUNK:
             self._close()
 
     def chunked(self) -> pa.ChunkedArray:
-        """All of them."""
+        """Return the whole run."""
         self._close()
         return pa.chunked_array(self._chunks, pa.string())
 
@@ -70,7 +70,7 @@ class Documents:
 
 
 class Lazy(Mapping[str, dict[str, float]]):
-    """A run as dictionaries document -> score, each made when it is asked for."""
+    """A run as dictionaries document -> score, each made when it is needed."""
 
     def __init__(self, run: Mapping[str, Ranking]) -> None:
         self._run = run

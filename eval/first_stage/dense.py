@@ -34,7 +34,7 @@ def dense_candidates(
     make_encoder: MakeEncoder = SentenceEncoder,
     progress: bool | None = None,
 ) -> Candidates:
-    """Top-k by inner product, reused from `folder` when they are there.
+    """Return top-k by inner product, reused from `folder` when they are there.
 
     The vectors of the corpus are kept below `embeddings` (default: `$RERANKBENCH_CACHE/embeddings`) and shared by all
     experiments with the same retriever and dataset; an interrupted encoding is continued.

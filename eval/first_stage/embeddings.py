@@ -36,10 +36,10 @@ BLOCK = 8192  # documents that are encoded (sorted by length among each other) a
 
 
 class EmbeddingStore:
-    """The vectors of one corpus under one setting, in a folder of their own."""
+    """The vectors of one corpus under one setting, in one folder."""
 
     def __init__(self, folder: Path, identity: dict[str, Any], documents: int) -> None:
-        """Open the store of `identity`. What the folder holds of another identity is dropped.
+        """Open the store of `identity`. What the folder has of another identity is dropped.
 
         Raises InputError for links in the folder.
         """
@@ -83,7 +83,7 @@ class EmbeddingStore:
     ) -> None:
         """Encode and store what is not there yet; `corpus` gives (id, text), in the same order every time.
 
-        Raises InputError when the corpus has another length than was said, or other documents than an interrupted
+        Raises InputError when the corpus has another length than was stated, or other documents than an interrupted
         call had encoded.
         """
         rows, id_bytes, journal_bytes = self._done()
@@ -99,7 +99,7 @@ class EmbeddingStore:
         ):
             while documents := list(islice(stream, block)):
                 if rows + len(documents) > self.documents:
-                    raise InputError(f"{title}: the corpus has more than the {self.documents} documents it said it has")
+                    raise InputError(f"{title}: the corpus has more than the {self.documents} documents it stated")
                 lines = [f"{doc}\n".encode() for doc, _ in documents]
                 ends = id_bytes + np.cumsum([len(line) for line in lines])
                 vectors = encoder.encode([text for _, text in documents], queries=False)
@@ -117,25 +117,25 @@ class EmbeddingStore:
             raise InputError(f"{title}: the corpus ended after {rows} of {self.documents} documents")
 
     def chunks(self, rows: int) -> Iterator[tuple[int, np.ndarray]]:
-        """(first row, vectors of shape (up to `rows`, dimensions)) over the whole corpus, each a copy in memory."""
+        """Yield (first row, vectors (up to `rows`, dimensions)) over the whole corpus, each a copy in memory."""
         for start in range(0, self.documents, rows):
             yield start, np.array(np.load(self.folder / "vectors.npy", mmap_mode="r")[start : start + rows])
 
     def ids(self, rows: Sequence[int]) -> list[str]:
-        """Document ids of some rows, in their order."""
+        """Return document ids of some rows, in their order."""
         ends = np.load(self.folder / "ends.npy", mmap_mode="r")
         with (self.folder / "ids.txt").open("rb") as file:
             spans = [(int(ends[row - 1]) if row else 0, int(ends[row]) - 1) for row in rows]
             return [read_at(file, end - start, start).decode() for start, end in spans]
 
     def _done(self) -> tuple[int, int, int]:
-        """Rows, bytes of ids, and bytes of the journal that stand for whole blocks."""
+        """Return rows, bytes of ids, and bytes of the journal of whole blocks."""
         blocks = list(self._journal())
         rows, id_bytes, _, journal_bytes = blocks[-1] if blocks else (0, 0, "", 0)
         return rows, id_bytes, journal_bytes
 
     def _journal(self) -> Iterator[tuple[int, int, str, int]]:
-        """Of every block: rows and bytes of ids up to its end, its hash, bytes of the journal up to its line's end."""
+        """Yield of every block: rows and bytes of ids up to its end, its hash, bytes of the journal up to its line."""
         path, end = self.folder / "journal.txt", 0
         for line in path.read_bytes().splitlines(keepends=True) if path.is_file() else ():
             cells = line.split()
@@ -145,7 +145,7 @@ class EmbeddingStore:
             yield int(cells[0]), int(cells[1]), cells[2].decode(errors="replace"), end
 
     def _digest(self, before: tuple[int, int], after: tuple[int, int]) -> str | None:
-        """Of what is stored of the rows and bytes of ids between; None where that cannot be read."""
+        """Return the digest of the stored rows and bytes of ids in between; None where that cannot be read."""
         (row, start), (end_row, end) = before, after
         digest = hashlib.sha256()
         try:
@@ -161,7 +161,7 @@ class EmbeddingStore:
         return digest.hexdigest()
 
     def _allocate(self, rows: int, dimensions: int, dtype: str) -> None:
-        """Files of the full size (sparse at first); what earlier blocks wrote stays."""
+        """Allocate files of the full size (sparse at first); what earlier blocks wrote stays."""
         if rows == 0:
             with _writing(self.folder):
                 open_memmap(self.folder / "vectors.npy", "w+", dtype, (self.documents, dimensions))
@@ -176,11 +176,11 @@ class EmbeddingStore:
             for row, (line, (doc, _)) in enumerate(zip(ids, islice(stream, rows))):
                 if line.decode().removesuffix("\n") != doc:
                     raise InputError(
-                        f"{path}, line {row + 1}: the corpus has '{doc}' there now; delete the folder to encode it anew"
+                        f"{path}, line {row + 1}: the corpus has '{doc}' there; delete the folder to encode it again"
                     )
 
     def _put(self, name: str, row: int, values: np.ndarray) -> bytes:
-        """Rows in place, by writing: a full disk is an error there, and would kill the process in a mapped file."""
+        """Write rows in place: a full disk is an error there, and would kill the process in a mapped file."""
         mapped = np.load(self.folder / name, mmap_mode="r")
         with (self.folder / name).open("r+b") as file:
             file.seek(mapped.offset + row * mapped.strides[0])
@@ -199,7 +199,7 @@ def _writing(folder: Path) -> Iterator[None]:
 
 
 def _at(path: Path, size: int) -> BinaryIO:
-    """A file opened for writing after its first `size` bytes; the rest is cut off."""
+    """Return a file opened for writing after its first `size` bytes; the rest is cut off."""
     file = path.open("r+b" if path.is_file() else "w+b")
     file.truncate(size)
     file.seek(size)

@@ -21,24 +21,24 @@ _POOLING = {"cls": "cls", "mean": "mean", "last": "lasttoken"}
 
 
 class Encoder(Protocol):
-    """Turns texts into vectors. One that works in parallel also says for how many `workers` it wants blocks at once."""
+    """Turns texts into vectors. A parallel one also states for how many `workers` it wants blocks at once."""
 
     dimensions: int
 
     def encode(self, texts: Sequence[str], *, queries: bool) -> np.ndarray:
-        """Float32, shape (texts, dimensions), rows in the order of `texts`."""
+        """Return float32, shape (texts, dimensions), rows in the order of `texts`."""
         ...
 
 
 def compute_dtype(spec: RetrieverSpec, device: str) -> str:
-    """The dtype that `auto` means on a device."""
+    """Return the dtype that `auto` means on a device."""
     if spec.dtype != "auto":
         return spec.dtype
     return "float16" if device.startswith("cuda") else "float32"
 
 
 def resolve_device(device: str) -> str:
-    """`auto` is CUDA if there is one, else the CPU."""
+    """Return the device; `auto` is CUDA if there is one, else the CPU."""
     if device != "auto":
         return device
     import torch
@@ -47,7 +47,7 @@ def resolve_device(device: str) -> str:
 
 
 def weights_identity(spec: RetrieverSpec) -> dict[str, str]:
-    """Which weights: hub id and commit where the specification pins one, else what is found there."""
+    """Return which weights: hub id and commit where the specification pins one, else what is found there."""
     if spec.revision is not None and not is_local(spec.source):
         return {"source": spec.source, "revision": spec.revision}
     return resolve(spec.source).identity
@@ -57,7 +57,7 @@ class SentenceEncoder:
     """A model of the specification on a device, its pooling taken from there and not from the model's files."""
 
     def __init__(self, spec: RetrieverSpec, device: str) -> None:
-        """Raises InputError when the extra is not installed, the model is not found or does not fit."""
+        """Raise InputError when the extra is not installed, the model is not found or does not fit."""
         try:
             from sentence_transformers import SentenceTransformer
 
@@ -105,7 +105,7 @@ class LastEncoder:
         self._encoder: Encoder | None = None
 
     def __call__(self, spec: RetrieverSpec, device: str) -> Encoder:
-        """The encoder of a specification on a device."""
+        """Return the encoder of a specification on a device."""
         if self._encoder is None or self._key != (spec, device):
             self._encoder = None  # its memory, before the next one needs some
             self._key, self._encoder = (spec, device), SentenceEncoder(spec, device)
@@ -113,7 +113,7 @@ class LastEncoder:
 
 
 def _modules_of_sentence_transformers() -> Any:
-    """Where Transformer, Pooling and Normalize are: `models` up to release 5.3, whose name warns since."""
+    """Return the module with Transformer, Pooling and Normalize: `models` up to release 5.3, whose name warns since."""
     try:
         return importlib.import_module("sentence_transformers.sentence_transformer.modules")
     except ImportError:
@@ -121,7 +121,7 @@ def _modules_of_sentence_transformers() -> Any:
 
 
 def _arguments(transformer: Any, dtype: str, spec: RetrieverSpec) -> dict[str, Any]:
-    """sentence-transformers renamed these keywords in release 5."""
+    """Return the keywords, which sentence-transformers renamed in release 5."""
     import torch
 
     accepted = inspect.signature(transformer.__init__).parameters
@@ -132,13 +132,13 @@ def _arguments(transformer: Any, dtype: str, spec: RetrieverSpec) -> dict[str, A
 
 
 def _check_specials(tokenizer: Any, spec: RetrieverSpec, folder: Path) -> None:
-    """What the tokenizer puts around a text, against what the specification says and its pooling reads."""
+    """Check what the tokenizer puts around a text, against the specification and what its pooling reads."""
     ids = tokenizer("a")["input_ids"]
     adds = {"add_bos_token": ids[0] == tokenizer.bos_token_id, "add_eos_token": ids[-1] == tokenizer.eos_token_id}
     if spec.tokenizer and adds != spec.tokenizer.model_dump():
         values = ", ".join(f"{key}: {str(value).lower()}" for key, value in adds.items())
         raise InputError(
-            f"{folder}: retriever '{spec.name}' asks for other special tokens than this tokenizer can be made to add "
+            f"{folder}: retriever '{spec.name}' needs other special tokens than this tokenizer can be made to add "
             f"({values}); change its post_processor in tokenizer.json, or the retriever's `tokenizer`"
         )
     if spec.pooling == "last" and not adds["add_eos_token"]:

@@ -12,7 +12,10 @@ from .runs import Run, read_run
 
 
 def imported_name(file: str) -> str:
-    """What tables call an imported run: its file's name without endings. Raises InputError when that is no name."""
+    """Return what tables call an imported run: its file's name without endings.
+
+    Raises InputError when that is no name.
+    """
     try:
         return check_name(Path(file).name.removesuffix(".gz").rsplit(".", 1)[0])
     except InputError as err:
@@ -20,7 +23,7 @@ def imported_name(file: str) -> str:
 
 
 def imported_candidates(dataset: Dataset, run_file: Path, k: int, folder: Path) -> Candidates:
-    """Top-k of a run file (see `read_run`) for the judged queries of `dataset`, kept in `folder`.
+    """Return top-k of a run file (see `read_run`) for the judged queries of `dataset`, kept in `folder`.
 
     Raises InputError for a file that cannot be read, a run without any judged query, and a run with documents that
     the corpus does not have: it was made from another version of the dataset.

@@ -23,7 +23,7 @@ def retrieve(
     make_encoder: MakeEncoder = SentenceEncoder,
     progress: bool | None = None,
 ) -> Candidates:
-    """Candidates by the retriever of that name (or YAML file), reused from `folder` when they are there.
+    """Return candidates by the retriever of that name (or YAML file), reused from `folder` when they are there.
 
     `bm25` is for BM25 alone. `device` encodes and searches, with what `make_encoder` loads; BM25 needs neither.
     `progress` None shows bars on a terminal only.

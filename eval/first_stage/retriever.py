@@ -29,12 +29,12 @@ class EncoderSize(_Record):
     weights_per_layer: int
 
     def flops(self, tokens: float) -> float:
-        """FLOPs of encoding a text, 2 per multiply-add; attention is counted over all pairs of tokens."""
+        """Return FLOPs of encoding a text, 2 per multiply-add; attention is counted over all pairs of tokens."""
         return self.layers * (2 * self.weights_per_layer * tokens + 4 * self.hidden * tokens**2)
 
 
 class Specials(_Record):
-    """Tokens around every text, asked of the tokenizer by name: releases of transformers follow different files."""
+    """Tokens around every text, set in the tokenizer by name: releases of transformers follow different files."""
 
     add_bos_token: bool
     add_eos_token: bool
@@ -48,12 +48,12 @@ class RetrieverSpec(_Record):
         source, revision: hub id and commit, a local folder, or `package:MODULE`.
         pooling: which state is the text's vector: `cls` the first, `last` the end-of-text token's, `mean` of all.
         normalise: vectors get length 1.
-        query_template: `{query}` is the query, `{task}` what `tasks` says of the dataset.
+        query_template: `{query}` is the query, `{task}` what `tasks` has for the dataset.
         query_templates: by dataset or macro group, instead of `query_template`.
         tasks: by dataset, by macro group, or `default`.
         passage_template: `{passage}` is the passage.
         query_max_length, passage_max_length: most tokens, special ones included.
-        tokenizer: which special tokens stand around a text; None leaves it to the model's files.
+        tokenizer: which special tokens are around a text; None leaves it to the model's files.
         dtype: of the computation; `auto` is float16 on CUDA (as FlagEmbedding encodes), float32 elsewhere.
         stored_as: precision of the vectors on disk.
         batch_size: texts in one forward pass; provenance, not identity.
@@ -89,13 +89,13 @@ class RetrieverSpec(_Record):
             ("passage_template", self.passage_template, "{passage}"),
         ):
             if template.count(name) != 1:
-                raise ValueError(f"{key} must hold {name} once")
+                raise ValueError(f"{key} must contain {name} once")
         if ("{task}" in self.query_template) != bool(self.tasks):
             raise ValueError("{task} in query_template and 'tasks' go together; give both or none")
         return self
 
     def query_format(self, dataset: str, policy: Policy) -> str:
-        """The query template of a dataset, its task filled in. Raises InputError when the dataset has none."""
+        """Return the query template of a dataset, its task filled in. Raises InputError when the dataset has none."""
         for key in (dataset, policy.group):
             if key in self.query_templates:
                 return self.query_templates[key]
@@ -108,11 +108,14 @@ class RetrieverSpec(_Record):
 
 
 def list_retrievers() -> list[str]:
-    """Names of all retrievers, BM25 among them, sorted."""
+    """List names of all retrievers, BM25 among them, sorted."""
     return sorted([BM25, *names("retrievers")])
 
 
 def load_retriever(name: str) -> RetrieverSpec:
-    """A dense retriever by its name, or from the path of a YAML file. Raises InputError naming the file and the key."""
+    """Load a dense retriever by its name, or from the path of a YAML file.
+
+    Raises InputError naming the file and the key.
+    """
     path = find("retrievers", name, "first_stage.retriever", also=(BM25,))
     return validated(RetrieverSpec, {"name": path.stem, **read(path)}, str(path))

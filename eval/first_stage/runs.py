@@ -28,21 +28,21 @@ Run = Mapping[str, Mapping[str, float]]
 
 
 def trec_order(scores: Mapping[str, float]) -> list[tuple[str, float]]:
-    """(document id, score) by score descending, ties by id descending: trec_eval's order.
+    """Return (document id, score) by score descending, ties by id descending: trec_eval's order.
 
-    Scores are compared and returned as float32, which is what trec_eval keeps.
+    Scores are compared and returned as float32, as in trec_eval.
     """
     single = [(doc, float(np.float32(score))) for doc, score in scores.items()]
     return sorted(single, key=lambda pair: (pair[1], pair[0]), reverse=True)
 
 
 def read_run(path: Path) -> Run:
-    """Query id -> document id -> score, plain or gz.
+    """Read query id -> document id -> score, plain or gz.
 
     Read are TREC's six columns (query, Q0, document, rank, score, tag; the rank is not used) and JSON dictionaries
     query -> document -> score: bare as BEIR's retrievers return them, under `search_results` as FlagEmbedding's
     evaluation saves them, or under subset and split as mteb's `*_predictions.json` has them, if there is one of each.
-    A TREC run stays compact: a query's dictionary is made when it is asked for.
+    A TREC run stays compact: a query's dictionary is made when it is needed.
     Raises InputError, naming the line or the query, for another shape, a document that comes twice for a query, and
     a score that is no finite number; and for an empty file. Scores beyond
     float32 become its largest or least.
@@ -50,13 +50,13 @@ def read_run(path: Path) -> Run:
     _, first = next(read_lines(path), (0, ""))
     run = _from_json(path) if _is_json(first) else _from_trec(path)
     if not run:
-        raise InputError(f"{path}: holds no result; give a run file with one line per document")
+        raise InputError(f"{path}: has no result; give a run file with one line per document")
     return run
 
 
 @contextmanager
 def run_writer(path: Path, tag: str) -> Iterator[Callable[[str, Mapping[str, float]], None]]:
-    """Yields what writes one query: TREC's six columns, documents in TREC order, scores as the shortest float32 text.
+    """Yield the lines of each query: TREC's six columns, documents in TREC order, scores as the shortest float32 text.
 
     The file is gz, and whole or absent. The same queries in the same order give the same bytes.
     """
@@ -74,7 +74,7 @@ def run_writer(path: Path, tag: str) -> Iterator[Callable[[str, Mapping[str, flo
 
 
 def _is_json(first: str) -> bool:
-    """Whether a first line begins JSON; ids in braces or brackets begin TREC's six columns."""
+    """Return whether a first line begins JSON; ids in braces or brackets begin TREC's six columns."""
     cells = first.split()
     if not first.lstrip().startswith(("{", "[")):
         return False
@@ -117,7 +117,7 @@ def _from_trec(path: Path) -> Run:
 
 
 def _refuse_repeated(path: Path, query: str) -> None:
-    """Names the line that has a document of the query for the second time."""
+    """Raise InputError for the line that has a document of the query for the second time."""
     seen: set[str] = set()
     for number, line in read_lines(path):
         cells = line.split()
@@ -159,12 +159,12 @@ def _scores(query: str, scores: Any, path: Path) -> dict[str, float]:
 
 
 def _single(score: float) -> float:
-    """A score within float32, which is what trec_eval keeps: a sentinel such as -1.8e308 becomes its least."""
+    """Return a score within float32, as in trec_eval: a sentinel such as -1.8e308 becomes its least."""
     return float(min(max(score, -_MOST), _MOST))
 
 
 def _inner(raw: dict[str, Any], path: Path) -> dict[str, Any]:
-    """The run inside FlagEmbedding's or mteb's wrapping."""
+    """Return the run inside FlagEmbedding's or mteb's wrapping."""
     if "search_results" in raw:  # FlagEmbedding: beside eval_name, model_name, reranker_name, split, dataset_name
         return raw["search_results"] if isinstance(raw["search_results"], dict) else {}
     if "mteb_model_meta" in raw:  # mteb: subset -> split -> run
@@ -175,7 +175,7 @@ def _inner(raw: dict[str, Any], path: Path) -> dict[str, Any]:
             for split, run in splits.items()
         }
         if len(runs) > 1:
-            raise InputError(f"{path}: holds {len(runs)} runs ({', '.join(sorted(runs))}); keep one in a file")
+            raise InputError(f"{path}: has {len(runs)} runs ({', '.join(sorted(runs))}); leave one in a file")
         return next(iter(runs.values()), {})
     return raw
 

@@ -26,9 +26,9 @@ def search(
     title: str = "search",
     progress: bool | None = None,
 ) -> list[dict[str, float]]:
-    """The k best documents of every query, id -> float32 inner product; ties by document id, descending.
+    """Return the k best documents of every query, id -> float32 inner product; ties by document id, descending.
 
-    `queries` is float32, shape (queries, dimensions). Products are taken in float32 whatever the store holds. Memory
+    `queries` is float32, shape (queries, dimensions). Products are taken in float32 whatever the store has. Memory
     is bounded by the chunk (by default some 64 MB of scores and as much of vectors), not by the corpus.
     """
     import torch
@@ -53,7 +53,7 @@ def search(
 
 
 def _best(scores: torch.Tensor, rows: torch.Tensor, k: int, store: EmbeddingStore) -> tuple[torch.Tensor, torch.Tensor]:
-    """The k highest of each line with their rows. Where the cut falls between equal scores, the ids decide."""
+    """Return the k highest of each line with their rows. Where the cut falls between equal scores, the ids decide."""
     import torch
 
     if scores.shape[1] <= k:

@@ -51,7 +51,7 @@ class Tokenizer:
     """
 
     def __init__(self, language: str, stemmer: str | None = None, stopwords: Stopwords | None = None) -> None:
-        """A tokenizer for an ISO 639-1 language; unknown ones get words without stemming.
+        """Make a tokenizer for an ISO 639-1 language; unknown ones get words without stemming.
 
         `stemmer` is one of Snowball's algorithms, `none`, or None for the language's; `stopwords` likewise.
         """
@@ -70,11 +70,11 @@ class Tokenizer:
         }
 
     def __call__(self, text: str) -> list[str]:
-        """The words of `text` as they are matched, in order, with repetitions."""
+        """Return the words of `text` as they are matched, in order, with repetitions."""
         return [match for word in self.words(text) if (match := self.match(word)) is not None]
 
     def match(self, word: str) -> str | None:
-        """What one of `words` is matched by, its stem; None where it is left out."""
+        """Return the stem by which one of `words` is matched; None where it is left out."""
         if word in self._stopwords:
             return None
         return self._stemmer.stemWord(word) if self._stemmer else word
@@ -88,7 +88,7 @@ class Tokenizer:
         return frozenset(STOPWORDS_EN)
 
     def words(self, text: str) -> list[str]:
-        """The words of `text` as they are written, in order, with repetitions."""
+        """Return the words of `text` as they are written, in order, with repetitions."""
         if text.isascii() and not self._turkic:
             return _ASCII_WORD.findall(text.lower())
         words: list[str] = []
@@ -105,7 +105,7 @@ class Tokenizer:
 
 @cache
 def _word() -> re.Pattern[str]:
-    """Letters, digits and marks by Unicode category; `\\w` leaves the marks out and takes the underscore in."""
+    """Return letters, digits and marks by Unicode category; `\\w` leaves the marks out and takes the underscore in."""
     kinds = "".join(unicodedata.category(chr(c))[0] for c in range(sys.maxunicode + 1))
     ranges = (f"{chr(m.start())}-{chr(m.end() - 1)}" for m in re.finditer("[LMN]+", kinds))
     return re.compile(f"[{''.join(ranges)}]+")

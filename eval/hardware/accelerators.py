@@ -1,4 +1,4 @@
-"""What decides which accelerators torch finds, told without torch, whose import takes seconds."""
+"""What decides which accelerators torch finds, read without torch, whose import takes seconds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _VARIABLES = ("CUDA_", "NVIDIA_", "HIP_", "ROCR_", "HSA_", "LD_", "PYTORCH_")
 
 
 def accelerators() -> dict[str, str]:
-    """Device files and who may open them, drivers, and the variables that hide devices or lead to other drivers.
+    """Return device files and who may open them, drivers, and the variables that hide devices or lead to other drivers.
 
     With the same torch and the same answer, torch finds the same devices.
     """

@@ -14,14 +14,14 @@ Meter = Callable[[], float]  # joules since some time; differences count
 
 
 def meter(device: str, rapl: Path = _RAPL) -> Meter | None:
-    """What reads the energy of a torch device in joules; None where nothing can be read."""
+    """Return a meter of the energy of a torch device in joules; None where nothing can be read."""
     if device.startswith("cuda"):
         return _nvml(device)
     return _packages(rapl) if device == "cpu" else None
 
 
 def _nvml(device: str) -> Meter | None:
-    """NVML's total energy of a GPU, in Volta and later; needs nvidia-ml-py."""
+    """Return NVML's total energy of a GPU, in Volta and later; needs nvidia-ml-py."""
     try:
         import pynvml  # pyright: ignore[reportMissingImports]
         import torch
@@ -36,7 +36,7 @@ def _nvml(device: str) -> Meter | None:
 
 
 def _packages(root: Path) -> Meter | None:
-    """The sum over the packages `intel-rapl:N`, which AMD's processors have, too; a counter that wraps is taken on."""
+    """Return the sum over the packages `intel-rapl:N`, which AMD's processors have, too; counters may wrap."""
     zones = sorted(path for path in root.glob("intel-rapl:*") if path.name.count(":") == 1)
     try:
         spans = [int((zone / "max_energy_range_uj").read_text()) for zone in zones]

@@ -12,12 +12,12 @@ from ...rerankers.api import REMOTE
 
 @cache
 def peak_tflops(device: str, dtype: str) -> float:
-    """`measure_peak`, once per process."""
+    """Run `measure_peak`, once per process."""
     return measure_peak(device, dtype)
 
 
 def measure_peak(device: str, dtype: str, seconds: float = 0.3) -> float:
-    """TFLOP/s of the fastest of several square matrix products that fill about `seconds`.
+    """Measure TFLOP/s of the fastest of several square matrix products that fill about `seconds`.
 
     For `int8` these are operations on integers.
     """
@@ -52,7 +52,7 @@ def _product(size: int, device: str, dtype: str) -> Callable[[], Any]:
 
 
 def peak_memory(device: str) -> int:
-    """Most bytes in use: on the GPU if the model is there, else resident memory of this process; 0: not known."""
+    """Return the most bytes in use: on the GPU if the model is there, else of this process; 0: unknown."""
     if device == REMOTE:
         return 0
     if device.startswith("cuda"):
@@ -70,7 +70,7 @@ def peak_memory(device: str) -> int:
 
 
 def device_name(device: str) -> str:
-    """The product name of a device, as far as the system tells."""
+    """Return the product name of a device, as far as the system has it."""
     if device == REMOTE:
         return REMOTE
     if device.startswith("cuda"):

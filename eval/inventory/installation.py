@@ -51,7 +51,7 @@ class Extra:
 
 
 def versions() -> dict[str, str | None]:
-    """Python, this package and everything that it requires; None: not installed."""
+    """Return python, this package and everything that it requires; None: not installed."""
     required = [line for line in metadata.requires("rerankbench") or () if "extra ==" not in line]
     names = [re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in required]
     names = ["rerankbench", *names, "tokenizers", "huggingface-hub"]
@@ -59,7 +59,7 @@ def versions() -> dict[str, str | None]:
 
 
 def version(name: str) -> str | None:
-    """The installed version of a distribution."""
+    """Return the installed version of a distribution."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -67,7 +67,7 @@ def version(name: str) -> str | None:
 
 
 def devices() -> list[Device]:
-    """CUDA devices, Apple's GPU, and the processor."""
+    """Return CUDA devices, Apple's GPU, and the processor."""
     import torch
 
     listed = []
@@ -104,7 +104,7 @@ def _read(path: str) -> str:
 
 
 def folders() -> list[Folder]:
-    """Where models, datasets, indices and results are kept."""
+    """Return where models, datasets, indices and results are stored."""
     from ...rerankers.storage.cache import cache_folder
 
     home = Path.home()
@@ -126,7 +126,7 @@ def _folder(purpose: str, path: Path, variable: str) -> Folder:
 
 
 def extras() -> list[Extra]:
-    """Optional parts, from configs/extras.yaml."""
+    """Return optional parts, from configs/extras.yaml."""
     raw = read(CONFIGS / "extras.yaml")
     return [
         Extra(name, importlib.util.find_spec(entry["module"]) is not None, entry["purpose"])
@@ -135,7 +135,7 @@ def extras() -> list[Extra]:
 
 
 def problems(versions: dict[str, str | None], folders: list[Folder]) -> list[str]:
-    """What would make a run fail, one line each."""
+    """Return what would make a run fail, one line each."""
     missing = [f"package {name} is not installed" for name, number in versions.items() if number is None]
     locked = [
         f"{p.path} cannot be written to; set {p.variable} to a folder that can" for p in folders if not p.writable
@@ -144,7 +144,7 @@ def problems(versions: dict[str, str | None], folders: list[Folder]) -> list[str
 
 
 def remarks(folders: list[Folder]) -> list[str]:
-    """What may become a problem, one line each."""
+    """Return what may become a problem, one line each."""
     return [
         f"{folder.path} has {folder.free / 1e9:.1f} GB free; {folder.variable} may name a larger disk"
         for folder in folders

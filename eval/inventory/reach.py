@@ -46,12 +46,12 @@ class Item:
 
 
 def offline() -> bool:
-    """Whether the environment forbids asking the hub (HF_HUB_OFFLINE, as the hub's client reads it)."""
+    """Return whether the environment forbids asking the hub (HF_HUB_OFFLINE, as the hub's client reads it)."""
     return os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "TRUE", "YES", "ON")
 
 
 def hosts(*, ask: bool) -> list[Host]:
-    """The hub and the first mirror of the BEIR archives, asked at the same time, within a few seconds."""
+    """Return the hub and the first mirror of the BEIR archives, tried at the same time, within a few seconds."""
     from ..data.catalog import entries
 
     hub = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
@@ -62,7 +62,7 @@ def hosts(*, ask: bool) -> list[Host]:
     answers = dict.fromkeys(wanted, "not asked")
     if ask:
         answers = dict.fromkeys(wanted, f"no answer within {_SECONDS:g} s")
-        # threads that may hang in the resolver are left behind: they are daemons
+        # threads that may hang in the resolver are abandoned: they are daemons
         threads = [threading.Thread(target=_ask, args=(url, answers), daemon=True) for url in wanted]
         for thread in threads:
             thread.start()
@@ -85,7 +85,7 @@ def _ask(url: str, answers: dict[str, str]) -> None:
 
 
 def models(hub: Host) -> list[Item]:
-    """Every model that comes with the package."""
+    """Return every model that comes with the package."""
     return [_model(load_spec(name), hub) for name in list_models()]
 
 
@@ -103,7 +103,7 @@ def _model(spec: ModelSpec, hub: Host) -> Item:
 
 
 def _in_cache(spec: ModelSpec) -> bool:
-    """Whether the hub's cache holds configuration and weights at the revision that would be used."""
+    """Return whether the hub's cache has configuration and weights at the revision that would be used."""
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
@@ -117,7 +117,7 @@ def _in_cache(spec: ModelSpec) -> bool:
 
 
 def datasets(hub: Host, beir: Host) -> list[Item]:
-    """Every dataset that has a name; `detail` is where it is or would come from."""
+    """Return every dataset that has a name; `detail` is where it is or would come from."""
     import ir_datasets
 
     from ...rerankers.storage.cache import cache_folder

@@ -14,7 +14,7 @@ from ...rerankers.spec import ModelSpec, list_models
 
 
 def models() -> list[dict[str, Any]]:
-    """Models by name, with the settings that they can be run under; then those that other packages register."""
+    """Return models by name, with the settings that they can be run under; then those that other packages register."""
     return [_model(load_spec(name)) for name in list_models()] + [_model(find_spec(name)) for name in sorted(plugins())]
 
 
@@ -30,13 +30,13 @@ def _model(spec: ModelSpec) -> dict[str, Any]:
 
 
 def settings_of(spec: ModelSpec) -> str:
-    """The settings of a model in words: `full`, `L8 to L40`, `L8 to L42, rN@layers`."""
+    """Return the settings of a model in words: `full`, `L8 to L40`, `L8 to L42, rN@layers`."""
     shape = shape_of(spec)
     return shape.settings if shape else "full"
 
 
 def families() -> list[dict[str, Any]]:
-    """Families by name: what each scores by, the model types that it runs, whether it is prompted, and its models."""
+    """Return families by name: what each scores by, the model types that it runs, whether prompted, and its models."""
     specs = [load_spec(name) for name in list_models()]
     return [
         {
@@ -59,7 +59,7 @@ def families() -> list[dict[str, Any]]:
 
 
 def keys() -> list[dict[str, Any]]:
-    """Model types: the keys of their `config.json` that are obeyed, those without effect, and their families."""
+    """Return model types: the keys of their `config.json` that are obeyed, those without effect, and their families."""
     rows: dict[str, dict[str, Any]] = {}
     reader: Any
     for name, family in known_families().items():
@@ -72,20 +72,20 @@ def keys() -> list[dict[str, Any]]:
 
 
 def _type_of(annotation: Any) -> str:
-    """The choices of an option, else the name of its type."""
+    """Return the choices of an option, else the name of its type."""
     choices = [part for part in get_args(annotation) if isinstance(part, str)]
     return " or ".join(choices) or getattr(annotation, "__name__", str(annotation)).replace("typing.", "")
 
 
 def datasets() -> list[dict[str, Any]]:
-    """Datasets by name, with their published sizes."""
+    """Return datasets by name, with their published sizes."""
     from ..data import list_datasets
 
     return [{"name": info.name, **asdict(info.policy)} for info in list_datasets()]
 
 
 def experiments() -> list[dict[str, Any]]:
-    """Experiments by name, with how many datasets and variants they have."""
+    """Return experiments by name, with how many datasets and variants they have."""
     from ..experiment.file import list_experiments, load_experiment
 
     rows = []
@@ -104,7 +104,7 @@ def experiments() -> list[dict[str, Any]]:
 
 
 def published() -> list[dict[str, Any]]:
-    """Published tables by name, with their sources."""
+    """Return published tables by name, with their sources."""
     from ..published import list_published, load_published
 
     tables = map(load_published, list_published())
@@ -121,13 +121,13 @@ def published() -> list[dict[str, Any]]:
 
 
 def prompts() -> list[dict[str, Any]]:
-    """Prompts by name."""
+    """Return prompts by name."""
     raw = read(CONFIGS / "prompts.yaml")
     return [{"name": name, "text": text} for name, text in raw.items()]
 
 
 def metrics() -> list[dict[str, Any]]:
-    """Measures by name, with the spellings that are answered with theirs, and their names in trec_eval."""
+    """Return measures by name, with the spellings that lead to them, and their names in trec_eval."""
     from ..metrics.measures import MEASURES
 
     return [
@@ -142,7 +142,7 @@ def metrics() -> list[dict[str, Any]]:
 
 
 def retrievers() -> list[dict[str, Any]]:
-    """First stages by name: bm25, and the dense ones."""
+    """Return first stages by name: bm25, and the dense ones."""
     from ...configs import names
     from ..first_stage.retriever import BM25, load_retriever
 
@@ -153,7 +153,7 @@ def retrievers() -> list[dict[str, Any]]:
 
 
 def tasks() -> list[dict[str, Any]]:
-    """What datasets ask for, with the datasets that do, and the models that have words of their own for it."""
+    """Return tasks, with the datasets that have them, and the models that have a wording for them."""
     from ..data import list_datasets
 
     datasets, specs = list_datasets(), [load_spec(name) for name in list_models()]

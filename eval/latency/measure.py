@@ -1,4 +1,4 @@
-"""Times queries one by one. A client asks, waits for its answer and asks again; the model answers one at a time."""
+"""Times queries one by one. A client sends one, waits and sends the next; the model answers one at a time."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Timed:
     _adding: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, total: float, wait: float, executed: Executed, tokens: int) -> None:
-        """One query, of any thread."""
+        """Add one query, from any thread."""
         with self._adding:
             self.total.append(total)
             for name, seconds in (("wait", wait), *((n, executed.seconds.get(n, 0.0)) for n in PHASES[1:])):
@@ -42,7 +42,7 @@ class Timed:
 
 
 class Server:
-    """A model that answers one query at a time, in the order in which they are asked. A context."""
+    """A model that answers one query at a time, in the order in which they come. A context."""
 
     def __init__(self, reranker: Reranker, setting: Setting, text: TextOptions) -> None:
         self._reranker, self._setting, self._text = reranker, setting, text
@@ -71,7 +71,7 @@ class Server:
 
 
 def serve(server: Server, groups: Sequence[Group], clients: int) -> Served:
-    """Every group once, by so many clients."""
+    """Time every group once, by so many clients."""
     timed, waiting, taking = Timed(), iter(groups), threading.Lock()
 
     def client() -> None:
@@ -102,7 +102,7 @@ def serve(server: Server, groups: Sequence[Group], clients: int) -> Served:
 
 
 def spread(seconds: Sequence[float]) -> Spread:
-    """Of some measured times, at least one."""
+    """Return the spread of some measured times, at least one."""
     values = np.asarray(seconds, dtype=np.float64)
 
     def percentile(p: int) -> float | None:

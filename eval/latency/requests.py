@@ -1,4 +1,4 @@
-"""What is asked: queries of a stored run with their candidates, or generated ones of known length."""
+"""The requests: queries of a stored run with their candidates, or generated ones of known length."""
 
 from __future__ import annotations
 
@@ -19,14 +19,17 @@ from ..results.latency import Latency
 
 
 def generated(queries: int, candidates: int, words: tuple[int, int]) -> tuple[list[Group], str]:
-    """Texts of random words, all different, and what they are called. `words` are those of a query and of a passage."""
+    """Return texts of random words, all different, and what they are called.
+
+    `words` are those of a query and of a passage.
+    """
     work = Workload(queries=queries, candidates=candidates, query_tokens=words[0], passage_mean=words[1])
     groups = [Group(query, passages) for query, passages in make_groups(work)]
     return groups, f"generated: queries of {words[0]} words, passages of {words[1]} on average"
 
 
 def entry_of(root: Path, label: str) -> RerankerEntry | None:
-    """What the run's experiment says of a model by the name that its tables call it; None where it has none of it."""
+    """Return the entry of the run's experiment for a model by the name in its tables; None where it has none."""
     for cell in load_cells([root]):
         experiment = cell.provenance.get("experiment")
         if cell.manifest.model == label and cell.manifest.setting != FIRST_STAGE and isinstance(experiment, dict):
@@ -37,7 +40,7 @@ def entry_of(root: Path, label: str) -> RerankerEntry | None:
 
 
 def as_in(root: Path, label: str, task: Task, options: LoadOptions) -> tuple[TextOptions, LoadOptions, dict[str, Any]]:
-    """Text, load and family options as the run's experiment has them for a model; `options` fix device and dtype."""
+    """Return text, load and family options of a model in the run's experiment; `options` fix device and dtype."""
     entry = entry_of(root, label)
     if entry is None:
         return TextOptions(task=task), options, {}
@@ -46,7 +49,7 @@ def as_in(root: Path, label: str, task: Task, options: LoadOptions) -> tuple[Tex
 
 
 def known_to(root: Path, latency: Latency) -> bool:
-    """Whether the run has cells of this very model and text under this setting, so that its tables show it."""
+    """Return whether the run has cells of this very model and text under this setting, so that its tables show it."""
     cells = [
         c for c in load_cells([root]) if (c.manifest.model, c.manifest.setting) == (latency.model, latency.setting)
     ]
@@ -54,13 +57,13 @@ def known_to(root: Path, latency: Latency) -> bool:
 
 
 def of_run(root: Path, name: str | None, queries: int, candidates: int) -> tuple[list[Group], str, Dataset]:
-    """The first `queries` of a run's dataset, or all, each with its best candidates.
+    """Return the first `queries` of a run's dataset, or all, each with its best candidates.
 
     Raises InputError when the run has no such dataset, it cannot be read, or it has changed since it was scored.
     """
     stages = {c.manifest.dataset: c for c in load_cells([root]) if c.manifest.setting == FIRST_STAGE}
     if not stages:
-        raise InputError(f"{root}: holds no first stage; give the output folder of `rerankbench run`")
+        raise InputError(f"{root}: has no first stage; give the output folder of `rerankbench run`")
     name = name or next(iter(stages))
     if name not in stages:
         raise InputError(f"--dataset '{name}': is not in {root}{suggest(name, stages)}")

@@ -40,7 +40,7 @@ class Trial:
 
 
 def measure(trial: Trial, load: Callable[[ModelSpec, LoadOptions], Reranker]) -> Latency:
-    """Load, ask once, warm up, then time `queries` groups for each number of clients, no group twice.
+    """Load, score once, warm up, then time `queries` groups for each number of clients, no group twice.
 
     So no text of a group is known when it counts, unless two groups have it. Raises InputError when there are too few.
     """
@@ -83,5 +83,5 @@ def measure(trial: Trial, load: Callable[[ModelSpec, LoadOptions], Reranker]) ->
 
 
 def label_of(model: str) -> str:
-    """What tables call a model by default, as in experiments."""
+    """Return what tables call a model by default, as in experiments."""
     return Path(model.removesuffix(".yaml").removesuffix(".yml")).name

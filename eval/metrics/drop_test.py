@@ -4,7 +4,7 @@ The null hypothesis: the mean difference over all queries of the kind is zero or
 The test is Gaffke's (2005, Mathematical Methods of Statistics 14), as Learned-Miller and Thomas give it (2019, "A new
 confidence interval for the mean of a bounded random variable", arXiv 1905.06208): the differences get random weights,
 uniform on the simplex, together with one more that nobody saw; p is the probability that the weighted mean is zero or
-more. Sign flips hold their level for symmetric differences only; here a large gain that is rare and that these queries
+more. Sign flips have their level for symmetric differences only; here a large gain that is rare and that these queries
 happen not to show is accounted for. With the largest possible gain as the unseen one the test is believed, and in part
 proven, to hold its level for any noise; with seven tenths of it, which costs less power, simulations show that it does
 (benchmarks/gate_simulation.py).
@@ -21,7 +21,7 @@ _STEP, _NODES = 0.2, 110  # of the trapezoid rule; the integrand falls by e^-2 o
 
 
 def drop_p_value(differences: np.ndarray, unseen: float = UNSEEN) -> float:
-    """p-value of "the mean is not below zero". `differences` is float, shape (queries,); `unseen` is above 0.
+    """Return p of "the mean is not below zero". `differences` is float, shape (queries,); `unseen` is above 0.
 
     The unseen query gains `unseen`, or as much as the largest change that was seen. Uniform weights on the simplex are
     independent exponential ones over their sum, so that p = P(sum of E_i d_i >= 0) with E_i exponential; see `_tail`.
@@ -34,7 +34,7 @@ def drop_p_value(differences: np.ndarray, unseen: float = UNSEEN) -> float:
 
 
 def smallest_p_value(differences: np.ndarray, unseen: float = UNSEEN) -> float:
-    """What `drop_p_value` would be if each of these differences were a loss: the product of 1 / (1 + |d| / unseen).
+    """Return `drop_p_value` if each of these differences were a loss: the product of 1 / (1 + |d| / unseen).
 
     It depends on the sizes of the differences alone, not on their signs; with k equal ones it is at least 2^-k.
     """
@@ -44,7 +44,7 @@ def smallest_p_value(differences: np.ndarray, unseen: float = UNSEEN) -> float:
 
 
 def _tail(d: np.ndarray) -> float:
-    """P(sum of E_i d_i >= 0) for independent exponential E_i; some d are below zero and some above.
+    """Return P(sum of E_i d_i >= 0) for independent exponential E_i; some d are below zero and some above.
 
     The moment generating function of the sum is M(s) = prod 1 / (1 - s d_i) between the nearest poles, so that the
     probability is the integral of M(s) / s along a vertical line there, over 2 pi i. The line goes through the saddle
@@ -63,7 +63,7 @@ def _tail(d: np.ndarray) -> float:
 
 
 def _saddle(d: np.ndarray) -> float:
-    """The minimum of log M(s) - log s between 0 and the nearest pole above it; its slope rises there."""
+    """Return the minimum of log M(s) - log s between 0 and the nearest pole above it; its slope rises there."""
     low, high = 0.0, 1 / float(d.max())
     for _ in range(200):
         s = (low + high) / 2

@@ -23,21 +23,21 @@ _HIGHEST = 30  # grade whose exponential gain still fits the integers of trec_ev
 
 @dataclass(frozen=True)
 class Parameter:
-    """What stands in parentheses. A number is at least 1; a text is one of `choices`; a switch is True."""
+    """What is in parentheses. A number is at least 1; a text is one of `choices`; a switch is True."""
 
     name: str
     default: Value
     choices: tuple[str, ...] = ()
 
     def admits(self, value: object) -> bool:
-        """Whether it can have this value."""
+        """Return whether it can have this value."""
         if type(value) is not type(self.default):
             return False
         return value in self.choices if isinstance(value, str) else isinstance(value, int | float) and value >= 1
 
 
 def _counted(grade: int, values: Values) -> int:
-    """What a grade counts: nothing below `rel`; 2^grade - 1 (Burges et al. 2005) with `dcg='exp-log2'`."""
+    """Return what a grade counts: nothing below `rel`; 2^grade - 1 (Burges et al. 2005) with `dcg='exp-log2'`."""
     if grade < int(values.get("rel", 1)):
         return 0
     if values.get("dcg") != "exp-log2":
@@ -67,7 +67,7 @@ class Measure:
         formula: of the documents above the cutoff (at least one), best first, of grades that `grades` changed, and of
             the parameters; used where trec_eval has no name.
         grades: what a grade counts under the parameters; 0 is not relevant.
-        parameters: what may stand in parentheses.
+        parameters: what may be in parentheses.
         aliases: other names, in lower case, that are answered with this one.
         mteb: name in mteb's results and in model cards; "" if they have none. Only without parameters.
     """
@@ -136,7 +136,7 @@ class Metric:
 
     @property
     def trec(self) -> str | None:
-        """trec_eval's name, in the form in which pytrec_eval reports it; None for what it does not know."""
+        """trec_eval's name, in the form in which pytrec_eval reports it; None for what it does not have."""
         return (self.measure.trec_cut.format(self.cutoff) if self.cutoff else self.measure.trec) or None
 
     @property
@@ -155,7 +155,7 @@ _MOST_DIGITS = 6
 
 
 def parse_metric(name: str) -> Metric:
-    """The metric that `name` spells. Raises InputError with the right spelling where it can be guessed."""
+    """Parse the metric that `name` spells. Raises InputError with the right spelling where it can be guessed."""
     match = _SPELLING.fullmatch(name)
     if match is None or (measure := MEASURES.get(match["base"])) is None:
         raise _unknown(name)
@@ -169,12 +169,12 @@ def parse_metric(name: str) -> Metric:
 
 
 def split_metrics(names: str) -> list[str]:
-    """The metrics of a list with commas; those within parentheses separate parameters."""
+    """Return the metrics of a list with commas; those within parentheses separate parameters."""
     return [name.strip() for name in re.split(r",(?![^()]*\))", names)]
 
 
 def _parameters(name: str, measure: Measure, inner: str | None) -> tuple[tuple[str, Value], ...]:
-    """Those that differ from their defaults, in the order of the row."""
+    """Return those that differ from their defaults, in the order of the row."""
     if inner is None:
         return ()
     known = {parameter.name: parameter for parameter in measure.parameters}
@@ -197,7 +197,7 @@ def _parameters(name: str, measure: Measure, inner: str | None) -> tuple[tuple[s
 
 
 def _unknown(name: str) -> InputError:
-    """Names of trec_eval and beir, and other cases of letters, lead to the right spelling."""
+    """Suggest the right spelling for names of trec_eval and beir, and other cases of letters."""
     for pattern in (_SPELLING, _TREC):
         match = pattern.fullmatch(name)
         measure = _called(match["base"].lower()) if match else None
@@ -208,7 +208,7 @@ def _unknown(name: str) -> InputError:
 
 
 def _called(name: str) -> Measure | None:
-    """The measure with this name or alias in lower case."""
+    """Return the measure with this name or alias in lower case."""
     for measure in MEASURES.values():
         trec = measure.trec_cut.removesuffix("_{}").removesuffix("_cut")
         if name in {measure.name.lower(), measure.trec, trec.lower(), measure.mteb, *measure.aliases} - {""}:

@@ -23,7 +23,7 @@ _CHUNK = 4_000_000  # elements drawn at once: bounds memory to some tens of MB
 
 @dataclass(frozen=True)
 class Paired:
-    """What the queries say about a mean difference.
+    """What the queries show about a mean difference.
 
     Attributes:
         mean: of the differences.
@@ -42,7 +42,7 @@ class Paired:
 
 
 def paired(differences: np.ndarray, *, level: float = 0.95, resamples: int = RESAMPLES, seed: int = 0) -> Paired:
-    """Mean difference with its interval and p-value. `differences` is float, shape (queries,), not empty."""
+    """Return mean difference with its interval and p-value. `differences` is float, shape (queries,), not empty."""
     d = np.asarray(differences, dtype=np.float64)
     low, high = bootstrap_interval(d, level=level, resamples=resamples, seed=seed)
     p = randomisation_test(d, resamples=resamples, seed=seed)
@@ -51,12 +51,12 @@ def paired(differences: np.ndarray, *, level: float = 0.95, resamples: int = RES
 
 
 def randomisation_test(differences: np.ndarray, *, resamples: int = RESAMPLES, seed: int = 0) -> float:
-    """Two-sided p-value of the paired randomisation (sign-flip) test of the mean.
+    """Return two-sided p-value of the paired randomisation (sign-flip) test of the mean.
 
     Queries that did not change leave every flip as it is and drop out. The 2^n flips of the rest are enumerated when
     they are no more than `resamples` + 1 (n <= 14 by default); otherwise `resamples` are drawn and
     p = (b + 1) / (resamples + 1), which is never 0 (Phipson and Smyth 2010). Where few of them are as far out as what
-    was seen, the signs are drawn anew with a tilt, so that p is not bounded by their number: see `_tilted`.
+    was seen, the signs are drawn again with a tilt, so that p is not bounded by their number: see `_tilted`.
     """
     d = np.abs(np.asarray(differences, dtype=np.float64))
     total = abs(float(np.sum(differences)))
@@ -77,7 +77,7 @@ def randomisation_test(differences: np.ndarray, *, resamples: int = RESAMPLES, s
 
 
 def _tilted(sizes: np.ndarray, total: float, resamples: int, rng: np.random.Generator) -> float:
-    """P(|sum of s_i d_i| >= total) for random signs, by importance sampling: its error is relative to p, however small.
+    """Return P(|sum of s_i d_i| >= total) for random signs, by importance sampling: its error is relative to p.
 
     A sign is positive with probability 1 / (1 + exp(-2 t d_i)), t such that the expected sum is `total`; a draw weighs
     prod cosh(t d_i) exp(-t sum) (Siegmund 1976).
@@ -100,7 +100,7 @@ def _tilted(sizes: np.ndarray, total: float, resamples: int, rng: np.random.Gene
 def bootstrap_interval(
     differences: np.ndarray, *, level: float = 0.95, resamples: int = RESAMPLES, seed: int = 0
 ) -> tuple[float, float]:
-    """Widened percentile interval of the mean, two-sided, over queries drawn with replacement; see `interval_tail`."""
+    """Return the widened percentile interval of the mean, two-sided, over queries drawn with replacement (`interval_tail`)."""
     d = np.asarray(differences, dtype=np.float64)
     if np.ptp(d) == 0:
         return float(d[0]), float(d[0])
@@ -112,12 +112,12 @@ def bootstrap_interval(
 
 
 def interval_tail(queries: int, level: float = 0.95) -> float:
-    """The share of bootstrap means below an interval of this level, and above it.
+    """Return the share of bootstrap means below an interval of this level, and above it.
 
-    With few queries plain percentiles hold less than `level`: the bootstrap's standard error is too small by
-    sqrt((n - 1) / n), and its quantiles are the normal's. The tails here are those at which a t quantile stands on a
+    With few queries plain percentiles cover less than `level`: the bootstrap's standard error is too small by
+    sqrt((n - 1) / n), and its quantiles are the normal's. The tails here are those at which a t quantile is on a
     wider scale (Hesterberg 2015, "What Teachers Should Know About the Bootstrap", section 5.3). His scale is
-    sqrt(n / (n - 1)), which holds less than 0.93 of 0.95 where 10 differences are skewed as nDCG's are;
+    sqrt(n / (n - 1)), which covers less than 0.93 of 0.95 where 10 differences are skewed as nDCG's are;
     sqrt((n + 2) / (n - 1)) was found by simulation (`benchmarks/interval_coverage.py`).
     """
     if queries < 2:
@@ -127,7 +127,7 @@ def interval_tail(queries: int, level: float = 0.95) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm-adjusted p-values in the order given: reject where the adjusted value is at most alpha."""
+    """Return Holm-adjusted p-values in the order given: reject where the adjusted value is at most alpha."""
     p = np.asarray(p_values, dtype=np.float64)
     order = np.argsort(p, kind="stable")
     stepped = np.maximum.accumulate(p[order] * np.arange(p.size, 0, -1))
@@ -137,7 +137,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
-    """Adjusted p-values in the order given: rejecting those of at most q keeps the share of false ones below q.
+    """Return adjusted p-values in the order given: rejecting those of at most q keeps the share of false ones below q.
 
     Benjamini and Hochberg (1995), for independent or positively dependent tests.
     """
@@ -151,7 +151,7 @@ CORRECTION_NAMES = {"holm": "Holm", "bh": "Benjamini-Hochberg"}
 
 
 def detectable(parts: Sequence[np.ndarray], *, alpha: float = 0.05, power: float = 0.8) -> float:
-    """The smallest true difference that a two-sided paired test at `alpha` would find with this probability.
+    """Return the smallest true difference that a two-sided paired test at `alpha` would find with this probability.
 
     `parts` are weighted differences by query, one array for each dataset, their sums adding up to the difference of the
     means. (z(1 - alpha/2) + z(power)) x the standard error of that sum, by the normal approximation (Cohen 1988).
@@ -161,7 +161,7 @@ def detectable(parts: Sequence[np.ndarray], *, alpha: float = 0.05, power: float
 
 
 def ranks(means: np.ndarray) -> np.ndarray:
-    """Ranks along the first axis, the highest being 1; equal ones share the better rank. Shape as given."""
+    """Rank along the first axis, the highest being 1; equal ones share the better rank. Shape as given."""
     return 1 + (means[None] > means[:, None]).sum(axis=1)
 
 

@@ -1,6 +1,6 @@
 """Ranking metrics by pytrec_eval, spelled as in ir_measures: `nDCG@10`, `R@100`, `RR@10`, `AP`, `P(rel=2)@5`.
 
-trec_eval's rules hold (docs/footguns.md, Metrics): linear gain, a document is relevant from grade 1 on, scores are
+trec_eval's rules apply (docs/footguns.md, Metrics): linear gain, a document is relevant from grade 1 on, scores are
 compared as float32, descending, and equal ones by document id, descending. A mean is over all judged queries; one
 that is missing from the run counts 0.
 """
@@ -17,23 +17,23 @@ from .measures import DEFAULT_METRICS, JUDGED_ONLY, Metric, Value, parse_metric
 Run = Mapping[str, Mapping[str, float]]
 Qrels = Mapping[str, Mapping[str, int]]
 
-_CHUNK = 64  # queries judged at a time: pytrec_eval's dictionaries are far larger than what they hold
+_CHUNK = 64  # queries judged at a time: pytrec_eval's dictionaries are far larger than their content
 
 
 def rank(scores: Mapping[str, float]) -> list[str]:
-    """Document ids in trec_eval's order."""
+    """Return document ids in trec_eval's order."""
     return sorted(scores, key=lambda doc: (np.float32(scores[doc]), doc), reverse=True)
 
 
 def per_query(run: Run, qrels: Qrels, metrics: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Metric name -> judged query id (sorted) -> value; 0 for a judged query that the run lacks.
+    """Return metric name -> judged query id (sorted) -> value; 0 for a judged query that the run lacks.
 
     Raises InputError for an unknown metric or when no query is judged.
     """
     wanted = [parse_metric(name) for name in dict.fromkeys(metrics)]
     queries = sorted(qrels)
     if not queries:
-        raise InputError("the judgements hold no query")
+        raise InputError("the qrels have no query")
     values: dict[str, dict[str, float]] = {metric.name: {} for metric in wanted}
     for start in range(0, len(queries), _CHUNK):
         chunk = queries[start : start + _CHUNK]
@@ -46,7 +46,7 @@ def per_query(run: Run, qrels: Qrels, metrics: Sequence[str]) -> dict[str, dict[
 
 
 def _by_grades(metrics: Iterable[Metric]) -> list[list[Metric]]:
-    """Metrics together that see the same grades."""
+    """Return metrics together that see the same grades."""
     alike: dict[tuple[Callable[..., int], tuple[tuple[str, Value], ...]], list[Metric]] = {}
     for metric in metrics:
         alike.setdefault((metric.measure.grades, metric.parameters), []).append(metric)
@@ -54,7 +54,7 @@ def _by_grades(metrics: Iterable[Metric]) -> list[list[Metric]]:
 
 
 def _judge(metrics: Sequence[Metric], run: Run, qrels: Qrels) -> Iterator[tuple[Metric, str, float]]:
-    """Values of metrics that see the same grades, for every query of `qrels`."""
+    """Yield values of metrics that see the same grades, for every query of `qrels`."""
     import pytrec_eval
 
     count, parameters = metrics[0].measure.grades, dict(metrics[0].parameters)
@@ -81,10 +81,10 @@ def _judge(metrics: Sequence[Metric], run: Run, qrels: Qrels) -> Iterator[tuple[
 
 
 def mean(values: Iterable[float]) -> float:
-    """Arithmetic mean of the values of all judged queries."""
+    """Return arithmetic mean of the values of all judged queries."""
     return float(np.mean(np.fromiter(values, dtype=np.float64)))
 
 
 def evaluate(run: Run, qrels: Qrels, metrics: Sequence[str] = DEFAULT_METRICS) -> dict[str, float]:
-    """Metric name -> mean over judged queries."""
+    """Return metric name -> mean over judged queries."""
     return {name: mean(values.values()) for name, values in per_query(run, qrels, metrics).items()}

@@ -23,7 +23,7 @@ from .lengths import ASSUMED, counted_lengths, published_lengths
 
 @dataclass(frozen=True)
 class Size:
-    """How much of a dataset there is and is scored. `lengths` says where the mean token counts come from."""
+    """How much of a dataset there is and is scored. `lengths` states where the mean token counts come from."""
 
     dataset: str
     documents: int
@@ -92,16 +92,16 @@ class Plan:
 
     @property
     def encoding_pflops(self) -> float:
-        """Of the first stage, as far as its shape is known."""
+        """PFLOPs of the first stage, where its shape is known."""
         return sum(encoding.pflops or 0.0 for encoding in self.encodings)
 
     @property
     def disk_bytes(self) -> int:
-        """Of the vectors that the first stage keeps."""
+        """Bytes of the vectors that the first stage stores."""
         return sum(encoding.disk_bytes or 0 for encoding in self.encodings)
 
     def as_json(self, tflops: float | None) -> dict[str, Any]:
-        """Plain values; `hours` at a sustained speed."""
+        """Return plain values; `hours` at a sustained speed."""
         return {
             **asdict(self),
             "pairs": sum(pass_.pairs for pass_ in self.passes),
@@ -126,11 +126,11 @@ def make_plan(
     query_tokens: int | None = None,
     passage_tokens: int | None = None,
 ) -> Plan:
-    """The plan of an experiment, from what is known without fetching anything.
+    """Make the plan of an experiment, from what is known without fetching anything.
 
     Sizes of published datasets are data. The lengths of datasets that are here (built-in, folders) are estimated from
     their words, those of BEIR from the words that its paper counted; `query_tokens` and `passage_tokens`, which include
-    the special tokens, stand for all that are not here, and `ASSUMED` where nothing is known.
+    the special tokens, are those of all that are not here, and `ASSUMED` where nothing is known.
     Raises InputError for an unknown model or dataset, or a setting that a model cannot run.
     """
     sizes = [_size(name, experiment.first_stage.k, limit, query_tokens, passage_tokens) for name in experiment.datasets]
@@ -215,7 +215,7 @@ def _retriever(experiment: Experiment) -> RetrieverSpec | None:
 
 
 def _encoding(retriever: RetrieverSpec, size: Size) -> PlannedEncoding:
-    """Every document and every query once, at the mean lengths."""
+    """Return every document and every query once, at the mean lengths."""
     passage = min(size.passage_tokens, retriever.passage_max_length)
     query = min(size.query_tokens, retriever.query_max_length)
     tokens = size.documents * passage + size.queries * query
@@ -229,7 +229,7 @@ def _encoding(retriever: RetrieverSpec, size: Size) -> PlannedEncoding:
 def _downloads(
     experiment: Experiment, specs: Iterable[ModelSpec], retriever: RetrieverSpec | None
 ) -> tuple[int, tuple[str, ...]]:
-    """Bytes of datasets and models by their published sizes, what is shared once; and what has no known size."""
+    """Return bytes of datasets and models by their published sizes, what is shared once; and what has no known size."""
     sizes: dict[str, int | None] = {}
     for name in experiment.datasets:
         policy = load_policy(name)

@@ -38,7 +38,7 @@ class MeanCheck:
 
 @dataclass(frozen=True)
 class CellCheck:
-    """A cell that an older table prints otherwise. `recorded`: an erratum says so, with that value."""
+    """A cell that an older table prints otherwise. `recorded`: by an erratum, with that value."""
 
     table: str
     row: str
@@ -76,7 +76,7 @@ def _check(table: PublishedTable, model: str, setting: str) -> MeanCheck:
 
 
 def check_cells(table: PublishedTable, older: PublishedTable) -> list[CellCheck]:
-    """Cells and means that both tables print, differently."""
+    """Return cells and means that both tables print, differently."""
     checks = []
     for column in table.columns:
         recorded = {e.row: e.corrected for e in table.errata_of(*column.key)}

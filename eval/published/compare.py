@@ -24,7 +24,7 @@ def compare(
 ) -> Comparison | None:
     """Compare a figure (x 100; None: not run) with `table`; None where the table has no such figure.
 
-    A partial figure is never `reproduced` and never `off`: it does not stand for its dataset.
+    A partial figure is never `reproduced` and never `off`: it is not of its whole dataset.
     """
     published = table.value(row, model, setting)
     if published is None:

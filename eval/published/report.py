@@ -23,7 +23,7 @@ class TableCheck:
         return sum(m.status == "open" for m in self.means) + sum(not c.recorded for c in self.cells)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values."""
         means = [asdict(mean) for mean in self.means]
         return {"means": means, "cells": [asdict(cell) for cell in self.cells], "unexplained": self.unexplained}
 
@@ -40,7 +40,7 @@ def check_tables(names: Sequence[str]) -> TableCheck:
 
 
 def to_text(report: TableCheck) -> str:
-    """What does not fit together, column by column."""
+    """Return what does not fit together, column by column."""
     differing = [mean for mean in report.means if mean.status != "consistent"]
     lines = [
         f"{len(report.means)} printed means recomputed from their rows: "

@@ -12,7 +12,7 @@ from .table import MEAN, PublishedTable, list_published, load_published
 
 @dataclass(frozen=True)
 class PublishedFigure:
-    """One printed figure x 100. `corrected` is what another source says instead, where an erratum records it."""
+    """One printed figure x 100. `corrected` is what another source prints instead, where an erratum records it."""
 
     table: PublishedTable
     row: str
@@ -22,7 +22,7 @@ class PublishedFigure:
 
 
 def figures_of(model: str, row: str | None = None) -> list[PublishedFigure]:
-    """Figures of a model from all published tables: of `row`; without it the means, or rows where none is printed.
+    """Return a model's figures from all published tables: of `row`; without it the means, or rows where there is none.
 
     Raises InputError for a model or a row that no table has.
     """
@@ -48,7 +48,7 @@ def _of_table(table: PublishedTable, model: str, row: str | None) -> Iterator[Pu
 
 
 def facts(figure: PublishedFigure) -> tuple[str, ...]:
-    """First stage, depth, length, precision and datasets of a figure, `?` where the source does not say."""
+    """Return first stage, depth, length, precision and datasets of a figure, `?` where the source does not state it."""
     table = figure.table
     stage = "itself" if figure.setting == FIRST_STAGE else table.first_stage
     sets = table.sets if figure.row == MEAN else figure.row

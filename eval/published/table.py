@@ -73,7 +73,7 @@ class PublishedTable(_Record):
 
     A source may print rows without their mean, a mean without its rows, or leave a figure out (None). `first_stage`,
     `depth`, `length` (tokens of a pair), `precision` and `sets` are what figures of one model differ by; None where
-    the source does not say. `older` names a table that printed the same measurements before.
+    the source does not state it. `older` names a table that printed the same measurements before.
     """
 
     name: str
@@ -97,7 +97,7 @@ class PublishedTable(_Record):
     @model_validator(mode="after")
     def _consistent(self) -> PublishedTable:
         if not self.rows and self.mean is None:
-            raise ValueError("holds no figure; give rows, a mean or both")
+            raise ValueError("has no figure; give rows, a mean or both")
         means = [] if self.mean is None else [(MEAN, self.mean)]
         for row, values in [*self.rows.items(), *means]:
             if len(values) != len(self.columns):
@@ -109,7 +109,7 @@ class PublishedTable(_Record):
             printed = self.printed(erratum.row, erratum.model, erratum.setting)
             if printed != erratum.printed:
                 where = f"{erratum.row}, {erratum.model} {erratum.setting}"
-                raise ValueError(f"erratum of {where}: says {erratum.printed} is printed, the table has {printed}")
+                raise ValueError(f"erratum of {where}: {erratum.printed} is given as printed, the table has {printed}")
         return self
 
     def _index(self, model: str, setting: str) -> int | None:
@@ -117,15 +117,15 @@ class PublishedTable(_Record):
         return keys.index((model, setting)) if (model, setting) in keys else None
 
     def printed(self, row: str, model: str, setting: str) -> float | None:
-        """The figure as printed; None where the table has none."""
+        """Return the figure as printed; None where the table has none."""
         column = self._index(model, setting)
         values = self.mean if row == MEAN else self.rows.get(row)
         return None if column is None or values is None else values[column]
 
     def value(self, row: str, model: str, setting: str) -> float | None:
-        """The figure to compare with: corrected where an older source does.
+        """Return the figure to compare with: corrected where an older source does.
 
-        An open erratum of a mean has no correction; the mean of the column's rows stands in for it.
+        An open erratum of a mean has no correction; the mean of the column's rows replaces it.
         """
         for erratum in self.errata_of(model, setting):
             if erratum.row == row and erratum.corrected is not None:
@@ -135,7 +135,7 @@ class PublishedTable(_Record):
         return self.printed(row, model, setting)
 
     def allowed(self, row: str, model: str, setting: str) -> float:
-        """The largest difference of one figure that counts as reproduced."""
+        """Return the largest difference of one figure that counts as reproduced."""
         column = self._index(model, setting)
         if column is not None and (own := self.columns[column].tolerance) is not None:
             return own
@@ -143,11 +143,11 @@ class PublishedTable(_Record):
         return kinds.mean if row == MEAN else kinds.first_stage if setting == FIRST_STAGE else kinds.reranker
 
     def errata_of(self, model: str, setting: str) -> tuple[Erratum, ...]:
-        """The errata of one column."""
+        """Return the errata of one column."""
         return tuple(e for e in self.errata if (e.model, e.setting) == (model, setting))
 
     def mean_of_rows(self, model: str, setting: str, *, corrected: bool = True) -> float:
-        """The mean of a column's rows, with or without the corrections of single cells."""
+        """Return the mean of a column's rows, with or without the corrections of single cells."""
         read = self.value if corrected else self.printed
         values = [read(row, model, setting) for row in self.rows]
         if any(v is None for v in values):
@@ -156,18 +156,18 @@ class PublishedTable(_Record):
 
 
 def list_published() -> list[str]:
-    """Names of the published tables that come with the package, sorted."""
+    """List names of the published tables that come with the package, sorted."""
     return names("published")
 
 
 @cache
 def load_published(name: str) -> PublishedTable:
-    """A published table by its name. Raises InputError for an unknown name or a file that contradicts itself."""
+    """Load a published table by its name. Raises InputError for an unknown name or a file that contradicts itself."""
     return read_published(find("published", name, "published table"))
 
 
 def read_published(path: Path) -> PublishedTable:
-    """A published table from a file; `tolerance` is a key of configs/tolerances.yaml."""
+    """Read a published table from a file; `tolerance` is a key of configs/tolerances.yaml."""
     raw, tolerances = read(path), read(CONFIGS / "tolerances.yaml")
     key = raw.get("tolerance")
     if key not in tolerances:

@@ -133,7 +133,7 @@ def pools(cells: Sequence[Cell]) -> Iterator[CandidatePool]:
 def _pool(first: Cell, cells: Sequence[Cell]) -> CandidatePool:
     qrels = first.qrels()
     if qrels is None:
-        raise InputError(f"{first.path}: holds no qrels; run the experiment again, which adds them")
+        raise InputError(f"{first.path}: has no qrels; run the experiment again, which adds them")
     run = {query: trec_order(scores) for query, scores in first.run().items()}
     queries = tuple(sorted(qrels))
     docs = tuple(tuple(doc for doc, _ in run.get(query, ())) for query in queries)

@@ -23,12 +23,12 @@ class Unit:
     pflops: float | None
 
     def hours(self, tflops: float) -> float | None:
-        """At a sustained speed; None where the cost is not known."""
+        """Return hours at a sustained speed; None where the cost is not known."""
         return None if self.pflops is None else hours(self.pflops, tflops)
 
 
 def units_of(plan: Plan) -> list[Unit]:
-    """Rows of a plan, the cheapest first; those of unknown cost last, by their pairs."""
+    """Return rows of a plan, the cheapest first; those of unknown cost last, by their pairs."""
     members: dict[str, list[str]] = {}
     for size in plan.sizes:
         members.setdefault(load_policy(size.dataset).group or size.dataset, []).append(size.dataset)
@@ -48,7 +48,7 @@ def units_of(plan: Plan) -> list[Unit]:
 
 
 def within(units: Sequence[Unit], done: Collection[str], budget: float | None, tflops: float) -> list[Unit]:
-    """The units to run: what is there already costs nothing, the rest in order until the next one does not fit.
+    """Return the units to run: what is there already costs nothing, the rest in order until the next one does not fit.
 
     Raises InputError for a budget that cannot be kept because a cost is not known.
     """

@@ -11,7 +11,7 @@ from ..results import Cell
 
 
 def comparisons(cells: Sequence[Cell], table: PublishedTable) -> list[tuple[str, str, str, Comparison]]:
-    """(row, model, setting, comparison) of every printed figure of every row, in the order of the table."""
+    """Return (row, model, setting, comparison) of every printed figure of every row, in the order of the table."""
     board = pivot(cells, table.metric, published=table)
     rows = []
     for variant in board.variants:
@@ -26,7 +26,7 @@ def comparisons(cells: Sequence[Cell], table: PublishedTable) -> list[tuple[str,
 
 
 def summary(cells: Sequence[Cell], table: PublishedTable) -> tuple[str, bool]:
-    """One line for all figures, and whether none of those that were run is off."""
+    """Return one line for all figures, and whether none of those that were run is off."""
     verdicts = Counter(comparison.verdict for *_, comparison in comparisons(cells, table))
     counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items()))
     return f"{table.name}: of {sum(verdicts.values())} published figures {counts}", verdicts["off"] == 0

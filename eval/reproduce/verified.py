@@ -28,7 +28,7 @@ def verify_models(
     goldens: Path | None,
     tell: Callable[[str, Verification | str], None],
 ) -> list[str]:
-    """Verify what is not known to be as published; names of models that are not. `tell` gets each report, or why none.
+    """Verify models not verified before; return names of those that are off. `tell` gets each result, or why none.
 
     Options are those of the experiment's entries, dtype among them.
     """

@@ -1,4 +1,4 @@
-"""Cells: what they hold, what makes them believable, and how they are read."""
+"""Cells: their content, what proves them, and how they are read."""
 
 from .contexts import CONTEXTS, context_path, read_context, write_context
 from .identity import canonical, digest

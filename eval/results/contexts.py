@@ -23,7 +23,7 @@ _MOST_BYTES = 1 << 26
 
 
 def write_context(root: Path, content: Mapping[str, Any]) -> str:
-    """The name under which the content is stored below a run's folder, where it is written if it is not there."""
+    """Store a content below a run's folder, if it is not there; return its name."""
     plain = json.loads(json.dumps(content))
     name = digest(plain)
     path = context_path(root, name)
@@ -33,12 +33,12 @@ def write_context(root: Path, content: Mapping[str, Any]) -> str:
 
 
 def context_path(root: Path, name: str) -> Path:
-    """Where a content lies."""
+    """Return the path of a content."""
     return root / CONTEXTS / f"{name}.json"
 
 
 def read_context(root: Path, name: str) -> Mapping[str, Any]:
-    """The content of that name. Raises InputError when it is gone, or is not what its name says."""
+    """Read the content of that name. Raises InputError when it is gone, or does not match its name."""
     path = context_path(root, name)
     try:
         status = path.lstat()
@@ -51,5 +51,5 @@ def read_context(root: Path, name: str) -> Mapping[str, Any]:
 def _read(path: Path, name: str, *state: int) -> Mapping[str, Any]:
     content = read_json(path, _MOST_BYTES)
     if not isinstance(content, dict) or digest(content) != name:
-        raise InputError(f"{path}: was damaged or edited; run the experiment again, which makes it anew")
+        raise InputError(f"{path}: was damaged or edited; run the experiment again, which makes it again")
     return content

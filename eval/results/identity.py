@@ -1,4 +1,4 @@
-"""Which results may stand for each other: the hash of everything that can change a score, and nothing else."""
+"""Which results may replace each other: the hash of everything that can change a score, and nothing else."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 
 def canonical(parts: dict[str, Any]) -> str:
-    """The one JSON text of `parts`: keys sorted, no blanks. Raises ValueError for NaN and infinity."""
+    """Return the one JSON text of `parts`: keys sorted, no blanks. Raises ValueError for NaN and infinity."""
     return json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def digest(parts: dict[str, Any]) -> str:
-    """SHA-256 of the canonical JSON, in hex."""
+    """Return SHA-256 of the canonical JSON, in hex."""
     return hashlib.sha256(canonical(parts).encode(errors="surrogatepass")).hexdigest()

@@ -35,7 +35,7 @@ class Spread(_Record):
 
 
 class Served(_Record):
-    """With so many clients, each of which asks again when it has its answer. The model answers one at a time, so
+    """With so many clients, each of which sends its next query after an answer. The model answers one at a time, so
     `wait` is among the phases; what is left of `total` is spent between them. `tokens` is the mean number of a query's
     and its passages' tokens over all of its pairs, `kept` the share of them that did not have to be computed, because
     the model had them: a shared prefix, a vector.
@@ -55,7 +55,7 @@ class Latency(_Record):
 
     Attributes:
         identity: SHA-256 of what identifies the model and its text, as in the cells of a run.
-        candidates: most of a query; `source` says which texts.
+        candidates: most of a query; `source` states which texts.
         load_seconds, first_seconds: until the model was there, and until its first answer after that, compilation
             included.
         warmup: queries before those that count.
@@ -91,19 +91,19 @@ def write_latency(root: Path, latency: Latency) -> Path:
 
 
 def latency_of(cell: Cell) -> Latency | None:
-    """The measurement of a cell's variant, if its run has one of this very model and text.
+    """Return the measurement of a cell's variant, if its run has one of this very model and text.
 
     Raises InputError when the file cannot be read, or was damaged or edited.
     """
     path = latency_path(cell.root, cell.manifest.model, cell.manifest.setting)
-    if not os.path.isfile(path):  # noqa: PTH113 - asked for every cell of a table
+    if not os.path.isfile(path):  # noqa: PTH113 - called for every cell of a table
         return None
     latency = _read(path, path.stat().st_mtime_ns)
     return latency if latency.identity == digest(cell.manifest.identity_parts.get("reranker", {})) else None
 
 
 def latency_path(root: Path, model: str, setting: str) -> Path:
-    """Where it is kept."""
+    """Return the path of a measurement."""
     return root.joinpath("latency", model, f"{setting}.json")
 
 

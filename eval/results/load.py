@@ -47,30 +47,30 @@ class CellFolder:
 
     @property
     def states(self) -> list[os.stat_result]:
-        """Of its files, by name, as they are when this is first asked for."""
+        """Of its files, by name, as they are when this is first read."""
         return [self.files[name].stat(follow_symlinks=False) for name in sorted(self.files)]
 
 
 def find_cells(root: Path) -> list[CellFolder]:
-    """All folders below `root` that hold files of a cell, by path. Nothing of them is read."""
+    """Find all folders below `root` with files of a cell, by path. Nothing of them is read."""
     return sorted(_walk(root, os.fspath(root / "cells"), ()), key=lambda folder: folder.parts)
 
 
 def find_cell(root: Path, path: Path) -> CellFolder:
-    """One of them, whether it is there or not."""
+    """Find the folder of a cell, whether it is there or not."""
     parts = path.relative_to(root / "cells").parts
     return next(_walk(root, os.fspath(path), parts, deep=False), CellFolder(root, parts, {}))
 
 
 def load_cells(roots: Iterable[Path], choose: Choice | None = None, *, afresh: bool = False) -> list[Cell]:
-    """Cells below some run folders, proven, in the order of the folders, then by path.
+    """Load cells below some run folders, proven, in the order of the folders, then by path.
 
     Args:
         roots: output folders of runs. One line is logged for each that lacks cells of its experiment.
         choose: of (model, setting), which are read; None: all.
         afresh: proves also what was proven before and has not been touched since.
 
-    Raises InputError when a folder is missing, has no cell, or holds one that cannot be read or believed.
+    Raises InputError when a folder is missing, has no cell, or has one that cannot be read or proven.
     """
     cells: list[Cell] = []
     for root in roots:
@@ -78,7 +78,7 @@ def load_cells(roots: Iterable[Path], choose: Choice | None = None, *, afresh: b
             raise InputError(f"{root}: no such folder; give the output folder of `rerankbench run`")
         folders = find_cells(root)
         if not any(MANIFEST in folder.files for folder in folders):
-            raise InputError(f"{root}: holds no finished cell (no cells/**/manifest.json); did the run finish?")
+            raise InputError(f"{root}: has no finished cell (no cells/**/manifest.json); did the run finish?")
         for folder in folders:
             if MANIFEST not in folder.files:
                 raise unproven(folder.path / MANIFEST, "is gone, and the cell's other files are there")

@@ -33,15 +33,15 @@ class Memo:
         self._fresh: dict[str, tuple[str, int]] = {}
 
     def knows(self, name: str, files: Iterable[os.stat_result]) -> bool:
-        """It was proven with its files in this state."""
+        """Return whether it was proven with its files in this state."""
         return self._known.get(name) == _state(files)[0]
 
     def add(self, name: str, files: Iterable[os.stat_result]) -> None:
-        """It is proven now; the states were taken before that began."""
+        """Record that it is proven; the states were taken before that began."""
         self._fresh[name] = _state(files)
 
     def save(self) -> None:
-        """Keeps what was added, unless a file changed so lately that another change might not show."""
+        """Keep what was added, unless a file changed so lately that another change might not show."""
         latest = time.time_ns() - _SETTLED
         settled = {name: state for name, (state, newest) in self._fresh.items() if newest < latest}
         if not settled:
@@ -54,7 +54,7 @@ class Memo:
 
 
 def memo_of(root: Path) -> Memo:
-    """The memo of a run's folder."""
+    """Return the memo of a run's folder."""
     name = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:20]
     return _memo(cache_folder() / "proven" / f"{name}.json")
 
@@ -74,7 +74,7 @@ def _read(file: Path) -> dict[str, str]:
 
 
 def _state(files: Iterable[os.stat_result]) -> tuple[str, int]:
-    """What is another text after any change, and the time of the latest one."""
+    """Return a text that differs after any change, and the time of the latest one."""
     stats = list(files)
     text = " ".join(f"{s.st_size}.{s.st_mtime_ns}.{s.st_ctime_ns}.{s.st_ino}.{s.st_dev}" for s in stats)
     return hashlib.sha256(text.encode()).hexdigest()[:24], max(

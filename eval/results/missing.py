@@ -1,4 +1,4 @@
-"""Cells that an experiment asks for and a folder lacks: told by whatever reads the folder.
+"""Cells that an experiment has and a folder lacks: reported by whatever reads the folder.
 
 A run writes what it is going to make into `expected.json` of its folder: experiment -> its datasets and variants.
 """
@@ -26,7 +26,7 @@ Place = tuple[str, str, str]  # dataset, model, setting
 
 
 def write_expected(root: Path, experiment: str, datasets: Sequence[str], variants: Sequence[tuple[str, str]]) -> None:
-    """Keeps what cells an experiment has: each dataset under each variant, a model and a setting."""
+    """Keep what cells an experiment has: each dataset under each variant, a model and a setting."""
     content = {
         **_expected(root),
         experiment: {"datasets": list(datasets), "variants": [list(pair) for pair in variants]},
@@ -38,7 +38,7 @@ def write_expected(root: Path, experiment: str, datasets: Sequence[str], variant
 
 
 def warn_of_missing(root: Path, cells: Sequence[Cell], present: set[Place]) -> None:
-    """One line where a folder lacks cells; `present` are all that it has, `cells` those of them that were read."""
+    """Warn where a folder lacks cells; `present` are all that it has, `cells` those of them that were read."""
     missing = find_missing(root, cells, present)
     if missing:
         named = ", ".join(missing[:_NAMED]) + (", …" if len(missing) > _NAMED else "")
@@ -46,7 +46,7 @@ def warn_of_missing(root: Path, cells: Sequence[Cell], present: set[Place]) -> N
 
 
 def find_missing(root: Path, cells: Sequence[Cell], present: set[Place]) -> list[str]:
-    """`DATASET: MODEL SETTING`, or `the dataset DATASET`, that an experiment of the folder has and the folder lacks."""
+    """Find `DATASET: MODEL SETTING`, or `the dataset DATASET`, that a folder's experiment has and the folder lacks."""
     missing: dict[str, None] = {}
     have = {dataset for dataset, *_ in present}
     for dataset, variants in _asked(root, cells, present):
@@ -61,7 +61,10 @@ def find_missing(root: Path, cells: Sequence[Cell], present: set[Place]) -> list
 
 
 def _asked(root: Path, cells: Sequence[Cell], present: set[Place]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """(dataset, its variants). Of a run that did not write it: its datasets under whatever variant one of them has."""
+    """Yield (dataset, its variants).
+
+    Of a run that did not write it: its datasets under whatever variant one of them has.
+    """
     expected = _expected(root)
     for content in expected.values():
         variants = [(str(model), str(setting)) for model, setting in content["variants"]]
@@ -85,5 +88,5 @@ def _expected(root: Path) -> Mapping[str, Any]:
             return raw["experiments"]
     except (InputError, KeyError, TypeError, ValueError):
         pass
-    log.warning("%s: was damaged or edited, so that missing cells may not be told; run it again", path)
+    log.warning("%s: was damaged or edited, so that missing cells may not be reported; run it again", path)
     return {}

@@ -15,7 +15,7 @@ _OF_A_ROW = 1 << 16  # bytes, unpacked
 
 
 def write_table(table: pa.Table, sink: Any) -> None:
-    """Without statistics, dictionaries and Arrow's copy of the schema, which are more than a small table itself."""
+    """Write without statistics, dictionaries and Arrow's copy of the schema, larger than a small table itself."""
     pq.write_table(
         table.replace_schema_metadata(None),
         sink,
@@ -27,7 +27,7 @@ def write_table(table: pa.Table, sink: Any) -> None:
 
 
 def read_table(source: Any, rows: int, where: Path) -> pa.Table:
-    """A table of so many rows. Raises InputError for another, before anything is unpacked."""
+    """Read a table of so many rows. Raises InputError for another, before anything is unpacked."""
     with pq.ParquetFile(source) as file:
         meta = file.metadata
         unpacked = sum(meta.row_group(i).total_byte_size for i in range(meta.num_row_groups))

@@ -1,7 +1,7 @@
 """What makes a stored cell believable, and what is checked before any figure of it is shown.
 
-A manifest holds the hashes of the files beside it and one of itself. They are no signature: they prove that nothing
-was damaged or edited by itself. `rerankbench run`, which has the judgements, also computes the metrics anew.
+A manifest has the hashes of the files beside it and one of itself. They are no signature: they prove that nothing
+was damaged or edited by itself. `rerankbench run`, which has the qrels, also computes the metrics again.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from .contexts import read_context
 from .identity import digest
 from .records import PER_QUERY_COLUMNS, QRELS, Cell, Manifest, cell_path
 
-FILES = ("per_query.parquet", "run.trec.gz")  # of every cell; a first stage has its judgements, too
+FILES = ("per_query.parquet", "run.trec.gz")  # of every cell; a first stage has its qrels, too
 _ROUNDING = 1e-9  # of a mean that is computed in another order
 
 
 def seal(folder: Path, manifest: Manifest) -> Manifest:
-    """The manifest with the hashes of the cell's files and of itself."""
+    """Return the manifest with the hashes of the cell's files and of itself."""
     hashes = {name: file_sha256(folder / name) for name in (*FILES, QRELS) if (folder / name).is_file()}
     unsealed = manifest.model_copy(update={"files": hashes, "proof": ""})
     return unsealed.model_copy(update={"proof": _proof(unsealed)})
 
 
 def check_place(root: Path, dataset: str, model: str, setting: str) -> Path:
-    """Where a cell lives. Raises InputError for names that lead out of the run's folder, whoever let them through."""
+    """Return a cell's folder. Raises InputError for names that lead out of the run's folder."""
     for part in (*dataset.split("/"), model, setting):
         if part in ("", ".", "..") or "\0" in part or (part != dataset and {"/", "\\"} & set(part)):
             raise InputError(f"{root}: a cell of it would have the name {part!a:.80}, which leads out of the folder")
@@ -40,11 +40,11 @@ def check_place(root: Path, dataset: str, model: str, setting: str) -> Path:
 
 
 def prove(cell: Cell, root: Path) -> None:
-    """Raises InputError when a cell of the run folder `root` is not what its manifest says, or not where it belongs."""
+    """Raise InputError when a cell of the run folder `root` does not match its manifest, or is not where it belongs."""
     m = cell.manifest
     file = cell.path / "manifest.json"
     if cell.path != cell_path(root, m.dataset, m.model, m.setting):
-        raise unproven(file, f"says that it is {m.dataset}/{m.model}/{m.setting}, which is another folder")
+        raise unproven(file, f"is the manifest of {m.dataset}/{m.model}/{m.setting}, which is another folder")
     if m.identity != digest(m.identity_parts):
         raise unproven(file, "its identity is not the hash of its parts")
     if m.proof != _proof(m):
@@ -78,7 +78,7 @@ def _prove_means(cell: Cell) -> None:
 
 
 def recomputed(cell: Cell, qrels: Mapping[str, Mapping[str, int]]) -> bool:
-    """The metrics by query are those of the cell's run under these judgements."""
+    """Return whether the metrics by query are those of the cell's run under these qrels."""
     try:
         table, run = cell.table(), cell.run()
         queries = table["query_id"].to_pylist()
@@ -102,5 +102,5 @@ def _proof(manifest: Manifest) -> str:
 
 
 def unproven(path: Path, problem: str) -> InputError:
-    """The refusal of a file of a cell."""
-    return InputError(f"{path}: {problem}; run the experiment again, which makes the cell anew from the stored scores")
+    """Return the refusal of a file of a cell."""
+    return InputError(f"{path}: {problem}; run the experiment again, which makes the cell again from the stored scores")

@@ -8,7 +8,7 @@ On disk a cell is a folder `DIR/cells/<dataset>/<model>/<setting>/` with
 
 The first stage is a cell too, with the setting `first-stage`; it also has
 
-- `qrels.trec.gz`: the judgements, so that whatever the run can answer later needs no dataset.
+- `qrels.trec.gz`: the qrels, so that whatever the run can answer later needs no dataset.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MANIFEST_VERSION = 3
-_READABLE = (2, 3)  # a manifest of version 2 holds its context itself
+_READABLE = (2, 3)  # a manifest of version 2 has its context itself
 _MOST_BYTES = 1 << 26  # of a manifest
 _LINE = 1 << 16  # bytes of a line of a run
-SCHEMA_VERSION = 1  # of what an identity says
+SCHEMA_VERSION = 1  # of an identity's content
 FIRST_STAGE = "first-stage"
 QRELS = "qrels.trec.gz"
 PER_QUERY_COLUMNS = ("query_id", "candidates", "judged", "truncated", "tied", "nan", "tokens", "flops_reference")
@@ -90,9 +90,9 @@ class Tokens(_Record):
 
 
 class ServerUsage(_Record):
-    """What a server was asked over all blocks of a pass. `p50_seconds`, `p95_seconds`: of the answers.
+    """The requests to a server over all blocks of a pass. `p50_seconds`, `p95_seconds`: of the answers.
 
-    `billed` is what the server says that it costs, in `unit`; None where it does not say.
+    `billed` is the cost that the server states, in `unit`; None where it states none.
     """
 
     requests: Count
@@ -126,7 +126,7 @@ class Cost(_Record):
 
     @model_serializer(mode="wrap")
     def _plain(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without `asked` where no server was asked, so that the proof of older manifests holds."""
+        """Leave `asked` out where there was no server, so that the proof of older manifests holds."""
         content = handler(self)
         return content if self.asked is not None else {k: v for k, v in content.items() if k != "asked"}
 
@@ -134,7 +134,7 @@ class Cost(_Record):
 class Manifest(_Record):
     """Everything about one cell. `identity` is the SHA-256 of the canonical JSON of `identity_parts`.
 
-    `partial` says why a cell does not stand for its dataset: `{"limit": 10}` or `{"sample": 50, "seed": 0}`;
+    `partial` states why a cell is not of its whole dataset: `{"limit": 10}` or `{"sample": 50, "seed": 0}`;
     None when it is whole. `metrics` are means over judged queries, as fractions; `intervals` are the 95 % bootstrap
     intervals of those means over queries, where the queries are a sample. `context` names what the cell has in common
     with others, `blocks` is the hash of the stored scores that it was made from.
@@ -164,7 +164,7 @@ class Manifest(_Record):
 
     @model_serializer(mode="wrap")
     def _plain(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without what older manifests lack, so that their proof holds."""
+        """Leave out what older manifests lack, so that their proof holds."""
         content = handler(self)
         return {k: v for k, v in content.items() if v is not None or k not in ("context", "blocks")}
 
@@ -173,7 +173,7 @@ class Manifest(_Record):
 class Cell:
     """A manifest and the folder it was read from.
 
-    `computed` holds the values by query of metrics that were judged after the run; their means are in the manifest.
+    `computed` has the values by query of metrics that were judged after the run; their means are in the manifest.
     """
 
     path: Path
@@ -182,7 +182,7 @@ class Cell:
 
     @property
     def root(self) -> Path:
-        """The run's folder: the one that holds `cells/<dataset>/<model>/<setting>`."""
+        """The run's folder: the one with `cells/<dataset>/<model>/<setting>`."""
         return self.path.parents[self.manifest.dataset.count("/") + 3]
 
     @property
@@ -200,35 +200,35 @@ class Cell:
         return m.provenance if m.context is None else {**read_context(self.root, m.context), **m.provenance}
 
     def per_query(self) -> pd.DataFrame:
-        """One row per judged query, sorted by query id."""
+        """Return one row per judged query, sorted by query id."""
         table = self.table().to_pandas(ignore_metadata=True)
         for name, values in self.computed.items():
             table[name] = [values[query] for query in table["query_id"]]
         return table
 
     def table(self) -> pa.Table:
-        """The same as it is stored, read without pandas, whose import takes long (`read_table` imports it)."""
+        """Return the same as it is stored, read without pandas, whose import takes long (`read_table` imports it)."""
         path = self.path / "per_query.parquet"
         return read_table(path, self.manifest.counts.queries, path)
 
     def run(self, only: Container[str] | None = None) -> dict[str, dict[str, float]]:
-        """The run: query id -> document id -> score; of some queries, or of all."""
+        """Return the run: query id -> document id -> score; of some queries, or of all."""
         run: dict[str, dict[str, float]] = {}
         for number, line in enumerate(read_packed(self.path / "run.trec.gz")):
             if number == self.manifest.counts.pairs:
                 raise InputError(f"{self.path / 'run.trec.gz'}: has more lines than the manifest counts pairs")
-            query, _, doc, _, score, _ = line.split(maxsplit=5)  # the tag may hold blanks
+            query, _, doc, _, score, _ = line.split(maxsplit=5)  # the tag may have blanks
             if only is None or query in only:
                 run.setdefault(query, {})[doc] = float(score)
         return run
 
     def qrels(self) -> dict[str, dict[str, int]] | None:
-        """The judgements stored with a first stage; None where the cell has none."""
+        """Return the qrels stored with a first stage; None where the cell has none."""
         return read_qrels(self.path / QRELS) if QRELS in self.manifest.files else None
 
 
 def write_qrels(folder: Path, qrels: Mapping[str, Mapping[str, int]]) -> None:
-    """Store judgements in TREC's four columns, by query and document. The same judgements give the same bytes."""
+    """Store qrels in TREC's four columns, by query and document. The same qrels give the same bytes."""
     lines = (f"{q} 0 {doc} {grade}\n" for q, grades in sorted(qrels.items()) for doc, grade in sorted(grades.items()))
     with replacing(folder / QRELS) as raw, gzip.GzipFile("", "wb", mtime=0, fileobj=raw) as packed:
         for line in lines:
@@ -236,12 +236,12 @@ def write_qrels(folder: Path, qrels: Mapping[str, Mapping[str, int]]) -> None:
 
 
 def cell_path(root: Path, dataset: str, model: str, setting: str) -> Path:
-    """Where a cell lives below a run's folder; see `proof.check_place`."""
+    """Return a cell's folder below a run's folder; see `proof.check_place`."""
     return root / "cells" / dataset / model / setting
 
 
 def read_packed(path: Path) -> Iterator[str]:
-    """The lines of a gz file. Raises InputError for one that is longer than any of a run."""
+    """Read the lines of a gz file. Raises InputError for one that is longer than any of a run."""
     with gzip.open(path, "rb") as lines:
         while line := lines.readline(_LINE):
             if len(line) == _LINE:
@@ -250,11 +250,14 @@ def read_packed(path: Path) -> Iterator[str]:
 
 
 def load_manifest(path: Path, proven: bool = False) -> Manifest:
-    """One manifest; one that was proven as it is needs fewer checks. Raises InputError naming the file and the key."""
+    """Load one manifest; one that was proven as it is needs fewer checks.
+
+    Raises InputError naming the file and the key.
+    """
     if proven:
         try:
             return Manifest.model_validate_json(path.read_bytes())
-        except (OSError, ValueError):  # it was touched since; the checks say how
+        except (OSError, ValueError):  # it was touched since; the checks report how
             pass
     raw = read_json(path, _MOST_BYTES)
     version = raw.get("schema_version") if isinstance(raw, dict) else None

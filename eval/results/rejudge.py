@@ -1,4 +1,4 @@
-"""Metrics of stored runs that the experiment did not ask for: judged now, from the cell's run and the judgements."""
+"""Metrics of stored runs that the experiment did not have: judged now, from the cell's run and the qrels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .records import FIRST_STAGE, Cell
 
 
 def with_metric(cells: Sequence[Cell], metric: str) -> list[Cell]:
-    """The cells, each with `metric` where its judgements are stored with a first stage of the same data among them.
+    """Return the cells, each with `metric` where its qrels are stored with a first stage of the same data among them.
 
     A cell that has the metric stays as it is; nothing is written. Raises InputError for an unknown metric.
     """

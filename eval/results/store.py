@@ -4,7 +4,7 @@
                                      block-00000.parquet  the scores: the same bytes however often a run was killed
                                      block-00000.json     what it cost: differs from run to run
 
-A block counts as stored when its parquet file is there, and its note says of which group and which bytes it is. Nothing
+A block counts as stored when its parquet file is there, and its note states its group and bytes. Nothing
 that varies between runs goes into it.
 """
 
@@ -44,7 +44,7 @@ class Block:
         index: its number.
         queries: their ids.
         pairs: number of pairs.
-        run: has the candidates of these queries, and of others; read when they are asked for, and not kept.
+        run: has the candidates of these queries, and of others; read when they are needed, and not cached.
     """
 
     index: int
@@ -64,7 +64,7 @@ class Block:
 
 
 def plan_blocks(candidates: Candidates, queries_per_block: int) -> list[Block]:
-    """Queries by id, so many to a block. Depends on nothing that differs between machines or engines."""
+    """Return queries by id, so many to a block. Depends on nothing that differs between machines or engines."""
     queries = sorted(candidates)
     blocks: list[Block] = []
     for start in range(0, len(queries), queries_per_block):
@@ -75,7 +75,7 @@ def plan_blocks(candidates: Candidates, queries_per_block: int) -> list[Block]:
 
 @dataclass(frozen=True)
 class PassScores:
-    """Settings that share a forward pass, and the folder that holds their scores.
+    """Settings that share a forward pass, and the folder with their scores.
 
     `base` is everything that identifies the scores, except the setting.
     """
@@ -92,13 +92,13 @@ class PassScores:
 
     @classmethod
     def make(cls, root: Path, base: dict[str, Any], settings: Sequence[Setting], block_queries: int) -> PassScores:
-        """A new group below `root`; its folder is named by its content and appears with the first block."""
+        """Make a new group below `root`; its folder is named by its content and appears with the first block."""
         content = _content(base, [setting.name for setting in settings], block_queries)
         return cls(root / digest(content)[:16], base, tuple(settings), block_queries)
 
     @classmethod
     def read(cls, folder: Path) -> PassScores | None:
-        """The group in a folder; None when its description is absent, unreadable, or not the one that names it."""
+        """Read the group in a folder; None when its description is absent, unreadable, or not the one that names it."""
         if not (folder / "group.json").is_file():
             return None
         try:
@@ -112,11 +112,11 @@ class PassScores:
         return group if group.folder == folder else None
 
     def path(self, block: Block) -> Path:
-        """The file of a block's scores."""
+        """Return the file of a block's scores."""
         return self.folder / f"block-{block.index:05d}.parquet"
 
     def open(self) -> None:
-        """Makes the folder and its description, and removes what a killed run left half-written."""
+        """Make the folder and its description, and remove what a killed run left half-written."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for leftover in self.folder.glob("*.tmp"):
             leftover.unlink()
@@ -126,10 +126,10 @@ class PassScores:
             write_whole(path, text)
 
     def write(self, block: Block, scored: Scored, cost: dict[str, Any]) -> None:
-        """Stores a block. `cost` gets the time that storing took. Raises ScoreError for NaN or infinity."""
+        """Store a block. `cost` gets the time that storing took. Raises ScoreError for NaN or infinity."""
         start = perf_counter()
         if not np.isfinite(scored.scores).all():
-            raise ScoreError(f"{self.path(block)}: not stored, its scores hold NaN or infinity")
+            raise ScoreError(f"{self.path(block)}: not stored, its scores contain NaN or infinity")
         query_ids, doc_ids = _ids(block)
         scores = {s.name: row for s, row in zip(self.settings, scored.scores, strict=True)}
         lengths = {name: getattr(scored, name) for name in (*_TOKENS, "truncated")}
@@ -159,11 +159,11 @@ class PassScores:
         )
 
     def stored(self, block: Block, unbound: bool = False) -> pa.Table | None:
-        """A stored block; None when it is not there, or cannot be proven: then it is scored again.
+        """Return a stored block; None when it is not there, or cannot be proven: then it is scored again.
 
         Proven: the bytes are those that were written, in this group, of these pairs, with the columns and types of
         these settings, finite scores and token counts from 0. `unbound` takes notes of older releases, which name no
-        group: whoever asks for them has other proof.
+        group: the caller has other proof.
         """
         path, note = self.path(block), self._note(block, unbound)
         if note is None or not path.is_file():
@@ -181,28 +181,28 @@ class PassScores:
         return table if table.schema.equals(self._schema) and _usable(table, self.settings) else None
 
     def cost(self, block: Block) -> dict[str, Any] | None:
-        """What a stored block cost; None when that was lost."""
+        """Return what a stored block cost; None when that was lost."""
         note = self._note(block)
         return note and note["cost"]
 
     def bind(self, blocks: Sequence[Block]) -> None:
-        """Writes the group into the notes of some blocks of an older release, once they are proven otherwise."""
+        """Write the group into the notes of some blocks of an older release, once they are proven otherwise."""
         for block in filter(self.is_unbound, blocks):
             if (note := self._note(block, unbound=True)) is not None:
                 self._write_note(block, note)
 
     def is_unbound(self, block: Block) -> bool:
-        """Its note is one of an older release and names no group."""
+        """Return whether its note is one of an older release and names no group."""
         note = self._note(block, unbound=True)
         return note is not None and "group" not in note
 
     def fingerprint(self, blocks: Sequence[Block]) -> str | None:
-        """The hash of all scores of a group, which cells that are made from it hold; None where blocks are missing."""
+        """Return the hash of all scores of a group, which its cells have; None where blocks are missing."""
         notes = [self._note(block) for block in blocks]
         return digest({"blocks": [note["scores"] for note in notes if note]}) if all(notes) else None
 
     def files(self) -> list[os.stat_result]:
-        """The state of everything that is stored, by name."""
+        """Return the state of everything that is stored, by name."""
         try:
             with os.scandir(self.folder) as entries:
                 return [entry.stat(follow_symlinks=False) for entry in sorted(entries, key=lambda entry: entry.name)]
@@ -237,13 +237,13 @@ def _content(base: Mapping[str, Any], settings: Sequence[str], block_queries: in
 
 
 def _ids(block: Block) -> tuple[list[str], list[str]]:
-    """Query and document of every pair."""
+    """Return query and document of every pair."""
     candidates = block.candidates
     return [query for query, docs in candidates for _ in docs], [doc for _, docs in candidates for doc in docs]
 
 
 def plan_groups(root: Path, base: dict[str, Any], wanted: Sequence[Setting], block_queries: int) -> list[PassScores]:
-    """Groups that cover the wanted settings: those on disk with the same `base`, then new ones, one per pass.
+    """Return groups that cover the wanted settings: those on disk with the same `base`, then new ones, one per pass.
 
     A group on disk comes with all of its settings, wanted or not, so that completing it gives the same bytes.
     """

@@ -76,7 +76,7 @@ class CellWriter:
         self._all.__exit__(*error)
 
     def add(self, pairs: pd.DataFrame) -> None:
-        """All pairs of some queries, one row each.
+        """Add all pairs of some queries, one row each.
 
         Columns: query_id, doc_id, score, and for a reranker truncated, tokens, flops_reference.
         """
@@ -90,7 +90,7 @@ class CellWriter:
     def finish(
         self, measured: Measured, provenance: dict[str, Any], shared: Mapping[str, Any], blocks: str | None = None
     ) -> Cell:
-        """The cell, written; a judged query without pairs counts 0.
+        """Return the cell, written; a judged query without pairs counts 0.
 
         `shared` is what it has in common with others, `blocks` the fingerprint of the scores that it was made from.
         """
@@ -146,7 +146,7 @@ class CellWriter:
 
 
 class PairsRun(Mapping[str, dict[str, float]]):
-    """Query id -> document id -> score, queries in the order of the pairs; made when asked for, and not kept."""
+    """Query id -> document id -> score, queries in the order of the pairs; made when needed, and not cached."""
 
     def __init__(self, pairs: pd.DataFrame) -> None:
         self._docs, self._scores = pairs["doc_id"], pairs["score"].to_numpy(dtype=float)
@@ -167,7 +167,10 @@ class PairsRun(Mapping[str, dict[str, float]]):
 def _per_query(
     pairs: pd.DataFrame, qrels: Mapping[str, Mapping[str, int]], values: Mapping[str, Mapping[str, float]]
 ) -> pd.DataFrame:
-    """One row per judged query: PER_QUERY_COLUMNS, then the metrics. `tied` counts candidates that share a score."""
+    """Return one row per judged query: PER_QUERY_COLUMNS, then the metrics.
+
+    `tied` counts candidates that share a score.
+    """
     queries = sorted(qrels)
     rows = pd.DataFrame({"query_id": pairs["query_id"], "candidates": 1})
     rows["judged"] = [doc in qrels.get(query, ()) for query, doc in zip(pairs["query_id"], pairs["doc_id"])]
@@ -186,7 +189,10 @@ def _per_query(
 
 
 def _intervals(values: Mapping[str, np.ndarray], partial: Mapping[str, int] | None) -> dict[str, tuple[float, float]]:
-    """Of every mean where the queries are a sample. Drawn as if the sample were a simple one, so none is too narrow."""
+    """Return the interval of every mean where the queries are a sample.
+
+    It is drawn as if the sample were a simple one, so none is too narrow.
+    """
     if partial is None or "sample" not in partial:
         return {}
     return {

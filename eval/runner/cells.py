@@ -48,7 +48,7 @@ class Target:
     metrics: tuple[str, ...]
 
     def existing(self, inputs: Inputs, origin: Origin | None = None) -> Cell | None:
-        """The finished cell, if it is of the same identity, has the same metrics, and holds what it claims.
+        """Return the finished cell, if it is of the same identity, has the same metrics, and what it claims.
 
         `origin` has the stored scores that it must have been made from. What was found so before, and has not been
         touched since, is not computed again.
@@ -82,12 +82,12 @@ class Target:
         return cell
 
     def remember(self, cell: Cell, inputs: Inputs, origin: Origin | None = None) -> None:
-        """A cell that was made just now need not be proven by the next command."""
+        """Record a cell that was made just now, which the next command need not prove."""
         for name, files in self._found(cell.path, inputs, origin):
             memo_of(self.root).add(name, files)
 
     def _found(self, path: Path, inputs: Inputs, origin: Origin | None) -> list[tuple[str, list[os.stat_result]]]:
-        """What there is to prove, each with its files: the cell; and that it is judged so, and of these scores."""
+        """Return what there is to prove, with its files: the cell; and that it is judged so, and of these scores."""
         folder = find_cell(self.root, path)
         name = f"{folder.name} of {inputs.dataset.checksum} by {origin.group.digest if origin else None}"
         return [
@@ -104,18 +104,18 @@ def targets(
     inputs: Inputs,
     reranker: Mapping[str, Any],
 ) -> dict[Setting, Target]:
-    """The cells of a model on a dataset."""
+    """Return the cells of a model on a dataset."""
     base, name, metrics = model_identity(reranker, inputs), experiment.name, experiment.metrics
     return {s: Target(out, name, entry.label, s.name, {**base, "setting": s.name}, metrics) for s in settings}
 
 
 def existing_cells(targets: Mapping[Setting, Target], inputs: Inputs, origin: Origin) -> dict[Setting, Cell | None]:
-    """The finished cells of a pass; see `Target.existing`."""
+    """Return the finished cells of a pass; see `Target.existing`."""
     return {setting: target.existing(inputs, origin) for setting, target in targets.items()}
 
 
 def remove_stale(root: Path, experiment: str, cells: Sequence[Cell]) -> None:
-    """Removes cells that an earlier form of the experiment left, so that no table mixes the two. Scores stay.
+    """Remove cells that an earlier form of the experiment left, so that no table mixes the two. Scores stay.
 
     So go those that a killed run left unfinished, and contexts that no cell names.
     """
@@ -140,7 +140,7 @@ def remove_stale(root: Path, experiment: str, cells: Sequence[Cell]) -> None:
 
 
 def data_provenance(out: Path, inputs: Inputs) -> dict[str, Any]:
-    """Where the candidates and the texts of a cell came from."""
+    """Return where the candidates and the texts of a cell came from."""
     candidates, dataset = inputs.candidates, inputs.dataset
     path = candidates.path
     return {

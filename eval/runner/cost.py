@@ -20,7 +20,7 @@ PHASES = ("tokenise", "forward", "store")
 
 
 def block_cost(scored: Scored, device: str, joules: float | None = None) -> dict[str, Any]:
-    """What is kept beside a block that a device of this name scored; storing adds its own seconds."""
+    """Return what is stored beside a block that a device of this name scored; storing adds its own seconds."""
     executed = scored.executed
     return {
         "flops": executed.flops,
@@ -43,19 +43,19 @@ class PassCost:
         self.known = bool(self.blocks) and len(self.blocks) == len(blocks)
 
     def total(self, key: str) -> int | None:
-        """Sum over blocks; None when a block's figure was lost or the adapter does not count."""
+        """Return the sum over blocks; None when a block's figure was lost or the adapter does not count."""
         if not self.known or not any(block["flops"] for block in self.blocks):
             return None
         return sum(block[key] for block in self.blocks)
 
     def seconds(self, phase: str) -> float | None:
-        """Seconds that all blocks spent in a phase."""
+        """Return seconds that all blocks spent in a phase."""
         if not self.known or not all(phase in block["seconds"] for block in self.blocks):
             return None
         return sum(block["seconds"][phase] for block in self.blocks)
 
     def summary(self, pairs: int, engine: Engine) -> Cost:
-        """The figures of a manifest. The share of the peak needs all blocks to come from the device at hand."""
+        """Return the figures of a manifest. The share of the peak needs all blocks to come from the device at hand."""
         tokenise, forward, store = (self.seconds(phase) for phase in PHASES)
         executed = self.total("flops")
         scoring = sum(seconds or 0.0 for seconds in (tokenise, forward, store))
@@ -79,13 +79,13 @@ class PassCost:
         )
 
     def joules(self) -> float | None:
-        """Energy of all blocks; None where one was not measured."""
+        """Return energy of all blocks; None where one was not measured."""
         if not self.known or not all("joules" in block for block in self.blocks):
             return None
         return sum(block["joules"] for block in self.blocks)
 
     def asked(self) -> ServerUsage | None:
-        """What a server was asked; None where none was, or where a block's figures were lost."""
+        """Return the requests to a server; None where there is none, or where a block's figures were lost."""
         requests = [Requests(**block["requests"]) for block in self.blocks if "requests" in block]
         if not self.known or len(requests) < len(self.blocks):
             return None
@@ -112,7 +112,7 @@ class Tally:
         self._tokens = [0, 0, 0]
 
     def add(self, pairs: pd.DataFrame) -> np.ndarray | None:
-        """Counts some pairs; their reference FLOPs, int64 of shape (pairs,), None when the model's shape is unknown."""
+        """Count some pairs; their reference FLOPs, int64 of shape (pairs,), None when the model's shape is unknown."""
         lengths = [pairs[name].to_numpy() for name in ("query_tokens", "passage_tokens", "prompt_tokens")]
         self.pairs += len(pairs)
         self._tokens = [total + int(counts.sum(dtype=np.int64)) for total, counts in zip(self._tokens, lengths)]
@@ -126,7 +126,7 @@ class Tally:
         return reference
 
     def flops(self, executed: int | None) -> Flops | None:
-        """All named counts; `executed` is that of the whole pass."""
+        """Return all named counts; `executed` is that of the whole pass."""
         shape = self._loaded.shape
         if shape is None or not self.pairs:
             return None
@@ -140,7 +140,7 @@ class Tally:
         )
 
     def tokens(self, cost: PassCost) -> Tokens | None:
-        """Real tokens of all pairs, and what the engine added and shared; None where nobody counts them."""
+        """Return real tokens of all pairs, and what the engine added and shared; None where nobody counts them."""
         if not any(self._tokens):
             return None
         query, passage, prompt = self._tokens

@@ -23,7 +23,7 @@ from .prefetch import prefetch
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """What a loaded model says of itself, wherever it is loaded.
+    """What a loaded model states of itself, wherever it is loaded.
 
     Attributes:
         identities: `Reranker.identity` under each of the texts that the engine was made for.
@@ -44,7 +44,7 @@ class LoadedModel:
     def of(
         cls, reranker: Reranker, texts: Iterable[TextOptions], settings: Iterable[Setting], load_seconds: float
     ) -> LoadedModel:
-        """Raises InputError when the model cannot run one of the settings."""
+        """Raise InputError when the model cannot run one of the settings."""
         return cls(
             spec=reranker.spec,
             shape=reranker.shape,
@@ -103,22 +103,22 @@ class Engine(Protocol):
         ...
 
     def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Scored, str]]:
-        """Each block with its scores and the name of the device that made them, as soon as it is done.
+        """Yield each block with its scores and the name of the device that made them, as soon as it is done.
 
         Raises ScoreError or InputError: at once, or when all other blocks are done.
         """
         ...
 
     def peak_tflops(self) -> float:
-        """What one of its devices can do at most, measured."""
+        """Return the measured peak of one of its devices."""
         ...
 
     def peak_memory(self) -> int:
-        """Most bytes in use so far on one of its devices."""
+        """Return the most bytes in use so far on one of its devices."""
         ...
 
     def usage(self) -> dict[str, Any] | None:
-        """Who did what so far, for the provenance of results; None when there is only one worker."""
+        """Return each worker's part so far, for the provenance of results; None when there is only one worker."""
         ...
 
     def close(self) -> None:
@@ -147,7 +147,10 @@ class LocalEngine:
         return self._reranker
 
     def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Scored, str]]:
-        """Each block with its scores, in order; stops at the first error. Texts and token ids come one block ahead."""
+        """Yield each block with its scores, in order; stops at the first error.
+
+        Texts and token ids come one block ahead.
+        """
 
         def prepare(job: Job) -> tuple[list[QueryGroup], Prepared]:
             dataset = job.task.dataset
@@ -167,9 +170,9 @@ class LocalEngine:
         return peak_memory(self.loaded.device)
 
     def usage(self) -> None:
-        """One worker, whose times are in the cost of every cell."""
+        """Return None: the times of the one worker are in the cost of every cell."""
         return
 
     def close(self) -> None:
-        """Drops the model."""
+        """Drop the model."""
         self._reranker = None

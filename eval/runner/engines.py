@@ -1,4 +1,4 @@
-"""The engine that an experiment asks for."""
+"""The engine of an experiment."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MakeEngine = Callable[[ModelSpec, LoadOptions, Sequence[TextOptions], Sequence[S
 
 @contextmanager
 def engines(options: EngineOptions, load: Loader, open_dataset: Callable[[str], Dataset]) -> Iterator[MakeEngine]:
-    """Makes engines, one model after the other; what they run on lives as long as the context."""
+    """Make engines, one model after the other; what they run on lives as long as the context."""
     if isinstance(options, LocalOptions):
         yield lambda model, load_options, texts, settings: LocalEngine(load, model, load_options, texts, settings)
         return
@@ -38,7 +38,7 @@ def engines(options: EngineOptions, load: Loader, open_dataset: Callable[[str], 
 
 @contextmanager
 def encoders(options: EngineOptions) -> Iterator[MakeEncoder]:
-    """Makes the encoders of dense first stages, and keeps the last one for as long as the context."""
+    """Make the encoders of dense first stages, and keep the last one for as long as the context."""
     if isinstance(options, LocalOptions):
         yield LastEncoder()
         return

@@ -46,7 +46,7 @@ def finished(
     inputs: Sequence[Inputs],
     out: Path,
 ) -> dict[str, list[Cell]] | None:
-    """Dataset -> cells of a model, when all are there under the identities that it had; None: it must be loaded."""
+    """Return dataset -> cells of a model, when all are there under its cached identities; None: it must be loaded."""
     file = _file(experiment, entry, spec, inputs)
     if file is None or not file.is_file():
         return None
@@ -93,7 +93,7 @@ def _texts(entry: RerankerEntry, inputs: Sequence[Inputs]) -> list[TextOptions]:
 
 
 def _file(experiment: Experiment, entry: RerankerEntry, spec: ModelSpec, inputs: Sequence[Inputs]) -> Path | None:
-    """Where it is kept; None for what has code of its own, no files, or runs elsewhere."""
+    """Return its file; None for what has code of its own, no files, or runs elsewhere."""
     if experiment.engine.name != "local":
         return None
     family = family_of(spec)
@@ -113,7 +113,7 @@ def _file(experiment: Experiment, entry: RerankerEntry, spec: ModelSpec, inputs:
 
 @cache
 def _code() -> str:
-    """SHA-256 of everything that makes an identity of files and options: this package's code and data."""
+    """Return SHA-256 of everything that makes an identity of files and options: this package's code and data."""
     sources = [*Path(RERANKERS).parent.rglob("*.py"), *CONFIGS.glob("*.yaml"), *CONFIGS.glob("*.py")]
     hashes = hashlib.sha256()
     for path in sorted(sources):

@@ -25,7 +25,7 @@ class Inputs:
     source: str = ""
 
     def identity(self) -> dict[str, Any]:
-        """What the data contribute to a result's identity: hashes of content, never paths."""
+        """Return what the data contribute to a result's identity: hashes of content, never paths."""
         return {
             "dataset": self.dataset.name,
             "checksum": self.dataset.checksum,
@@ -36,7 +36,7 @@ class Inputs:
 
 
 def model_identity(reranker: Mapping[str, Any], inputs: Inputs) -> dict[str, Any]:
-    """The identity of a model's results on a dataset, without the setting."""
+    """Return the identity of a model's results on a dataset, without the setting."""
     return {"schema": SCHEMA_VERSION, "reranker": reranker, **inputs.identity()}
 
 
@@ -44,7 +44,7 @@ _MEAN = "mean"  # the row of a table that no dataset may be called like
 
 
 def check_row_names(datasets: Sequence[tuple[str, str | None]]) -> None:
-    """Raise InputError for (name, group) of datasets of which a table could not tell the rows apart."""
+    """Raise InputError for (name, group) of datasets whose rows would look the same in a table."""
     names = [name for name, _ in datasets]
     for name, group in datasets:
         if names.count(name) > 1:

@@ -69,7 +69,7 @@ class ModelRun:
         make_engine: MakeEngine,
         shared: dict[str, Any],
     ) -> None:
-        """Loads the model. Raises InputError when it cannot be loaded or cannot run a setting."""
+        """Load the model. Raises InputError when it cannot be loaded or cannot run a setting."""
         self.experiment, self.entry, self.settings, self.out, self.shared = experiment, entry, settings, out, shared
         self.inputs, self.started = inputs, now()
         self.options = experiment.load_options(entry)
@@ -81,7 +81,7 @@ class ModelRun:
             log.warning("%s: %s", entry.label, warning)
 
     def run(self) -> dict[str, list[Cell]]:
-        """Dataset -> its cells, in the order of the settings; a dataset's are written as soon as it is scored.
+        """Return dataset -> its cells, in the order of the settings; a dataset's are written as soon as it is scored.
 
         Raises ScoreError or InputError of a block; what was scored by then is stored.
         """
@@ -96,7 +96,7 @@ class ModelRun:
         return {name: [cells[name, setting] for setting in self.settings] for name in names}
 
     def close(self) -> None:
-        """Lets go of the model."""
+        """Let go of the model."""
         self.engine.close()
 
     def _passes(self, inputs: Inputs) -> list[_Pass]:
@@ -117,7 +117,7 @@ class ModelRun:
         return passes
 
     def _score(self, passes: Sequence[_Pass]) -> Iterator[_Pass]:
-        """Executes the blocks that are not stored; yields each pass whose last block is stored now."""
+        """Execute the blocks that are not stored; yields each pass whose last block is stored now."""
         by_task = {pass_.task: pass_ for pass_ in passes}
         total = sum(block.pairs for pass_ in passes for block in pass_.blocks)
         left = sum(block.pairs for pass_ in passes for block in pass_.missing)
@@ -140,7 +140,7 @@ class ModelRun:
             progress.close()
 
     def _cells(self, pass_: _Pass) -> dict[tuple[str, Setting], Cell]:
-        """The cells of a pass; those that are not written yet are, from the stored blocks, one after the other."""
+        """Return the cells of a pass; write those that are not there, from the stored blocks, one after the other."""
         name = pass_.inputs.dataset.name
         existing = existing_cells(pass_.targets, pass_.inputs, pass_.origin)
         cells = {(name, setting): cell for setting, cell in existing.items() if cell is not None}
@@ -196,7 +196,7 @@ class ModelRun:
 
 
 def _rows(pairs: pd.DataFrame, setting: Setting, reference: np.ndarray | None) -> pd.DataFrame:
-    """What a cell wants of stored pairs."""
+    """Return what a cell wants of stored pairs."""
     tokens = pairs["query_tokens"] + pairs["passage_tokens"] + pairs["prompt_tokens"]
     rows = pairs[["query_id", "doc_id", "truncated"]].assign(score=pairs[setting.name], tokens=tokens)
     if not tokens.any():  # nobody counts them

@@ -1,4 +1,4 @@
-"""The stored scores that cells are made from, and whether a cell is what they say."""
+"""The stored scores that cells are made from, and whether a cell agrees with them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Origin:
     blocks: Sequence[Block]
 
     def missing(self, bind: Callable[[], object]) -> list[Block]:
-        """Blocks that are not stored, or cannot be proven.
+        """Return blocks that are not stored, or cannot be proven.
 
         `bind` looks at the cells, which proves the blocks of an older release; it is called where there are such.
         """
@@ -43,7 +43,7 @@ class Origin:
         return missing
 
     def remember(self) -> None:
-        """All blocks were proven just now."""
+        """Record that all blocks were proven just now."""
         memo_of(self.root).add(self._name, self.group.files())
 
     @property
@@ -51,9 +51,9 @@ class Origin:
         return f"{len(self.blocks)} blocks of {self.group.folder.relative_to(self.root).as_posix()}"
 
     def made(self, cell: Cell) -> bool:
-        """The cell was made from these blocks as they are now.
+        """Return whether the cell was made from these blocks as they are now.
 
-        One of an older release does not say from which; then its ranking is compared, and where it agrees the blocks
+        One of an older release does not state from which; then its ranking is compared, and where it agrees the blocks
         are bound to their group, as those of this release are.
         """
         if cell.manifest.blocks is not None:
@@ -88,7 +88,7 @@ def plan_origins(
     out: Path,
     identity: Mapping[str, Any],
 ) -> list[Origin]:
-    """The scores of a model on a dataset, stored or still to come, one for each forward pass."""
+    """Return the scores of a model on a dataset, stored or still to come, one for each forward pass."""
     base, root = model_identity(identity, inputs), out / "scores" / inputs.dataset.name / entry.label
     groups = plan_groups(root, base, settings, experiment.engine.block_queries)
     return [Origin(out, group, plan_blocks(inputs.candidates.run, group.block_queries)) for group in groups]

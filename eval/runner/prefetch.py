@@ -11,7 +11,10 @@ Result = TypeVar("Result")
 
 
 def prefetch(prepare: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[tuple[Item, Result]]:
-    """Each item with what `prepare` made of it, in order. An error of `prepare` is raised when its item is due."""
+    """Yield each item with what `prepare` made of it, in order.
+
+    An error of `prepare` is raised when its item is due.
+    """
     with ThreadPoolExecutor(1, thread_name_prefix="prepare") as pool:
         last = None
         for item in items:

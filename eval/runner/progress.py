@@ -37,12 +37,12 @@ class Progress:
             self.thread.start()
 
     def add(self, pairs: int) -> None:
-        """Some more pairs are stored."""
+        """Count some more stored pairs."""
         self.done += pairs
         self.bar.update(pairs)
 
     def _beat(self) -> None:
-        """A line now and then, also while a long block is on its way."""
+        """Log a line now and then, also during a long block."""
         while not self.ended.wait(_SECONDS_BETWEEN_LINES):
             done, seconds = self.done, perf_counter() - self.start
             share = 100 * (self.stored + done) / self.pairs
@@ -53,7 +53,7 @@ class Progress:
             log.info("%s: %.0f %%, %.1f pairs/s, %s left", self.title, share, done / seconds, _clock(left))
 
     def close(self) -> None:
-        """Nothing more comes: all pairs are stored, or the run ends before that."""
+        """Stop: all pairs are stored, or the run ends before that."""
         self.ended.set()
         self.bar.close()
         if self.done:

@@ -14,12 +14,12 @@ from typing import Any
 
 
 def now() -> str:
-    """The time in UTC, to the second, as ISO 8601 writes it."""
+    """Return the time in UTC, to the second, as ISO 8601 writes it."""
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
 def environment() -> dict[str, Any]:
-    """Versions, commit and machine of this process."""
+    """Return versions, commit and machine of this process."""
     return {
         "versions": {
             "python": platform.python_version(),
@@ -35,7 +35,7 @@ def environment() -> dict[str, Any]:
 
 
 def threads() -> int | None:
-    """CPU threads of torch in this process; None where torch is not in use."""
+    """Return CPU threads of torch in this process; None where torch is not in use."""
     torch = sys.modules.get("torch")
     return torch.get_num_threads() if torch else None
 
@@ -50,7 +50,7 @@ def _version(name: str) -> str | None:
 
 @cache
 def _commit() -> str | None:
-    """The commit of the source tree this code runs from; `-dirty` when it was changed; None outside of one."""
+    """Return the commit of the source tree this code runs from; `-dirty` when it was changed; None outside of one."""
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return None

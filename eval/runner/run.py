@@ -48,8 +48,9 @@ def run_experiment(
     specs: Specs | None = None,
     command: str | None = None,
 ) -> list[Cell]:
-    """Scores what is not stored yet below `out` and writes every cell. Dataset by dataset, the first stage first.
+    """Score what is not stored yet below `out`, and write every cell.
 
+    Dataset by dataset, the first stage first.
     `part` is of each dataset's queries; results of a part are marked as partial. `overwrite` drops what is stored.
     `specs` are the models by label; None finds them. Raises InputError or ScoreError; whatever was stored by then is
     kept and continued by the next call.
@@ -82,7 +83,7 @@ def run_experiment(
 
 
 def _variants(experiment: Experiment, first_stages: Sequence[Cell]) -> list[tuple[str, str]]:
-    """(model, setting) of every cell of a dataset."""
+    """Return (model, setting) of every cell of a dataset."""
     stages = dict.fromkeys((cell.manifest.model, FIRST_STAGE) for cell in first_stages)
     variants = experiment.variants()
     return [*stages, *((entry.label, setting.name) for entry, settings in variants.items() for setting in settings)]
@@ -140,7 +141,7 @@ def _reranked(
     load: Loader,
     shared: dict[str, Any],
 ) -> Iterator[tuple[str, list[Cell]]]:
-    """Model by model, (dataset, its cells). Blocks that were given up are told after the last model."""
+    """Yield (dataset, its cells), model by model. Blocks that were given up are reported after the last model."""
     if not experiment.rerankers:
         return
     given_up: list[BlocksFailed] = []

@@ -15,9 +15,9 @@ PARTS = ("cells", "scores", "candidates", CONTEXTS)
 
 
 def claim(out: Path, overwrite: bool) -> None:
-    """Makes `out` the folder of a run, or sees that it is one; `overwrite` removes what a run left there.
+    """Make `out` the folder of a run, or check that it is one; `overwrite` removes what a run left there.
 
-    Raises InputError for a folder that holds something else under the names of a run, and for links below it: nothing
+    Raises InputError for a folder that has something else under the names of a run, and for links below it: nothing
     is written through one.
     """
     held = [name for name in PARTS if os.path.lexists(out / name)]

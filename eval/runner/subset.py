@@ -14,7 +14,7 @@ from ..data import Dataset, Policy
 
 
 class SubsetDataset:
-    """Some queries of a dataset and their judgements, in its order; the corpus stays whole."""
+    """Some queries of a dataset and their qrels, in its order; the corpus stays whole."""
 
     def __init__(self, whole: Dataset, queries: Collection[str]) -> None:
         self._whole = whole
@@ -27,15 +27,15 @@ class SubsetDataset:
         self.qrels: dict[str, dict[str, int]] = {query: whole.qrels[query] for query in self.queries}
 
     def texts(self, doc_ids: Sequence[str]) -> list[str]:
-        """As the whole dataset."""
+        """Do as the whole dataset does."""
         return self._whole.texts(doc_ids)
 
     def missing(self, doc_ids: Sequence[str]) -> list[str]:
-        """As the whole dataset."""
+        """Do as the whole dataset does."""
         return self._whole.missing(doc_ids)
 
     def corpus(self) -> Iterator[tuple[str, str]]:
-        """As the whole dataset."""
+        """Do as the whole dataset does."""
         return self._whole.corpus()
 
     def __len__(self) -> int:
@@ -61,13 +61,13 @@ class Part:
             raise InputError("--limit and --sample: give one of them")
 
     def of(self, dataset: Dataset) -> Dataset:
-        """The part of a dataset."""
+        """Return the part of a dataset."""
         if self.limit is not None:
             return first_queries(dataset, self.limit)
         return dataset if self.sample is None else sampled_queries(dataset, self.sample, self.seed)
 
     def as_json(self) -> dict[str, int]:
-        """Plain values, for results; empty for all queries."""
+        """Return plain values, for results; empty for all queries."""
         if self.limit is not None:
             return {"limit": self.limit}
         return {} if self.sample is None else {"sample": self.sample, "seed": self.seed}
@@ -77,17 +77,17 @@ WHOLE = Part()
 
 
 def first_queries(dataset: Dataset, count: int) -> SubsetDataset:
-    """The first queries."""
+    """Return the first queries."""
     return SubsetDataset(dataset, set(islice(dataset.queries, count)))
 
 
 def sampled_queries(dataset: Dataset, count: int, seed: int) -> SubsetDataset:
-    """A stratified sample; all queries when there are no more than `count`."""
+    """Return a stratified sample; all queries when there are no more than `count`."""
     return SubsetDataset(dataset, set(stratified(dataset.qrels, count, seed)))
 
 
 def stratified(qrels: Mapping[str, Mapping[str, int]], count: int, seed: int) -> list[str]:
-    """`count` query ids, one from each of `count` equally large strata; the same for the same judgements and seed.
+    """Draw `count` query ids, one from each of `count` equally large strata; the same for the same qrels and seed.
 
     Queries are put in the order of their number of relevant documents, which is what nDCG@10 depends on most among
     the things that are known before any system runs (it fixes the ideal ranking, and how much one hit weighs), and

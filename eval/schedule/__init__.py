@@ -1,1 +1,1 @@
-"""Which worker gets which block and when a worker is given up; knows nothing of Ray."""
+"""Which worker gets which block and when a worker is given up; independent of Ray."""

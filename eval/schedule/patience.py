@@ -11,20 +11,20 @@ class Patience:
     """A fixed limit, or one derived from the estimated cost of a block and the slowest speed seen so far."""
 
     def __init__(self, fixed: float | None = None) -> None:
-        """`fixed` is in seconds."""
+        """Take the fixed limit, in seconds."""
         self._fixed = fixed
         self._assumed = self._seen = 0.0  # seconds per unit of cost
 
     def assume(self, slowest: float) -> None:
-        """Seconds per unit of cost that are reckoned with until a block has been seen."""
+        """Set the seconds per unit of cost until a block has been seen."""
         self._assumed = slowest
 
     def observe(self, cost: float, seconds: float) -> None:
-        """A block of this cost took so long."""
+        """Record that a block of this cost took so long."""
         self._seen = max(self._seen, seconds / cost if cost else 0.0)
 
     def seconds(self, cost: float) -> float:
-        """The limit for a block of this cost."""
+        """Return the limit for a block of this cost."""
         if self._fixed is not None:
             return self._fixed
         if self._seen:

@@ -1,6 +1,6 @@
 """Which worker gets which block next, and what happens when a worker dies or hangs.
 
-Nothing here knows Ray or a model: a `WorkerPool` starts workers and runs blocks. The engine's pool is Ray actors
+Nothing here depends on Ray or a model: a `WorkerPool` starts workers and runs blocks. The engine's pool is Ray actors
 (`ray_pool`); predictions and tests use workers on a virtual clock (`virtual_pool`).
 """
 
@@ -17,7 +17,7 @@ from .patience import Patience
 
 log = logging.getLogger("rerankbench")
 
-IN_FLIGHT = 2  # blocks a worker holds: the one it scores and the next, so that it never waits for the driver
+IN_FLIGHT = 2  # blocks of a worker: the one it scores and the next, so that it never waits for the driver
 HEARTBEAT = 5.0  # seconds after which the driver looks for workers that hang
 _TICK = 0.001  # seconds; what is left until a deadline may be too little to move a clock
 START_TIMEOUT = 1800.0  # seconds for a worker to find its resources and load the model
@@ -79,7 +79,7 @@ class WorkerPool(Protocol):
         ...
 
     def restart(self, worker: int) -> None:
-        """End a worker with all it holds, without an event, and start another in its place."""
+        """End a worker with all its blocks, without an event, and start another in its place."""
         ...
 
     def retire(self, worker: int) -> None:
@@ -87,17 +87,17 @@ class WorkerPool(Protocol):
         ...
 
     def wait(self, seconds: float) -> list[Event]:
-        """What happened, as soon as something did; empty after `seconds`."""
+        """Return what happened, as soon as something did; empty after `seconds`."""
         ...
 
     def now(self) -> float:
-        """Seconds on the pool's clock."""
+        """Return seconds on the pool's clock."""
         ...
 
 
 @dataclass
 class _Worker:
-    since: float  # when it was started, or when it began with the first block it holds
+    since: float  # when it was started, or when it began with its first block
     up: bool = False
     gone: bool = False
     losses: int = 0  # in a row
@@ -125,7 +125,10 @@ class Schedule:
         self._last_cause = "none came up"
 
     def start(self) -> Any:
-        """What the first worker that is ready says of itself. Raises its error when no worker can load the model."""
+        """Return what the first worker that is ready returned.
+
+        Raises its error when no worker can load the model.
+        """
         while self._live():
             events = self.pool.wait(HEARTBEAT)
             for event in events:
@@ -139,7 +142,7 @@ class Schedule:
         raise ScoreError(f"no worker is left: {self._last_cause}")
 
     def run(self, costs: Sequence[float]) -> Iterator[tuple[int, int, Any]]:
-        """(worker, block, result) as blocks finish; block `i` is estimated to cost `costs[i]`, in any unit.
+        """Yield (worker, block, result) as blocks finish; block `i` is estimated to cost `costs[i]`, in any unit.
 
         A block that no worker could score is in `failures` afterwards. At most `IN_FLIGHT` blocks per worker are
         handed out and not yet yielded, however slow the caller is.
@@ -173,7 +176,7 @@ class Schedule:
                     self.pool.submit(index, job)
 
     def _take(self, index: int, live: set[int]) -> int | None:
-        """The longest block that this worker has not failed at, unless every worker has."""
+        """Return the longest block that this worker has not failed at, unless every worker has."""
         for position in range(len(self._pending) - 1, -1, -1):
             refused = self._refused.get(self._pending[position], set())
             if index not in refused or live <= refused:
@@ -200,7 +203,7 @@ class Schedule:
         return (event.worker, event.job, event.result) if isinstance(event, Done) else None
 
     def _lose(self, index: int, cause: str) -> None:
-        """The worker starts anew. The block it was at has failed there; the next one, if any, has not been begun."""
+        """Start the worker again. The block it was at has failed there; the next one, if any, has not been begun."""
         worker = self.workers[index]
         held, worker.holds = worker.holds, []
         worker.up, worker.since = False, self.pool.now()

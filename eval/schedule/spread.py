@@ -19,7 +19,7 @@ class Spread:
 
 
 def spread(plan: Plan, block_queries: int, workers: int, tflops: float) -> Spread:
-    """Model after model, all datasets of a model together, the longest blocks first.
+    """Return model after model, all datasets of a model together, the longest blocks first.
 
     `tflops` is sustained by each worker. The corpus of a dense first stage is encoded by one of them before; loading
     models is not reckoned with. The efficiency is None when no model's shape is known.

@@ -18,7 +18,7 @@ class VirtualPool:
     ) -> None:
         self.workers, self.seconds, self.load_seconds, self.latency = workers, seconds, load_seconds, latency
         self.clock = 0.0
-        self._free = [0.0] * workers  # when each is done with all it holds
+        self._free = [0.0] * workers  # when each is done with all its blocks
         self._events: list[tuple[float, int, Event]] = []
         self._order = count()
         for worker in range(workers):
@@ -65,7 +65,7 @@ def predict(
     latency: float = 0.0,
     store_seconds: float = 0.0,
 ) -> float:
-    """Seconds until all blocks are stored, when the scheduler runs them on so many workers.
+    """Return seconds until all blocks are stored, when the scheduler runs them on so many workers.
 
     Args:
         seconds: what each block takes.

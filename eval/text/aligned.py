@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 
 
 def width(text: str) -> int:
-    """Columns that `text` takes in a terminal."""
+    """Return columns that `text` takes in a terminal."""
     return sum(_width(char) for char in text)
 
 
@@ -19,13 +19,13 @@ def _width(char: str) -> int:
 
 
 def pad(text: str, columns: int, *, right: bool = False) -> str:
-    """`text` filled up with blanks, aligned to the right if asked."""
+    """Return `text` filled up with blanks, aligned to the right if wanted."""
     blanks = " " * (columns - width(text))
     return blanks + text if right else text + blanks
 
 
 def terminal_width() -> int:
-    """Columns of the terminal; `COLUMNS` overrides it, and 100 stands where there is none."""
+    """Return columns of the terminal; `COLUMNS` overrides it, and it is 100 where there is none."""
     return shutil.get_terminal_size(fallback=(100, 24)).columns
 
 
@@ -37,7 +37,7 @@ def listing(
     notes: Sequence[str] | None = None,
     groups: Sequence[str] | None = None,
 ) -> str:
-    """Rows below a head, two blanks between columns; the last column wraps at the width of the terminal.
+    """Return rows below a head, two blanks between columns; the last column wraps at the width of the terminal.
 
     `right` are the columns that are aligned to the right; `notes` has a line for each row, written below it; `groups`
     has the name of each row's group, written above the first of neighbours that share it.
@@ -63,7 +63,7 @@ def listing(
 
 
 def wrap(text: str, columns: int) -> list[str]:
-    """Lines of at most `columns` where words allow it, broken at blanks; at least one line."""
+    """Return lines of at most `columns` where words allow it, broken at blanks; at least one line."""
     lines, line = [], ""
     for word in text.split(" "):
         if line and width(line) + 1 + width(word) > columns:

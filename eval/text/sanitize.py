@@ -1,4 +1,4 @@
-"""Text that only says something: no control of terminals, no reordering, no commands to CI."""
+"""Text without effect: no control of terminals, no reordering, no commands to CI."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import re
 from typing import Any, TextIO
 
-# controls, marks that reorder text, line ends that only some programs know, halves of surrogate pairs, no characters
+# controls, marks that reorder text, line ends of some programs only, halves of surrogate pairs, no characters
 _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
 )
@@ -15,23 +15,26 @@ _COMMAND = re.compile(r"^(\s*):(?=:)|##(?=\[)", re.MULTILINE)  # as GitHub reads
 
 
 def clean(text: str) -> str:
-    r"""The text with unsafe characters written out: ESC becomes the four characters `\x1b`. Line ends and tabs stay."""
+    r"""Return the text with unsafe characters written out: ESC becomes the four characters `\x1b`.
+
+    Line ends and tabs stay.
+    """
     return _UNSAFE.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
 def to_json(value: Any, *, indent: int | None = 1) -> str:
-    """JSON whose strings are inert and, once they are read, what they were: unsafe characters are JSON's escapes."""
+    """Return JSON with inert strings that read as what they were: unsafe characters are JSON's escapes."""
     text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
     return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text).replace("##[", "#\\u0023[")
 
 
 def one_line(text: str) -> str:
-    """The same on one line."""
+    """Return the same on one line."""
     return clean(" ".join(text.split()))
 
 
 def without_commands(text: str) -> str:
-    """Lines that CI would take for commands get a blank inside: `: :set-env`."""
+    """Put a blank into lines that CI would take for commands: `: :set-env`."""
     return _COMMAND.sub(lambda match: "## " if match[0] == "##" else f"{match[0]} ", text)
 
 
@@ -45,7 +48,7 @@ class SanitizedStream(io.TextIOBase):
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # of terminals that do not know a character
+            stream.reconfigure(errors="backslashreplace")  # of terminals that lack a character
 
     def write(self, text: str) -> int:
         """See `io.TextIOBase.write`."""
@@ -57,7 +60,7 @@ class SanitizedStream(io.TextIOBase):
         return len(text)
 
     def command(self, line: str) -> None:
-        """A line that is meant as a command to CI."""
+        """Print a line that is meant as a command to CI."""
         self.stream.write(clean(line))
 
     def flush(self) -> None:

@@ -10,7 +10,7 @@ _PREFIXES = ("", "k", "M", "G", "T", "P", "E", "Z")
 
 
 def flops(value: float) -> str:
-    """`1.23 TFLOP`: three significant digits."""
+    """Return `1.23 TFLOP`: three significant digits."""
     power = 0
     while value >= 999.5 and power < len(_PREFIXES) - 1:
         value /= 1000
@@ -20,27 +20,27 @@ def flops(value: float) -> str:
 
 
 def size(value: float) -> str:
-    """`17.2 GB`, with decimal prefixes."""
+    """Return `17.2 GB`, with decimal prefixes."""
     return flops(value).replace("FLOP", "B")
 
 
 def share(per_cent: float) -> str:
-    """`59.6 %`."""
+    """Return `59.6 %`."""
     return f"{per_cent:.1f} %"
 
 
 def energy(joules: float) -> str:
-    """`1.23 kJ`, `4.56 MJ`."""
+    """Return `1.23 kJ`, `4.56 MJ`."""
     return flops(joules).replace("FLOP", "J")
 
 
 def usd(value: float) -> str:
-    """`$12.34`, `$0.00123`: cents, or three significant digits below one."""
+    """Return `$12.34`, `$0.00123`: cents, or three significant digits below one."""
     return f"${value:,.2f}" if value >= 0.995 else f"${float(f'{value:.3g}'):.10f}".rstrip("0").rstrip(".")
 
 
 def parse_flops(text: str, where: str, whole: float) -> float:
-    """FLOPs that `2TFLOP`, `350 GFLOP`, `2e12` or `70%` (of `whole`) write.
+    """Parse FLOPs that `2TFLOP`, `350 GFLOP`, `2e12` or `70%` (of `whole`) write.
 
     Raises InputError for anything else and for nothing at all.
     """

@@ -17,7 +17,7 @@ class _Record(BaseModel):
 
 
 class GoldenPair(_Record):
-    """One pair and its score; `ids` are the token ids that the source fed, where it tells them."""
+    """One pair and its score; `ids` are the token ids that the source fed, where it has them."""
 
     query: str
     passage: str
@@ -51,7 +51,7 @@ class Golden(_Record):
         source: where the scores were printed.
         dtype: precision that the source ran in; on CUDA the run takes it too.
         layers, heads: depth, and after how many layers a score can be read.
-        config: keys of config.json and the value each must have; None only shows what it says.
+        config: keys of config.json and the value each must have; None only shows it.
         pairs: at least one.
     """
 
@@ -66,12 +66,12 @@ class Golden(_Record):
 
 
 def list_goldens() -> list[str]:
-    """Names of the models whose published scores come with the package, sorted."""
+    """List names of the models whose published scores come with the package, sorted."""
     return names("golden")
 
 
 def golden_of(spec: ModelSpec) -> Golden:
-    """The shipped scores of a model. Raises InputError where none are known."""
+    """Return the shipped scores of a model. Raises InputError where none are known."""
     if spec.name not in list_goldens():
         raise InputError(
             f"model '{spec.name}': no published score of a single pair is known here, only of "
@@ -81,6 +81,9 @@ def golden_of(spec: ModelSpec) -> Golden:
 
 
 def load_golden(name: str) -> Golden:
-    """The published scores of a model by its name, or from the path of a YAML file. Raises InputError, one line."""
+    """Load the published scores of a model by its name, or from the path of a YAML file.
+
+    Raises InputError, one line.
+    """
     path = find("golden", name, "golden")
     return validated(Golden, {"name": path.stem, **read(path)}, str(path))

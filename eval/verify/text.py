@@ -10,7 +10,7 @@ _VERDICT = {True: "met", False: "OFF", None: "-"}
 
 
 def to_text(report: Verification) -> str:
-    """Published, found, difference and verdict; then what the model is made of, and what it took."""
+    """Return published, found, difference and verdict; then what the model is made of, and what it took."""
     rows = [_row(row) for row in report.rows]
     head = ("QUERY", "PASSAGE", "SETTING", "PUBLISHED", "FOUND", "DIFFERENCE", "ALLOWED", "VERDICT")
     groups = [row.policies for row in report.rows] if report.default else None

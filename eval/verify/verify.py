@@ -58,7 +58,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Verification:
-    """Rows of the options that were asked for come first."""
+    """Rows of the requested options come first."""
 
     model: str
     device: str
@@ -70,16 +70,16 @@ class Verification:
 
     @property
     def default(self) -> str:
-        """The policies that were asked for."""
+        """The requested policies."""
         return self.rows[0].policies
 
     def meets(self, policies: str) -> bool:
-        """Whether all pairs score as published under some policies."""
+        """Return whether all pairs score as published under some policies."""
         return all(row.met for row in self.rows if row.policies == policies)
 
     @property
     def passed(self) -> bool:
-        """All pairs under the policies asked for, and all checks."""
+        """All pairs under the requested policies, and all checks."""
         return self.meets(self.default) and all(check.met is not False for check in self.checks)
 
     @property
@@ -88,7 +88,7 @@ class Verification:
         return [p for p in dict.fromkeys(row.policies for row in self.rows) if p != self.default and self.meets(p)]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values."""
         rows = [{**asdict(row), "difference": row.difference, "met": row.met} for row in self.rows]
         return {**asdict(self), "rows": rows, "passed": self.passed, "others": self.others}
 
@@ -159,7 +159,7 @@ def _equal(name: str, expected: int, measured: int) -> Check:
 
 
 def _id_checks(reranker: Reranker, golden: Golden) -> list[Check]:
-    """Fed ids against those of the source where it tells them, and against transformers' tokenizer."""
+    """Check fed ids against those of the source where it has them, and against transformers' tokenizer."""
     fed = token_ids(reranker, [Group(pair.query, [pair.passage]) for pair in golden.pairs], TextOptions())
     if fed is None:
         return [Check("token ids", "", "query and passage are fed apart; not checked", None)]
@@ -185,7 +185,7 @@ def _short(ids: Sequence[int]) -> str:
 
 
 def _speed(reranker: Reranker, golden: Golden) -> float:
-    """Pairs per second over passages of a hundred words, after the golden pairs warmed everything up."""
+    """Return pairs per second over passages of a hundred words, after the golden pairs warmed everything up."""
     pair = golden.pairs[0]
     passages = [" ".join([f"{pair.passage or pair.query} {i}"] + ["words"] * _TIMED_WORDS) for i in range(_TIMED_PAIRS)]
     start = perf_counter()

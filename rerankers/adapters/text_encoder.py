@@ -163,7 +163,7 @@ class TextEncoder(Reranker):
         return vectors, sum(lengths)
 
     def _limits(self, text: TextOptions) -> tuple[int, int]:
-        """Return the most tokens of a query and of a passage, special ones included; a query is not shorter by default."""
+        """Return the limits of a query and of a passage, special tokens included; a query is not shorter by default."""
         self.plan.text.resolve(text)
         saved = self.saved
         passage = text.max_length or saved.document_length or self.spec.max_length

@@ -7,7 +7,7 @@ class Peer:
     """An engine that scores pairs; `point` is the place in its grid, empty for what its vendor ships.
 
     Attributes:
-        packages: whose versions are told.
+        packages: whose versions are reported.
         tokens, real: that entered the model since they were set to 0, with padding and without.
     """
 
@@ -21,7 +21,7 @@ class Peer:
         self.point = point
 
     def score(self, pairs):
-        """One score for each (query, passage)."""
+        """Return one score for each (query, passage)."""
         raise NotImplementedError
 
     def saw(self, mask):
@@ -40,7 +40,7 @@ class Peer:
 
 
 class Texts:
-    """Pairs as token ids. A causal language model is asked by a prompt, and padded on the left."""
+    """Pairs as token ids. A causal language model gets a prompt, padded on the left."""
 
     def __init__(self, checkpoint, options):
         import transformers
@@ -49,14 +49,14 @@ class Texts:
         self.tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint)
 
     def ids(self, pairs):
-        """Token ids of each pair."""
+        """Return token ids of each pair."""
         texts = pairs
         if self.prompt:
             texts = [self.prompt.replace("{query}", pair[0]).replace("{passage}", pair[1]) for pair in pairs]
         return self.tokenizer(texts, truncation=True, max_length=self.longest)["input_ids"]
 
     def batches(self, pairs, size):
-        """(places in `pairs`, ids, mask) of `size` sequences each, the longest first; arrays (sequences, tokens)."""
+        """Yield (indices into `pairs`, ids, mask) of `size` sequences, longest first; arrays (sequences, tokens)."""
         ids = self.ids(pairs)
         order = sorted(range(len(ids)), key=lambda i: len(ids[i]), reverse=True)
         for start in range(0, len(order), size):

@@ -27,7 +27,7 @@ class Scoring(torch.nn.Module):
         self.model.eval()
 
     def forward(self, input_ids, attention_mask):
-        """Scores, shape (sequences,)."""
+        """Return scores, shape (sequences,)."""
         if not self.causal:
             return self.model(input_ids=input_ids, attention_mask=attention_mask).logits[:, 0]
         if self.traced:
@@ -41,7 +41,7 @@ class Scoring(torch.nn.Module):
 
 
 def body_and_head(folder, runs, attention):
-    """A model that transformers knows by another name, the row that the released code scores with, and the cap."""
+    """Return a model that transformers names otherwise, the row that the released code scores with, and the cap."""
     from safetensors.torch import load_file
 
     config = {**json.loads((folder / "config.json").read_text(encoding="utf-8")), **runs["config"]}
@@ -56,7 +56,7 @@ def body_and_head(folder, runs, attention):
 
 
 def causal_mask(mask, dtype):
-    """0 where a token may look, the lowest number elsewhere; (sequences, 1, tokens, tokens)."""
+    """Return 0 where a token may look, the lowest number elsewhere; (sequences, 1, tokens, tokens)."""
     positions = torch.arange(mask.shape[1], device=mask.device)
     # a padded row looks at itself, so that its softmax is of something
     seen = (positions[None, :] <= positions[:, None])[None] & (mask[:, None, :] > 0) | (

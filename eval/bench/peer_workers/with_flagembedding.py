@@ -4,7 +4,7 @@ from common import Peer
 
 
 class FlagEmbedding(Peer):
-    """The class, and the options of a call that it is told, stand in configs/bench.yaml."""
+    """The class, and the options of a call, are in configs/bench.yaml."""
 
     packages = ("FlagEmbedding", "torch", "transformers")
 
@@ -29,5 +29,5 @@ class FlagEmbedding(Peer):
 
 
 def load(checkpoint, dtype, options, pairs):
-    """The peer with its model."""
+    """Load the peer with its model."""
     return FlagEmbedding(checkpoint, dtype, options)

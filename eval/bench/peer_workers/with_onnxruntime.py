@@ -1,7 +1,7 @@
 """ONNX Runtime: the torch module exported, sequences of about one length, one session in one or several threads.
 
 int8 is its dynamic quantisation: weights int8 by channel, activations uint8 (U8U8 was a third as fast where this was
-written). `fused` is its own optimiser for transformers, where it knows the architecture.
+written). `fused` is its own optimiser for transformers, where it has the architecture.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -60,7 +60,7 @@ class OnnxRuntime(Peer):
                 per_channel=True,
                 weight_type=QuantType.QInt8,
                 op_types_to_quantize=["MatMul", "Gemm", "Attention"],
-                extra_options={"DefaultTensorType": 1},  # float32, where fused operators tell no type
+                extra_options={"DefaultTensorType": 1},  # float32, where fused operators state no type
             )
         return file
 
@@ -95,5 +95,5 @@ class OnnxRuntime(Peer):
 
 
 def load(checkpoint, dtype, options, pairs):
-    """The peer with its model."""
+    """Load the peer with its model."""
     return OnnxRuntime(checkpoint, dtype, options, pairs)

@@ -68,5 +68,5 @@ class OpenVino(Peer):
 
 
 def load(checkpoint, dtype, options, pairs):
-    """The peer with its model."""
+    """Load the peer with its model."""
     return OpenVino(checkpoint, dtype, options, pairs)

@@ -4,7 +4,7 @@ from common import Peer
 
 
 class SentenceTransformers(Peer):
-    """Loads anew for another `attention`."""
+    """Load again for another `attention`."""
 
     packages = ("sentence-transformers", "torch", "transformers")
 
@@ -47,5 +47,5 @@ class SentenceTransformers(Peer):
 
 
 def load(checkpoint, dtype, options, pairs):
-    """The peer with its model."""
+    """Load the peer with its model."""
     return SentenceTransformers(checkpoint, dtype, options)

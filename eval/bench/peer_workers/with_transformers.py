@@ -26,5 +26,5 @@ class Transformers(Peer):
 
 
 def load(checkpoint, dtype, options, pairs):
-    """The peer with its model."""
+    """Load the peer with its model."""
     return Transformers(checkpoint, dtype, options)

@@ -14,9 +14,9 @@ class Vllm(Peer):
 
     def __init__(self, checkpoint, dtype, options):
         super().__init__()
-        self.texts, self.told, self.engine = Texts(checkpoint, options), {"model": checkpoint, "dtype": dtype}, None
-        self.told |= {"runner": "pooling", "max_model_len": options["max_length"]}
-        self.told |= {"hf_overrides": options["runs"].get("overrides", {})}
+        self.texts, self.options, self.engine = Texts(checkpoint, options), {"model": checkpoint, "dtype": dtype}, None
+        self.options |= {"runner": "pooling", "max_model_len": options["max_length"]}
+        self.options |= {"hf_overrides": options["runs"].get("overrides", {})}
 
     def prepare(self, point):
         """See `Peer.prepare`."""
@@ -24,7 +24,7 @@ class Vllm(Peer):
 
         super().prepare(point)
         self.engine = None  # its memory first
-        self.engine = LLM(**self.told, **point)
+        self.engine = LLM(**self.options, **point)
 
     def score(self, pairs):
         """See `Peer.score`."""
@@ -40,5 +40,5 @@ class Vllm(Peer):
 
 
 def load(checkpoint, dtype, options, pairs):
-    """The peer, without its model: every place of the grid loads one."""
+    """Load the peer, without its model: every point of the grid loads one."""
     return Vllm(checkpoint, dtype, options)

@@ -1,7 +1,7 @@
 """One peer in its own process.
 
-Arguments: PEER FAMILY CHECKPOINT PAIRS.json DTYPE THREADS OPTIONS.json. The first line that comes back on stdout says
-what was loaded. Then every line on stdin asks by JSON: `scores` names the file for the scores, `point` the place in the
+Arguments: PEER FAMILY CHECKPOINT PAIRS.json DTYPE THREADS OPTIONS.json. The first line on stdout states
+what was loaded. Then every line on stdin is a JSON request: `scores` names the file for the scores, `point` is of the
 peer's grid, `trial` true scores every second pair only, after a few that are not timed. One JSON line comes back:
 seconds, peak memory, tokens that entered the model; of a trial that fails, why, as `refused`.
 """
@@ -47,7 +47,7 @@ def main():
 
 
 def run(engine, request, pairs, device):
-    """Score what is asked for; the answer."""
+    """Score what is requested; return the answer."""
     import torch
 
     if request["point"] != engine.point:

@@ -24,7 +24,7 @@ MakeEncoder = Callable[[RetrieverSpec, str], Encoder]
 
 @dataclass(frozen=True)
 class EncoderRecipe:
-    """What a worker needs to know once."""
+    """What a worker gets once."""
 
     make: MakeEncoder
     spec: RetrieverSpec
@@ -50,7 +50,7 @@ class EncoderIntroduction:
 
 
 class EncodeWorker:
-    """A Ray actor that holds an encoder."""
+    """A Ray actor with an encoder."""
 
     def __init__(self, recipe: EncoderRecipe) -> None:
         os.environ.update(recipe.environment)  # before the libraries that read it are imported
@@ -58,12 +58,12 @@ class EncodeWorker:
         self._encoder: Encoder | None = None
 
     def ready(self) -> EncoderIntroduction:
-        """Loads the encoder."""
+        """Load the encoder."""
         self._encoder = self._recipe.make(self._recipe.spec, self._recipe.device)
         return EncoderIntroduction(self._encoder.dimensions, platform.node(), os.getpid())
 
     def score(self, order: Texts) -> np.ndarray:
-        """Vectors of one block."""
+        """Return vectors of one block."""
         assert self._encoder is not None, "ready() comes first"
         return self._encoder.encode(order.texts, queries=order.queries)
 
@@ -77,7 +77,7 @@ class RayEncoder:
     """
 
     def __init__(self, options: RayOptions, fleet: Fleet, make: MakeEncoder, spec: RetrieverSpec, device: str) -> None:
-        """Starts the workers and waits for the first; raises its error when none can load the model."""
+        """Start the workers and wait for the first; raise its error when none can load the model."""
         from .pool import RayPool
 
         self.workers, self._name = fleet.workers, spec.name
@@ -104,13 +104,13 @@ class RayEncoder:
         )
 
     def close(self) -> None:
-        """Ends the workers."""
+        """End the workers."""
         self._pool.close()
 
 
 @contextmanager
 def ray_encoders(options: RayOptions, make: MakeEncoder = SentenceEncoder) -> Iterator[MakeEncoder]:
-    """Makes encoders and keeps the last one; the cluster is reached when the first one is wanted."""
+    """Make encoders and keep the last one; the cluster is reached when the first one is wanted."""
     with ExitStack() as stack:
         fleets: list[Fleet] = []
         opened: list[tuple[RetrieverSpec, str, RayEncoder]] = []

@@ -46,12 +46,12 @@ class Fleet:
 
     @property
     def cpus(self) -> int:
-        """What Ray is asked for: beside a GPU one, since the threads there only feed it."""
+        """CPUs to reserve in Ray: beside a GPU one, since the threads there only feed it."""
         return 1 if self.gpus else self.threads
 
 
 def worker_environment(fleet: Fleet) -> dict[str, str]:
-    """Variables of a worker's process: the driver's for data and models, and numbers of threads."""
+    """Return variables of a worker's process: the driver's for data and models, and numbers of threads."""
     handed_on = {k: v for k, v in os.environ.items() if k.startswith(_HANDED_ON)}
     threads = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
     return {**handed_on, **dict.fromkeys(threads, str(fleet.threads))}
@@ -59,7 +59,7 @@ def worker_environment(fleet: Fleet) -> dict[str, str]:
 
 @contextmanager
 def cluster(options: RayOptions) -> Iterator[Fleet]:
-    """A Ray cluster: the one at `options.address`, or one that lives here for as long as the context."""
+    """Join a Ray cluster: the one at `options.address`, or one on this machine for as long as the context."""
     try:
         import ray
     except ImportError as err:
@@ -89,7 +89,7 @@ def _connect(ray: Any, options: RayOptions) -> None:
 
 
 def _fleet(options: RayOptions, nodes: Sequence[dict[str, float]]) -> Fleet:
-    """What is not given is taken from what the nodes have: a worker per GPU, and the cores shared among workers."""
+    """Fill in what is not given from what the nodes have: a worker per GPU, and the cores shared among workers."""
     here = sum(node.get("GPU", 0.0) for node in nodes)
     gpus = options.gpus_per_worker
     if gpus is None:
@@ -135,7 +135,7 @@ class RayEngine:
         *,
         open_dataset: OpenDataset = load_dataset,
     ) -> None:
-        """Starts the workers and waits for the first; raises its error when none can load the model."""
+        """Start the workers and wait for the first; raise its error when none can load the model."""
         from .pool import RayPool
 
         if not fleet.gpus and load_options.device == "auto":
@@ -164,7 +164,7 @@ class RayEngine:
             self._schedule.patience.assume(_SLOWEST["cuda" if self.loaded.device.startswith("cuda") else "cpu"])
 
     def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Scored, str]]:
-        """Each block with its scores, as it is done. Raises BlocksFailed at the end if some were given up."""
+        """Yield each block with its scores, as it is done. Raises BlocksFailed at the end if some were given up."""
         self._pool.order = lambda index: _order(jobs[index])
         before, start = self._wall, perf_counter()
         for worker, index, answer in self._schedule.run(job_costs(jobs, self.loaded)):
@@ -182,10 +182,10 @@ class RayEngine:
         tally.forward_seconds += answer.scored.executed.seconds.get("forward", 0.0)
 
     def usage(self) -> dict[str, Any]:
-        """Per worker: blocks, busy and forward seconds, restarts; over all: wall seconds and scaling efficiency.
+        """Return per worker: blocks, busy and forward seconds, restarts; over all: wall seconds and scaling efficiency.
 
         The efficiency is the sum of forward times over workers x wall time, from the first block handed out to the
-        last result. Loading is not in it; `load_seconds` tells it per worker.
+        last result. Loading is not in it; `load_seconds` has it per worker.
         """
         for worker, introduction in self._pool.introductions.items():
             assert isinstance(introduction, Introduction)
@@ -211,7 +211,7 @@ class RayEngine:
         return max(self._peak_memory, self._first.peak_memory)
 
     def close(self) -> None:
-        """Ends the workers and says how well they were used."""
+        """End the workers and log how well they were used."""
         usage = self.usage()
         self._pool.close()
         if usage["efficiency"] is not None:
@@ -229,6 +229,6 @@ def _order(job: Job) -> Order:
 
 
 def _anywhere(name: str) -> str:
-    """A name as it is; a folder or file by its full path, since workers have another working directory."""
+    """Return a name as it is; a folder or file by its full path, since workers have another working directory."""
     known = name in entries() or name in builtin_folders()
     return name if known or not Path(name).exists() else str(Path(name).resolve())

@@ -1,4 +1,4 @@
-"""What blocks will cost, told from their texts before they are tokenised. The scheduler starts with the longest."""
+"""What blocks will cost, estimated from texts before they are tokenised. The scheduler starts with the longest."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SAMPLE = 100  # passages per dataset whose words are counted
 
 
 def job_costs(jobs: Sequence[Job], loaded: LoadedModel) -> list[float]:
-    """Reference FLOPs of each block by estimated lengths; tokens where the model's shape is unknown."""
+    """Return reference FLOPs of each block by estimated lengths; tokens where the model's shape is unknown."""
     together: dict[int, list[int]] = {}
     for index, job in enumerate(jobs):
         together.setdefault(id(job.task), []).append(index)
@@ -40,7 +40,7 @@ def _task_costs(jobs: Sequence[Job], loaded: LoadedModel) -> list[float]:
 
 
 def _pair(task: ScoringTask, loaded: LoadedModel, query: np.ndarray, passage: int) -> np.ndarray:
-    """Cost of a pair, per query."""
+    """Return the cost of a pair, per query."""
     rules, shape = family_of(loaded.spec).text_rules(loaded.spec), loaded.shape
     text = rules.resolve(task.text)
     query = np.minimum(query, text.query_max_length)
@@ -54,7 +54,7 @@ def _pair(task: ScoringTask, loaded: LoadedModel, query: np.ndarray, passage: in
 
 
 def _passage_tokens(jobs: Sequence[Job]) -> int:
-    """Mean over some candidates, taken evenly from all blocks."""
+    """Return the mean over some candidates, taken evenly from all blocks."""
     dataset = jobs[0].task.dataset
     blocks = [job.block for job in jobs[:: max(1, len(jobs) // 10)]]
     docs = [doc for block in blocks for _, docs in block.candidates for doc in docs]

@@ -19,7 +19,7 @@ _AHEAD = "ahead"  # Ray's name of the thread that prepares
 
 
 class Introduced(Protocol):
-    """What a worker says when it is ready. All workers must have the same `identity`."""
+    """What a worker returns when it is ready. All workers must have the same `identity`."""
 
     @property
     def identity(self) -> Any:
@@ -41,15 +41,15 @@ class RayPool:
     """One actor per worker, each with its share of CPUs and GPUs. `order` makes the order for a block."""
 
     def __init__(self, workers: int, actor: type, recipe: Any, *, cpus: float, gpus: float) -> None:
-        """`actor(recipe)` has the methods `ready() -> Introduced` and `score(order)`.
+        """Take the actors' class: `actor(recipe)` has the methods `ready() -> Introduced` and `score(order)`.
 
-        One that has `prepare(order)` too is asked for it first, beside the block that it scores meanwhile.
+        One that has `prepare(order)` too gets that call first, beside the block that it scores meanwhile.
         """
         self.workers = workers
         self.introductions: dict[int, Introduced] = {}
         self.order: Callable[[int], Any] = _no_orders
         self._recipe = recipe
-        # an actor that died stays dead, so that Ray says why; `_begin` makes its successor
+        # an actor that died stays dead, so that Ray reports why; `_begin` makes its successor
         self._prepares = hasattr(actor, "prepare")
         beside: dict[str, Any] = {"concurrency_groups": {_AHEAD: 1}} if self._prepares else {}
         self._class = ray.remote(num_cpus=cpus, num_gpus=gpus, max_restarts=0, **beside)(actor)
@@ -59,7 +59,7 @@ class RayPool:
             self._begin(worker)
 
     def actor(self, worker: int) -> Any:
-        """The actor's handle."""
+        """Return the actor's handle."""
         return self._actors[worker]
 
     def _begin(self, worker: int) -> None:
@@ -69,7 +69,7 @@ class RayPool:
     def submit(self, worker: int, job: int) -> None:
         """See `Pool.submit`."""
         actor, order = self._actors[worker], self.order(job)
-        # what it prepared stays there; the reference says when, or with which error
+        # what it prepared stays there; the reference shows when, or with which error
         needs = [actor.prepare.options(concurrency_group=_AHEAD).remote(order)] if self._prepares else []
         self._calls[actor.score.remote(order, *needs)] = worker, job
 
@@ -89,7 +89,7 @@ class RayPool:
         done, _ = ray.wait(list(self._calls), num_returns=1, timeout=seconds)
         if done:  # what else has come meanwhile
             done, _ = ray.wait(list(self._calls), num_returns=len(self._calls), timeout=0)
-        # a dead worker's calls fail together; the first one tells, and the others go with it
+        # a dead worker's calls fail together; the first one is reported, and the others with it
         return [self._event(ref) for ref in done if ref in self._calls]
 
     def _event(self, ref: Any) -> Event:
@@ -132,7 +132,7 @@ class RayPool:
         return time.monotonic()
 
     def close(self) -> None:
-        """Ends all workers."""
+        """End all workers."""
         for worker in range(self.workers):
             self.retire(worker)
 

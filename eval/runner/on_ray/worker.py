@@ -1,4 +1,4 @@
-"""The process that holds a model on one GPU, or on some cores, and scores blocks for the driver."""
+"""The process with a model on one GPU, or on some cores, and scores blocks for the driver."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OpenDataset = Callable[[str], Dataset]
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a worker needs to know once. `environment` says where data and models are, and how many threads to use."""
+    """What a worker gets once. `environment` has the places of data and models, and the number of threads."""
 
     load: Callable[[ModelSpec, LoadOptions], Reranker]
     model: ModelSpec
@@ -86,7 +86,7 @@ class Worker:
         self._ahead: dict[Order, tuple[list[Group], Prepared]] = {}
 
     def ready(self) -> Introduction:
-        """Loads the model. Raises InputError when that cannot work here."""
+        """Load the model. Raises InputError when that cannot work here."""
         recipe = self._recipe
         start = perf_counter()
         self._reranker = recipe.load(recipe.model, recipe.options)
@@ -95,20 +95,20 @@ class Worker:
         return Introduction(loaded, platform.node(), os.getpid(), peak, peak_memory(loaded.device))
 
     def prepare(self, order: Order) -> None:
-        """Reads and tokenises a block, which stays here for `score`."""
+        """Read and tokenise a block, which stays here for `score`."""
         assert self._reranker is not None, "ready() comes first"
         dataset = self._dataset(order)
         groups = [Group(query, dataset.texts(docs)) for query, docs in order.groups]
         self._ahead[order] = groups, self._reranker.prepare(groups, order.text)
 
     def score(self, order: Order, prepared: None) -> Answer:
-        """Scores of one block, which is prepared."""
+        """Return scores of one block, which is prepared."""
         assert self._reranker is not None, "ready() comes first"
         start = perf_counter()
         groups, tokens = self._ahead.pop(order)
         scored = self._reranker.score(groups, order.settings, order.text, tokens)
         if not np.isfinite(scored.scores).all():
-            raise ScoreError("its scores hold NaN or infinity")
+            raise ScoreError("its scores contain NaN or infinity")
         device = self._reranker.device
         return Answer(scored, device_name(device), perf_counter() - start, peak_memory(device))
 
@@ -121,7 +121,7 @@ class Worker:
                 raise InputError(f"on {platform.node()}: {err} (all nodes need the data; share its folder)") from err
             if dataset.checksum != order.checksum:
                 raise InputError(
-                    f"dataset '{order.source}' on {platform.node()} differs from the driver's; copy it there anew"
+                    f"dataset '{order.source}' on {platform.node()} differs from the driver's; copy it there again"
                 )
             self._datasets[order.source] = dataset
         return self._datasets[order.source]

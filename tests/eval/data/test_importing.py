@@ -101,7 +101,7 @@ def test_columns_by_number_and_a_policy(tmp_path: Path, monkeypatch: pytest.Monk
     [
         ("corpus", lambda rows: [*rows, rows[0]], "corpus.csv, record 4: id 'd1' comes twice"),
         ("corpus", lambda rows: [{**rows[0], "docno": "a b"}], "corpus.csv, record 2: id 'a b' must not"),
-        ("queries", lambda rows: [{**rows[0], "question": " "}], "column 'question' must hold a text, found ' '"),
+        ("queries", lambda rows: [{**rows[0], "question": " "}], "column 'question' must be a text, found ' '"),
         (
             "queries",
             lambda rows: [{"a": 1, "b": 2}],

@@ -100,7 +100,7 @@ def test_files_of_several_splits(tmp_path: Path, tables: dict[str, Path]) -> Non
     tables["qrels"] = tmp_path / "qrels"
     import_data(tmp_path / "out", tables, {})
     assert read_qrels(tmp_path / "out/qrels/test.tsv") == {"q1": {"d1": 1}}
-    with pytest.raises(InputError, match=r"holds several splits \(test, train\); name one of them with --split"):
+    with pytest.raises(InputError, match=r"has several splits \(test, train\); name one of them with --split"):
         import_data(tmp_path / "dev", tables, {}, split="dev")
 
 
@@ -112,7 +112,7 @@ def test_files_of_one_table_have_the_same_columns(tmp_path: Path, tables: dict[s
         import_data(tmp_path / "out", {**tables, "corpus": tmp_path / "corpus"}, {})
     (tmp_path / "saved").mkdir()
     (tmp_path / "saved/state.json").write_text('{"_data_files": []}')
-    with pytest.raises(InputError, match="holds no file"):
+    with pytest.raises(InputError, match="has no file"):
         import_data(tmp_path / "out", {**tables, "corpus": tmp_path / "saved"}, {})
 
 

@@ -88,7 +88,7 @@ def test_what_was_changed_on_the_way_is_refused(run: Path, hub: Hub, tmp_path: P
 def test_one_line_for_what_is_not_there(run: Path, hub: Hub, tmp_path: Path) -> None:
     for words, told in (
         (("pull", "me/nothing", "mine"), "me/nothing: the hub was not reached or refused"),
-        (("pull", "me/results", "nothing"), "me/results: holds no results called 'nothing'"),
+        (("pull", "me/results", "nothing"), "me/results: has no results called 'nothing'"),
     ):
         done = rerankbench(hub, tmp_path, *words)
         assert (done.returncode, done.stdout) == (2, "")

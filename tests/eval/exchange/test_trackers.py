@@ -28,7 +28,7 @@ def cells(root: Path = Path("run")):
 def test_figures_of_each_variant() -> None:
     shallow, full = trackers.tracked(cells())
     assert [shallow.name, full.name] == NAMES
-    assert full.said == {"experiment": "synthetic", "model": "toy", "setting": "full"}
+    assert full.params == {"experiment": "synthetic", "model": "toy", "setting": "full"}
     assert full.figures == pytest.approx(
         {"beir/a/nDCG@10": 0.5, "beir/b/nDCG@10": 0.7, "mean/nDCG@10": 0.6, "flops_per_query": 200}
         | {f"{name}/R@100": 1.0 for name in ("beir/a", "beir/b", "mean")}

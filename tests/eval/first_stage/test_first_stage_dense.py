@@ -240,11 +240,11 @@ def test_shape_counts_what_a_bert_layer_does():
         ("source: x\npoolin: mean", "poolin: unknown key; did you mean 'pooling'"),
         (
             "{source: x, pooling: mean, query_max_length: 9, passage_max_length: 9, query_template: hello}",
-            "query_template must hold {query} once",
+            "query_template must contain {query} once",
         ),
         (
             "{source: x, pooling: mean, query_max_length: 9, passage_max_length: 9, query_templates: {beir/nq: hello}}",
-            "query_templates.beir/nq must hold {query} once",
+            "query_templates.beir/nq must contain {query} once",
         ),
         (
             "{source: x, pooling: mean, query_max_length: 9, passage_max_length: 9, query_template: '{task} {query}'}",

@@ -103,7 +103,7 @@ def test_e5_has_both_special_tokens_under_every_release(tmp_path: Path):
 
 def test_special_tokens_that_cannot_be_had_are_refused(tmp_path: Path):
     both = Specials(add_bos_token=True, add_eos_token=True)
-    with pytest.raises(InputError, match=r"asks for other special tokens .*\(add_bos_token: false, "):
+    with pytest.raises(InputError, match=r"needs other special tokens .*\(add_bos_token: false, "):
         SentenceEncoder(spec(mistral(tmp_path, ends=False), "last", tokenizer=both), "cpu")
 
 

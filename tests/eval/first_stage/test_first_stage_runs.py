@@ -63,7 +63,7 @@ BAD = {
     "JSON document twice": ('{"q1": {"d1": 1, "d1": 2}}', "run: 'd1' comes twice in one dictionary"),
     "mteb with two splits": (
         '{"mteb_model_meta": {}, "en": {"dev": {}, "test": {}}}',
-        "holds 2 runs (en/dev, en/test)",
+        "has 2 runs (en/dev, en/test)",
     ),
 }
 

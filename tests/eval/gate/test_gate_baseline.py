@@ -131,7 +131,7 @@ def test_a_second_cell_of_the_same_name_is_refused(tmp_path: Path, cell: FakeCel
     cell.write(tmp_path)
     (tmp_path / "cells" / "copy").mkdir()
     (tmp_path / "cells" / "toy" / "small" / "L4").rename(tmp_path / "cells" / "copy" / "L4")
-    with pytest.raises(InputError, match="says that it is toy/small/L4, which is another folder"):
+    with pytest.raises(InputError, match="is the manifest of toy/small/L4, which is another folder"):
         snapshots(tmp_path, ["nDCG@10"])
 
 

@@ -204,14 +204,14 @@ def broken(tmp_path: Path, **change: object) -> Path:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"mean": None, "rows": None, "errata": []}, "holds no figure; give rows, a mean or both"),
+        ({"mean": None, "rows": None, "errata": []}, "has no figure; give rows, a mean or both"),
         ({"mean": [1.0]}, "row 'mean' has 1 figures for 6 columns"),
         ({"tolerance": "bier"}, "tolerance 'bier' is unknown; did you mean 'beir'?"),
         ({"colour": 1}, "colour: unknown key; did you mean 'columns'"),
         ({"source": None}, "source: is missing"),
         (
             {"errata": [{"model": "m", "setting": "full", "row": "beir/nq", "printed": 1, "note": ""}]},
-            "says 1.0 is printed, the table has None",
+            "1.0 is given as printed, the table has None",
         ),
     ],
 )

@@ -110,7 +110,7 @@ def test_a_specification_may_tell_otherwise(tmp_path):
         (CHAT.replace("m.content }}\nIs", "m.content | upper }}\nIs"), "does not put the query, then the document, in"),
         (CHAT.replace("m.content }}\nIs", "m.content[:200] }}\nIs"), "does more than put texts into places"),
         (CHAT.replace("m.content }}\nIs", "m.content[:5000] }}\nIs"), "does more than put texts into places"),
-        (CHAT.replace("Is it", "{% raw %}{query}{% endraw %} it"), "holds {query} or {passage} as a text"),
+        (CHAT.replace("Is it", "{% raw %}{query}{% endraw %} it"), "contains {query} or {passage} as a text"),
         (CHAT.replace("Document: {{ m.content }}", "{{ m.content }} {{ m.content }}"), "in once each"),
         ("{{ messages[5].content }}", "its chat template cannot be rendered"),
     ],
