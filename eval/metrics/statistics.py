@@ -100,7 +100,7 @@ def _tilted(sizes: np.ndarray, total: float, resamples: int, rng: np.random.Gene
 def bootstrap_interval(
     differences: np.ndarray, *, level: float = 0.95, resamples: int = RESAMPLES, seed: int = 0
 ) -> tuple[float, float]:
-    """Return the widened percentile interval of the mean, two-sided, over queries drawn with replacement (`interval_tail`)."""
+    """Return the widened percentile interval of the mean, two-sided by resampled queries (`interval_tail`)."""
     d = np.asarray(differences, dtype=np.float64)
     if np.ptp(d) == 0:
         return float(d[0]), float(d[0])

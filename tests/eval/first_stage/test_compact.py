@@ -34,7 +34,7 @@ def test_lines_of_a_run_may_come_in_any_order(tmp_path_factory, run, random):
     path: Path = tmp_path_factory.mktemp("run") / "run.trec"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     if not lines:
-        with pytest.raises(InputError, match="holds no result"):
+        with pytest.raises(InputError, match="has no result"):
             read_run(path)
         return
     assert read_run(path) == {query: docs for query, docs in run.items() if docs}

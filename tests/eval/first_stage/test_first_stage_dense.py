@@ -146,7 +146,7 @@ def test_no_link_is_followed(tmp_path: Path, name: str):
 def test_changed_corpus_is_told(tmp_path: Path):
     with pytest.raises(KeyboardInterrupt):
         fill(tmp_path / "s", Letters(die_after=15), corpus(40))
-    with pytest.raises(InputError, match="line 4: the corpus has 'other' there now"):
+    with pytest.raises(InputError, match="line 4: the corpus has 'other' there"):
         fill(tmp_path / "s", Letters(), [*corpus(3), ("other", "x"), *corpus(40)[4:]])
     with pytest.raises(InputError, match="ended after 20 of 25 documents"):
         EmbeddingStore(tmp_path / "t", {}, 25).fill(corpus(20), Letters(), "float32", progress=False)

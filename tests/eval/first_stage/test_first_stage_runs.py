@@ -44,8 +44,8 @@ def test_shapes_that_are_read(tmp_path: Path, content: str, packed: bool):
 
 
 BAD = {
-    "empty": ("", "run: holds no result"),
-    "blank lines only": ("\n\n", "run: holds no result"),
+    "empty": ("", "run: has no result"),
+    "blank lines only": ("\n\n", "run: has no result"),
     "5 columns": ("q1 Q0 d1 1 1.5\n", "run, line 1: 5 columns; a TREC run has 6"),
     "blank in id": (TREC + "q1 Q0 d 4 1 0.5 x\n", "run, line 5: 7 columns"),
     "document twice": (TREC + "q1 Q0 d2 4 0.5 x\n", "run, line 5: document 'd2' comes twice for query 'q1'"),
@@ -55,7 +55,7 @@ BAD = {
     "not UTF-8": (TREC.encode() + b"q2 Q0 \xff 2 1 x\n", "run, line 5: not UTF-8"),
     "gz cut off": (gzip.compress(TREC.encode())[:-4], "run: packed data is damaged"),
     "JSON cut off": (json.dumps(RUN)[:-3], "run, line 1: not valid JSON"),
-    "JSON empty": ("{}", "run: holds no result"),
+    "JSON empty": ("{}", "run: has no result"),
     "JSON list": ("[1]", "run: expected a dictionary query -> document -> score, found list"),
     "JSON flat": ('{"q1": 0.5}', "run: query 'q1': expected a dictionary document -> score"),
     "JSON NaN": ('{"q1": {"d1": NaN}}', "query 'q1', document 'd1': score nan is not a finite number"),
