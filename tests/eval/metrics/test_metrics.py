@@ -92,8 +92,8 @@ def test_a_query_with_only_negative_grades_counts_zero():
     assert evaluate({"q": {"d": 1.0}}, {"q": {"d": -1}}, ["nDCG@10", "AP"]) == {"nDCG@10": 0.0, "AP": 0.0}
 
 
-def test_no_judgements():
-    with pytest.raises(InputError, match="judgements"):
+def test_no_qrels():
+    with pytest.raises(InputError, match="the qrels have no query"):
         evaluate({"q": {"d": 1.0}}, {}, ["AP"])
 
 
