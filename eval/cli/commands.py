@@ -28,10 +28,10 @@ from .plan import plan
 from .price import price
 from .published import published
 from .push import pull, push
-from .rank import rank
 from .report import report
 from .reproduce import reproduce
 from .run import run
+from .significance import rank, significance
 from .table import table
 from .track import track
 from .trend import trend
@@ -64,48 +64,49 @@ def _rerankbench(
     log_to_stderr()
 
 
-# by what they are for; the first line of a docstring is often too long for the overview
+# ten for every day, the others by what they are for; the first line of a docstring is often too long for the overview
 for _panel, _commands in {
-    "Measure": (
+    "Everyday": (
         (run, "Retrieve, rerank, judge; the same command resumes."),
-        (plan, "What an experiment would cost: tokens, FLOPs, hours, bytes."),
-        (import_data, "Make a checked dataset from tables (CSV, Parquet, ...)."),
+        (table, "The table of stored results, in six formats."),
+        (compare, "Two variants query by query: intervals, p-values, texts."),
+        (report, "One HTML page about a run that opens anywhere."),
+        (decide, "What to choose: rerank or not, how deep, at which cost."),
+        (check, "Compare a run with the baseline; status 1 if it got worse."),
+        (accept, "Make a run the baseline of the regression gate."),
         (evaluate, "Judge any run file, without a model."),
+        (import_data, "Make a checked dataset from tables (CSV, Parquet, ...)."),
+        (ls, "List models, datasets, experiments, metrics and more."),
+    ),
+    "Advanced: measure": (
+        (plan, "What an experiment would cost: tokens, FLOPs, hours, bytes."),
         (flops, "FLOPs of one pair under a setting, without weights."),
-        (latency, "How long one query takes: percentiles, by phase, after warm-up."),
+        (latency, "How long one query takes: percentiles by phase, warmed up."),
         (bench, "Speed beside other libraries, on random weights."),
         (verify, "Do the weights score as published? A minute, before hours."),
         (reproduce, "A published table: plan, verify, run, compare; resumes."),
         (parity, "Two engines on the same pairs; status 1 if they differ."),
     ),
-    "Decide": (
-        (decide, "What to choose: rerank or not, which variant, how deep, at which cost."),
-        (table, "The table of stored results, in six formats."),
-        (compare, "Two variants query by query: intervals, p-values, texts."),
-        (rank, "Which variants differ significantly: ranks, tests, power."),
+    "Advanced: decide": (
+        (significance, "Which variants differ significantly: ranks, tests, power."),
         (pareto, "What each variant scores for its FLOPs; which are dominated."),
         (depth, "What fewer reranked candidates would score and cost."),
         (cascade, "Cheap setting first, expensive one on few, within a budget."),
         (price, "Dollars per 1,000 queries and per million pairs, and energy."),
     ),
-    "Share": (
-        (report, "One HTML page about a run that opens anywhere."),
+    "Advanced: share": (
         (leaderboard, "One HTML page over many runs: filter, sort, permalinks."),
         (export, "TREC runs, mteb's result files, or a card's model-index."),
         (push, "Results to a dataset repository of the hub; a dry run first."),
         (pull, "Results from there, proven on arrival."),
         (track, "Every variant as a run of MLflow, trackio or W&B."),
     ),
-    "Guard": (
-        (accept, "Make a run the baseline of the regression gate."),
+    "Advanced: guard and look up": (
         (trend, "One HTML page: a baseline's means from commit to commit."),
-        (check, "Compare a run with the baseline; status 1 if it got worse."),
-    ),
-    "Look up": (
-        (ls, "List models, datasets, experiments, metrics and more."),
         (published, "Published tables, their sources and their errata."),
         (doctor, "Versions, devices, folders, and what can be reached."),
     ),
 }.items():
     for _command, _summary in _commands:
         app.command(short_help=_summary, rich_help_panel=_panel)(_command)
+app.command("rank", hidden=True)(rank)

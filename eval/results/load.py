@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from .proof import FILES, prove, unproven
 from .records import QRELS, Cell, load_manifest
 
 MANIFEST = "manifest.json"
+log = logging.getLogger("rerankbench")
 _OF_A_CELL = frozenset({MANIFEST, *FILES, QRELS})
 Choice = Callable[[str, str], bool]
 
@@ -70,14 +72,19 @@ def load_cells(roots: Iterable[Path], choose: Choice | None = None, *, afresh: b
         choose: of (model, setting), which are read; None: all.
         afresh: proves also what was proven before and has not been touched since.
 
-    Raises InputError when a folder is missing, has no cell, or has one that cannot be read or proven.
+    Of several folders one without a cell is left out with a warning; alone it is refused.
+    Raises InputError when a folder is missing, none has a cell, or one has a cell that cannot be read or proven.
     """
     cells: list[Cell] = []
+    roots = list(roots)
     for root in roots:
         if not root.is_dir():
             raise InputError(f"{root}: no such folder; give the output folder of `rerankbench run`")
         folders = find_cells(root)
         if not any(MANIFEST in folder.files for folder in folders):
+            if len(roots) > 1 and not folders:
+                log.warning("%s: left out, for it has no finished cell", root)
+                continue
             raise InputError(f"{root}: has no finished cell (no cells/**/manifest.json); did the run finish?")
         for folder in folders:
             if MANIFEST not in folder.files:
@@ -86,6 +93,8 @@ def load_cells(roots: Iterable[Path], choose: Choice | None = None, *, afresh: b
         proven = _proven(chosen, root, memo_of(root), afresh)
         warn_of_missing(root, proven, {folder.place for folder in folders})
         cells += proven
+    if len(roots) > 1 and not cells and choose is None:
+        raise InputError("none of the folders has a finished cell; did the runs finish?")
     return cells
 
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from ...rerankers.errors import InputError
 from ...rerankers.storage.atomic import write_whole
 from ..first_stage import run_writer
 from ..metrics import trec
 from ..metrics.statistics import bootstrap_interval
 from ..results import (
     FIRST_STAGE,
+    MANIFEST,
     PER_QUERY_COLUMNS,
     Cell,
     Cost,
@@ -27,6 +31,7 @@ from ..results import (
     Tokens,
     check_place,
     digest,
+    load_manifest,
     seal,
     write_context,
     write_qrels,
@@ -34,6 +39,8 @@ from ..results import (
 from ..results.parquet import write_table
 from .cells import UNFINISHED, Target
 from .inputs import Inputs
+
+log = logging.getLogger("rerankbench")
 
 _RESAMPLES = 1999  # enough for an interval that is printed with two digits
 
@@ -87,6 +94,25 @@ class CellWriter:
         for query, scores in run.items():
             self._write(query, scores)
 
+    def _warn_of_other(self, path: Path) -> None:
+        """A cell of another identity is not replaced in silence: names the parts that differ."""
+        if not (path / MANIFEST).is_file():
+            return
+        try:
+            before = load_manifest(path / MANIFEST)
+        except InputError:
+            return  # told when it was read
+        if before.identity != digest(self.target.identity):
+            old, new = before.identity_parts, self.target.identity
+            differ = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
+            log.warning(
+                "%s: replaced, for %s differ%s from what was there (experiment %s); --out DIR keeps both",
+                path,
+                ", ".join(differ) or "parts",
+                "s" if len(differ) == 1 else "",
+                before.experiment,
+            )
+
     def finish(
         self, measured: Measured, provenance: dict[str, Any], shared: Mapping[str, Any], blocks: str | None = None
     ) -> Cell:
@@ -136,6 +162,7 @@ class CellWriter:
         manifest = seal(self._folder, manifest)
         write_whole(self._folder / "manifest.json", manifest.model_dump_json(indent=1))
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._warn_of_other(path)
         shutil.rmtree(path, ignore_errors=True)
         self._folder.replace(path)
         return Cell(path, manifest)

@@ -138,7 +138,7 @@ def test_a_gain_that_unjudged_passages_hide_is_told() -> None:
 
 def test_command(cells: list[Cell], tmp_path: Path, command: Command) -> None:
     def run(*arguments: str) -> tuple[int, str, str]:
-        return command("rank", str(tmp_path), *arguments)
+        return command("significance", str(tmp_path), *arguments)
 
     status, text, _ = run("--correction", "bh")
     assert status == 0
@@ -148,3 +148,11 @@ def test_command(cells: list[Cell], tmp_path: Path, command: Command) -> None:
     assert (record["row"], record["metric"], len(record["variants"])) == ("tea", "RR@5", 4)
     status, out, err = run("--dataset", "teas")
     assert (status, out, err.count("\n")) == (2, "", 1)
+
+
+def test_the_old_name_works_and_names_the_new_one(
+    cells: list[Cell], tmp_path: Path, command: Command, caplog: pytest.LogCaptureFixture
+) -> None:
+    new, old = command("significance", str(tmp_path)), command("rank", str(tmp_path))
+    assert old[:2] == new[:2]
+    assert "rerankbench significance" in f"{caplog.text}{old[2]}"

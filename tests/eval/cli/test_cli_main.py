@@ -27,10 +27,10 @@ def test_help_of_all_commands_is_whole(monkeypatch, capsys) -> None:
     monkeypatch.setattr(sys, "argv", ["rerankbench", "--help"])
     with pytest.raises(SystemExit):
         main()
-    commands = [line.strip("│ ") for line in capsys.readouterr().out.partition("─ Measure ─")[2].splitlines()]
+    commands = [line.strip("│ ") for line in capsys.readouterr().out.partition("─ Everyday ─")[2].splitlines()]
     shown = dict(line.split(maxsplit=1) for line in commands if line and line[0].islower())
     known = typer.main.get_command(app).commands  # pyright: ignore[reportAttributeAccessIssue]
-    assert shown == {name: command.short_help for name, command in known.items()}
+    assert shown == {name: command.short_help for name, command in known.items() if not command.hidden}
 
 
 def test_help_holds_no_control_characters(monkeypatch, capsys) -> None:

@@ -34,14 +34,24 @@ def pairs_of(queries: list[str], flops: bool) -> pd.DataFrame:
     return pairs[pairs["query_id"].isin(queries)].reset_index(drop=True)
 
 
-def written(root: Path, pairs: pd.DataFrame, parts: list[list[str]]) -> Cell:
+def written(root: Path, pairs: pd.DataFrame, parts: list[list[str]], identity: str = "identity") -> Cell:
     candidates = Candidates(DATA.name, 6, {}, "hash", {}, root / "none")
     inputs = Inputs(DATA, candidates, None)  # type: ignore[arg-type]
-    target = Target(root, "e", "m", "full", {"some": "identity"}, METRICS)
+    target = Target(root, "e", "m", "full", {"some": identity}, METRICS)
     with CellWriter(target, inputs) as writer:
         for part in parts:
             writer.add(pairs[pairs["query_id"].isin(part)].reset_index(drop=True))
         return writer.finish(Measured(), {}, {})
+
+
+def test_another_result_is_not_replaced_in_silence(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    queries = list(DATA.queries)
+    for identity, warned in (("identity", 0), ("identity", 0), ("another", 1)):
+        caplog.clear()
+        written(tmp_path, pairs_of(queries, False), [queries], identity)
+        told = [r.getMessage() for r in caplog.records if "replaced" in r.getMessage()]
+        assert len(told) == warned
+    assert "replaced, for some differs" in told[0]
 
 
 def content(cell: Cell) -> tuple[pd.DataFrame, bytes, str]:

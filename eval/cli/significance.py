@@ -1,10 +1,12 @@
-"""`rerankbench rank`: which variants differ significantly."""
+"""`rerankbench significance`: which variants differ significantly; `rank` is its old name."""
 
 from __future__ import annotations
 
+import functools
 import json
+import logging
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,7 +14,7 @@ from .output import emit
 from .stats_options import Correction
 
 
-def rank(
+def significance(
     dirs: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Output folders of `rerankbench run`.")],
     metric: Annotated[str, typer.Option(help="Any metric, such as nDCG@10 or RR@10.")] = "nDCG@10",
     dataset: Annotated[
@@ -46,3 +48,10 @@ def rank(
     write = to_json if as_json else to_text
     told = write(row, found, metric, correction.value)
     emit(told if isinstance(told, str) else json.dumps(told, indent=2) + "\n")
+
+
+@functools.wraps(significance)
+def rank(*arguments: Any, **options: Any) -> None:
+    """The old name."""
+    logging.getLogger("rerankbench").warning("`rerankbench rank` is called `rerankbench significance` now")
+    significance(*arguments, **options)
