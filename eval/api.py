@@ -12,6 +12,8 @@ from ..rerankers.storage.atomic import write_whole
 from .metrics.measures import DEFAULT_METRICS, parse_metric
 
 if TYPE_CHECKING:
+    from .board.frontier import Point
+    from .board.pivot import Board
     from .compare.runs import Comparison
     from .experiment.schema import Experiment
     from .published import PublishedTable
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("rerankbench")
 
-__all__ = ["compare", "evaluate", "published", "run", "table"]
+__all__ = ["compare", "depth", "evaluate", "pareto", "published", "report", "run", "table"]
 
 Judgements = Mapping[str, Mapping[str, int]]
 Run = Mapping[str, Mapping[str, float]]
@@ -178,11 +180,52 @@ def table(cells: Sequence[Cell] | str | Path, *, metric: str = "nDCG@10", format
 
     Raises InputError for another format, a metric that cannot be answered, and no cells.
     """
-    from .results import load_cells, with_metric
+    from .results import with_metric
     from .tables import render
 
-    found = load_cells([Path(cells)]) if isinstance(cells, str | Path) else list(cells)
-    return render(with_metric(found, metric), metric=metric, format=format, **options)  # pyright: ignore[reportArgumentType]
+    return render(with_metric(_cells(cells), metric), metric=metric, format=format, **options)  # pyright: ignore[reportArgumentType]
+
+
+def pareto(cells: Sequence[Cell] | str | Path, *, metric: str = "nDCG@10") -> list[Point]:
+    """Each variant's score and FLOPs by dataset, the mean last, and what dominates it; the first stage is one at none.
+
+    Variants without counted FLOPs are not among them: `rerankbench pareto` lists them.
+    Raises InputError for a metric that cannot be answered, and no cells.
+    """
+    from .board.frontier import points
+    from .results import with_metric
+
+    return points(with_metric(_cells(cells), metric), metric)
+
+
+def depth(
+    cells: Sequence[Cell] | str | Path, *, metric: str = "nDCG@10", depths: Sequence[int] = (5, 10, 20, 50, 100)
+) -> Board:
+    """Figures of every variant when fewer candidates are reranked; `origin` of a variant is its depth, `top 50`.
+
+    Raises InputError where judgements or scores are not stored.
+    """
+    from .replay.depth import depth_board
+    from .results import with_metric
+
+    return depth_board(with_metric(_cells(cells), metric), metric, depths)
+
+
+def report(cells: Sequence[Cell] | str | Path, *, metric: str = "nDCG@10", **options: Any) -> str:
+    """The report as one HTML page; `options` are those of `eval.report.render`.
+
+    Raises InputError when there are no cells, or none has the metric.
+    """
+    from .report import render
+    from .results import with_metric
+
+    return render(with_metric(_cells(cells), metric), metric=metric, **options)
+
+
+def _cells(cells: Sequence[Cell] | str | Path) -> list[Cell]:
+    from .results import load_cells
+
+    return load_cells([Path(cells)]) if isinstance(cells, str | Path) else list(cells)
 
 
 def published(name: str) -> PublishedTable:

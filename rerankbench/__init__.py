@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .eval.api import compare, evaluate, published, run, table
+    from .eval.api import compare, depth, evaluate, pareto, published, report, run, table
     from .rerankers import (
         CustomReranker,
         Group,
@@ -49,16 +49,19 @@ __all__ = [
     "TextOptions",
     "__version__",
     "compare",
+    "depth",
     "evaluate",
     "list_models",
     "load",
     "load_spec",
+    "pareto",
     "published",
+    "report",
     "run",
     "table",
     "with_version",
 ]
-_OF_EVAL = {"compare", "evaluate", "published", "run", "table"}
+_OF_EVAL = {"compare", "depth", "evaluate", "pareto", "published", "report", "run", "table"}
 
 
 def __getattr__(name: str) -> Any:

@@ -91,6 +91,20 @@ def test_depth_and_cascade_tell_of_the_uncounted_model(run: Path, command: Comma
     assert "FLOPs not counted, so in no plan: Uncounted full, best alone on the top 5" in text
 
 
+def test_python_has_the_same_figures(run: Path, command: Command) -> None:
+    from rerankbench.eval.board.frontier import uncounted
+
+    import rerankbench
+
+    rows = json.loads(command("pareto", str(run), "--json")[1])
+    points = rerankbench.pareto(run)
+    assert [(p.variant.setting, p.score) for p in points] == [
+        (row["setting"], row["score"]) for row in rows if row["flops_per_query"] is not None
+    ]
+    assert {one.variant.model for one in uncounted(rerankbench.depth(run, depths=[5]))} == {"Uncounted"}
+    assert "Uncounted full top 5: " in rerankbench.report(run)
+
+
 def test_decide_and_report_advise_the_depth(run: Path, tmp_path: Path, command: Command) -> None:
     text = shown(command, "decide", str(run))
     assert "Do not rerank" not in text
