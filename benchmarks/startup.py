@@ -74,7 +74,7 @@ def first_block(started: float, folder: str) -> None:
 
     phases.wrap(run, "load_dataset", "read the dataset")
     phases.wrap(run, "retrieve", "BM25")
-    phases.wrap(run, "_first_stage_cell", "judge the first stage")
+    phases.wrap(run, "_write_first_stage_cell", "judge the first stage")
     phases.wrap(known, "_file", "look for a finished run")
     phases.wrap(store.PassScores, "write", "score the first block", last=True)
     load = engine.LocalEngine.__init__

@@ -71,11 +71,11 @@ def families() -> dict[str, Family]:
             plugins[point.name] = point.load()()
         except Exception as err:
             log.warning("family '%s' of another package (%s) is left out: %s", point.name, point.value, one_line(err))
-    return {**plugins, **{name: _shipped(name) for name in FAMILIES}}
+    return {**plugins, **{name: _load_shipped(name) for name in FAMILIES}}
 
 
 @cache
-def _shipped(name: str) -> Family:
+def _load_shipped(name: str) -> Family:
     module, _, attribute = FAMILIES[name].partition(":")
     return getattr(importlib.import_module(module, __package__), attribute)()
 
@@ -83,7 +83,7 @@ def _shipped(name: str) -> Family:
 def family_named(name: str) -> Family:
     """Return a family by its name. Raises InputError for an unknown one."""
     if name in FAMILIES:  # without importing the others
-        return _shipped(name)
+        return _load_shipped(name)
     if name not in families():
         raise InputError(f"family '{name}' is unknown{suggest(name, families())}")
     return families()[name]

@@ -44,10 +44,10 @@ def card_ids(spec: ModelSpec, pairs: Sequence[tuple[str, str]]) -> list[list[int
     def ids(pieces: Sequence[str]) -> list[int]:
         return list(chain.from_iterable(tokenizer(piece, add_special_tokens=False)["input_ids"] for piece in pieces))
 
-    return [[*([] if bos is None else [bos]), *ids(_pieces(template, *pair, instruction))] for pair in pairs]
+    return [[*([] if bos is None else [bos]), *ids(_split_prompt(template, *pair, instruction))] for pair in pairs]
 
 
-def _pieces(template: PromptTemplate, query: str, passage: str, instruction: str) -> Sequence[str]:
+def _split_prompt(template: PromptTemplate, query: str, passage: str, instruction: str) -> Sequence[str]:
     """Return the texts that are tokenised one by one."""
     head, tail = template.head(instruction), template.tail(instruction)
     if not template.joined:

@@ -37,17 +37,17 @@ def validated(kind: type[T], raw: Any, where: str, *, as_json: bool = False) -> 
     `as_json` reads it by the rules of JSON, where strict models take lists for tuples. Raises InputError:
     `where: key.path: fault`.
     """
-    adapter = _adapter(kind)
+    adapter = _make_adapter(kind)
     try:
         if is_dataclass(kind):
             _refuse_unknown(kind, raw, where)
         return adapter.validate_json(json.dumps(raw, default=str)) if as_json else adapter.validate_python(raw)
     except ValidationError as err:
-        raise InputError(f"{where}: {_one_line(kind, err)}") from err
+        raise InputError(f"{where}: {_describe_fault(kind, err)}") from err
 
 
 @cache
-def _adapter(kind: type) -> TypeAdapter[Any]:
+def _make_adapter(kind: type) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
@@ -87,22 +87,22 @@ def first_repeated(pairs: list[tuple[str, Any]]) -> str | None:
 
 def _refuse_unknown(kind: type, raw: Mapping[str, Any], where: str) -> None:
     for key in raw:
-        if key not in _keys(kind):
-            raise InputError(f"{where}: unknown key '{key}'{suggest(str(key), _keys(kind))}")
+        if key not in _list_keys(kind):
+            raise InputError(f"{where}: unknown key '{key}'{suggest(str(key), _list_keys(kind))}")
 
 
-def _one_line(kind: type, err: ValidationError) -> str:
+def _describe_fault(kind: type, err: ValidationError) -> str:
     # an unknown key explains the others: `model: is missing` next to `modle: unknown key`
     first = min(err.errors(), key=lambda e: e["type"] != "extra_forbidden")
     tags = {"str", "dict[str,str]", *(model.__name__ for model in _models_below(kind))}  # of unions
     names = [part for part in first["loc"] if part not in tags]
     path, fault = ".".join(map(str, names)), first["type"]
     if fault == "extra_forbidden":
-        siblings = [model for model in _models_at(kind, names[:-1]) if names[-1] in _keys(model)]
+        siblings = [model for model in _models_at(kind, names[:-1]) if names[-1] in _list_keys(model)]
         if siblings:
             neighbour = (siblings[0].__doc__ or siblings[0].__name__).partition(".")[0]
             return f"{path}: has no place here, only beside: {neighbour}"
-        keys = dict.fromkeys(key for model in _models_at(kind, names[:-1]) for key in _keys(model))
+        keys = dict.fromkeys(key for model in _models_at(kind, names[:-1]) for key in _list_keys(model))
         return f"{path}: unknown key{suggest(str(names[-1]), keys)}"
     message = _WORDING.get(fault) or first["msg"].removeprefix("Value error, ")
     if fault == "literal_error":
@@ -111,7 +111,7 @@ def _one_line(kind: type, err: ValidationError) -> str:
     return f"{path}: {message}{value}" if path else f"{message}{value}"
 
 
-def _keys(kind: type) -> list[str]:
+def _list_keys(kind: type) -> list[str]:
     if is_dataclass(kind):
         return [field.name for field in fields(kind)]
     return list(kind.model_fields) if issubclass(kind, BaseModel) else []

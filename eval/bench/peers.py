@@ -30,7 +30,7 @@ def peers_of(options: BenchOptions, hardware: Hardware, spec: ModelSpec, common:
         "cutoff_layers": [setting.cutoff_layer or common["layers"]],
         "compress_ratio": setting.compress_ratio,
         "compress_layers": list(setting.compress_layers),
-        **_prompt(spec),
+        **_describe_prompt(spec),
     }
     known = read(CONFIGS / "bench.yaml")
     engines: list[Contender] = []
@@ -70,7 +70,7 @@ def tokens_of(spec: ModelSpec) -> list[int]:
     return list(range(FIRST_ANSWER, FIRST_ANSWER + len(spec.options.get("tokens", ()))))
 
 
-def _prompt(spec: ModelSpec) -> dict[str, Any]:
+def _describe_prompt(spec: ModelSpec) -> dict[str, Any]:
     """Return how a peer prompts a causal language model, and what it reads; nothing without a template."""
     rules = family_of(spec).text_rules(spec)
     if rules.template is None:

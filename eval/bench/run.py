@@ -43,7 +43,7 @@ def run_bench(options: BenchOptions, hardware: Hardware, say: Callable[[str], No
     if size is None:
         raise InputError(f"shape '{options.shape}': the family {spec.family} has no shape")
     engines = [
-        *_ours(options, spec, size, common),
+        *_own_contenders(options, spec, size, common),
         *peers_of(options, hardware, spec, {**common, "layers": size.layers}),
     ]
     with tempfile.TemporaryDirectory(prefix="rerankbench-bench-") as temporary:
@@ -69,7 +69,7 @@ def run_bench(options: BenchOptions, hardware: Hardware, say: Callable[[str], No
     }
 
 
-def _ours(options: BenchOptions, spec: ModelSpec, size: Shape, common: dict[str, Any]) -> list[Contender]:
+def _own_contenders(options: BenchOptions, spec: ModelSpec, size: Shape, common: dict[str, Any]) -> list[Contender]:
     """Return our engine under the setting, under the others beside it, and the sweep."""
     scored = {"tokens": tokens_of(spec)} if spec.options.get("tokens") else {}
     setup = {**common, "options": {**spec.options, **scored}, "token_budget": options.token_budget or None}

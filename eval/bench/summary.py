@@ -47,12 +47,12 @@ def summarise(engines: Sequence[Contender], pairs: int) -> list[dict[str, Any]]:
                 "peak_tflops": median(peaks) if peaks else None,
                 "share_of_peak": median(shares) if shares else None,
                 "peak_memory_bytes": max(r["peak_memory_bytes"] for r in engine.rounds),
-                "saving_realised": _realised(first.rounds, engine.rounds),
+                "saving_realised": _compute_realised(first.rounds, engine.rounds),
                 "ratio": {"median": median(ratios), "min": min(ratios), "max": max(ratios)},
                 # another setting has other scores
                 "comparable": engine is not first
                 and engine.options.get("settings") in (None, first.options.get("settings")),
-                **_agreement(first.scores, engine.scores),
+                **_compare_scores(first.scores, engine.scores),
                 "versions": engine.versions,
                 "grid": engine.grid,
                 "point": engine.point,
@@ -62,7 +62,7 @@ def summarise(engines: Sequence[Contender], pairs: int) -> list[dict[str, Any]]:
     return records
 
 
-def _realised(full: Sequence[dict[str, Any]], cut: Sequence[dict[str, Any]]) -> float | None:
+def _compute_realised(full: Sequence[dict[str, Any]], cut: Sequence[dict[str, Any]]) -> float | None:
     """Return the median over rounds of (share of time saved) / (share of executed FLOPs saved), or None."""
     pairs = [(f, c) for f, c in zip(full, cut) if c.get("flops") and c["flops"] < 0.99 * f["flops"]]
     return (
@@ -70,7 +70,7 @@ def _realised(full: Sequence[dict[str, Any]], cut: Sequence[dict[str, Any]]) -> 
     )
 
 
-def _agreement(scores: Sequence[float], peer_scores: Sequence[float]) -> dict[str, float]:
+def _compare_scores(scores: Sequence[float], peer_scores: Sequence[float]) -> dict[str, float]:
     from scipy.stats import rankdata
 
     a, b = np.asarray(scores), np.asarray(peer_scores)

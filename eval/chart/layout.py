@@ -118,7 +118,7 @@ def plot(dots: Sequence[Dot], levels: Sequence[Level], width: int, height: int, 
     top, bottom = (8.0, height - 18.0) if small else (28.0, height - 42.0)
     ends = [] if small else [v for d in dots for v in (d.low, d.high) if v is not None]
     ys = [*(d.y for d in dots), *(level.y for level in levels), *ends]
-    lowest, highest, step = _y_range(min(ys), max(ys), 3 if small else 6)
+    lowest, highest, step = _choose_y_range(min(ys), max(ys), 3 if small else 6)
     xs = [math.log10(d.x) for d in dots]
     pad = max(0.08, 0.06 * (max(xs) - min(xs)))
     first, last = min(xs) - pad, max(xs) + pad
@@ -143,10 +143,10 @@ def plot(dots: Sequence[Dot], levels: Sequence[Level], width: int, height: int, 
     )
     levels_at = tuple(Text(level.name, right, at_y(level.y), "end") for level in levels)
     series = [(s % COLOURS, _line([m for m in marks if m.dot.series == s])) for s in sorted({d.series for d in dots})]
-    labels = {} if small else _labels(marks, levels_at, (left, top, right, bottom))
+    labels = {} if small else _place_labels(marks, levels_at, (left, top, right, bottom))
     rungs = range(round((highest - lowest) / step) + 1)
     y_ticks = [Text(f"{lowest + i * step:g}", left - 6, at_y(lowest + i * step), "end") for i in rungs]
-    ticks = _x_ticks(first, last, 5 if small else max(3, int((right - left) / 70)))
+    ticks = _choose_x_ticks(first, last, 5 if small else max(3, int((right - left) / 70)))
     return Plot(
         width,
         height,
@@ -154,11 +154,11 @@ def plot(dots: Sequence[Dot], levels: Sequence[Level], width: int, height: int, 
         right,
         top,
         bottom,
-        tuple(_tick(_flops(x, small), at_x(x), bottom + (13 if small else 18), width) for x in ticks),
+        tuple(_place_tick(_flops(x, small), at_x(x), bottom + (13 if small else 18), width) for x in ticks),
         tuple(y_ticks),
         levels_at,
         tuple(series),
-        tuple(line for front in _fronts(marks) if (line := _steps(front))),
+        tuple(line for front in _find_fronts(marks) if (line := _draw_steps(front))),
         marks,
         tuple(labels.values()),
         tuple(m.dot for m in marks if m not in labels),
@@ -169,19 +169,19 @@ def _line(marks: Sequence[Mark]) -> str:
     return " ".join(f"{m.x:g},{m.y:g}" for m in marks) if len(marks) > 1 else ""
 
 
-def _fronts(marks: Sequence[Mark]) -> list[list[Mark]]:
+def _find_fronts(marks: Sequence[Mark]) -> list[list[Mark]]:
     """Return the marks of each frontier: whole results and each kind of partial ones."""
     kinds = dict.fromkeys(m.dot.partial for m in marks)
     return [[m for m in marks if m.dot.frontier and m.dot.partial == kind] for kind in kinds]
 
 
-def _steps(marks: Sequence[Mark]) -> str:
+def _draw_steps(marks: Sequence[Mark]) -> str:
     """Return the best score that a cost buys: it rises where the next mark is reached, not before."""
     corners = [f"{b.x:g},{a.y:g} {b.x:g},{b.y:g}" for a, b in pairwise(marks)]
     return " ".join([f"{marks[0].x:g},{marks[0].y:g}", *corners]) if corners else ""
 
 
-def _y_range(low: float, high: float, wanted: int) -> tuple[float, float, float]:
+def _choose_y_range(low: float, high: float, wanted: int) -> tuple[float, float, float]:
     """Round ends and the step between ticks."""
     span = max(high - low, 1.0)
     rough = span / wanted
@@ -191,7 +191,7 @@ def _y_range(low: float, high: float, wanted: int) -> tuple[float, float, float]
     return lowest, highest if highest > lowest else lowest + step, step
 
 
-def _x_ticks(first: float, last: float, most: int) -> list[float]:
+def _choose_x_ticks(first: float, last: float, most: int) -> list[float]:
     """Return values 1, 2 and 5 times powers of ten inside the axis; fewer kinds where they would be too many."""
     for factors in ((1, 2, 5), (1, 3), (1,)):
         powers = range(math.floor(first), math.ceil(last) + 1)
@@ -201,7 +201,7 @@ def _x_ticks(first: float, last: float, most: int) -> list[float]:
     return ticks[:: math.ceil(len(ticks) / most)]
 
 
-def _tick(text: str, x: float, y: float, width: int) -> Text:
+def _place_tick(text: str, x: float, y: float, width: int) -> Text:
     """Return a label below its tick, moved inside where it would be cut off."""
     return Text(text, min(x, width - 3.6 * len(text)), y, "middle")
 
@@ -211,13 +211,13 @@ def _flops(value: float, small: bool) -> str:
     return f"{value / 1000**power:.3g} {('', *'kMGTPEZ')[power]}{'' if small else 'FLOP'}"
 
 
-def _labels(marks: Sequence[Mark], levels: Sequence[Text], inside: Box) -> dict[Mark, Text]:
+def _place_labels(marks: Sequence[Mark], levels: Sequence[Text], inside: Box) -> dict[Mark, Text]:
     """Return names beside the marks, frontier first, where they hide nothing; the others are left to the tip."""
     left, top, right, bottom = inside
     taken: list[Box] = [(m.x - 6, m.y - 6, m.x + 6, m.y + 6) for m in marks]
     taken += [(m.x - 2, m.hi, m.x + 2, m.lo) for m in marks if m.lo is not None and m.hi is not None]
     taken += [(right - text_width(level.text), level.y - 17, right, level.y + 2) for level in levels]
-    for a, b in (pair for front in _fronts(marks) for pair in pairwise(front)):
+    for a, b in (pair for front in _find_fronts(marks) for pair in pairwise(front)):
         taken += [(a.x, a.y - 1, b.x, a.y + 1), (b.x - 1, b.y, b.x + 1, a.y)]
     placed = {}
     for mark in sorted(marks, key=lambda m: not m.dot.frontier):

@@ -33,10 +33,10 @@ def draw(cells: Sequence[Cell], path: Path, metric: str = "nDCG@10", dataset: st
     """
     if path.suffix not in FORMATS:
         raise InputError(f"{path}: a picture must end in {', '.join(FORMATS)}")
-    write_whole(path, _converted(_svg(cells, metric, dataset), path))
+    write_whole(path, _convert(_draw_svg(cells, metric, dataset), path))
 
 
-def _converted(svg: str, path: Path) -> bytes | str:
+def _convert(svg: str, path: Path) -> bytes | str:
     if path.suffix == ".svg":
         return svg
     try:
@@ -47,18 +47,18 @@ def _converted(svg: str, path: Path) -> bytes | str:
     return vl_convert.svg_to_pdf(svg) if path.suffix == ".pdf" else vl_convert.svg_to_png(svg, scale=PNG_SCALE)
 
 
-def _svg(cells: Sequence[Cell], metric: str, dataset: str | None) -> str:
+def _draw_svg(cells: Sequence[Cell], metric: str, dataset: str | None) -> str:
     board = pivot(cells, metric)
     plotted = [p for p in points_of(board) if p.flops]  # a first stage is a level, at no FLOPs
     datasets = list(dict.fromkeys(p.dataset for p in plotted))
-    name = _chosen(datasets, dataset)
+    name = _choose_dataset(datasets, dataset)
     row = [p for p in plotted if p.dataset == name]
     models = list(dict.fromkeys(p.variant.model for p in row))
     levels = [Level(label(v), score) for v, score in first_stages(board, name).items()]
-    entries = list(_flow(legend(models), first=LINE + 19))
-    chart = plot([_dot(p, row, models, metric) for p in row], levels, WIDTH, HEIGHT)
+    entries = list(_place_entries(legend(models), first=LINE + 19))
+    chart = plot([_make_dot(p, row, models, metric) for p in row], levels, WIDTH, HEIGHT)
     absent = [label(one.variant) for one in uncounted(board) if one.dataset == name]
-    notes = [(line, entries[-1][2] + LINE * i) for i, line in enumerate(_notes(row, chart, absent), 1)]
+    notes = [(line, entries[-1][2] + LINE * i) for i, line in enumerate(_explain_marks(row, chart, absent), 1)]
     head = notes[-1][1] + 14
     return (
         environment()
@@ -76,7 +76,7 @@ def _svg(cells: Sequence[Cell], metric: str, dataset: str | None) -> str:
     )
 
 
-def _chosen(datasets: Sequence[str], dataset: str | None) -> str:
+def _choose_dataset(datasets: Sequence[str], dataset: str | None) -> str:
     """Return the dataset to draw of those that have points."""
     if not datasets:
         raise InputError("no variant has both a score and counted FLOPs, so there is nothing to draw")
@@ -90,7 +90,7 @@ def _chosen(datasets: Sequence[str], dataset: str | None) -> str:
     return name
 
 
-def _dot(point: Point, row: Sequence[Point], models: Sequence[str], metric: str) -> Dot:
+def _make_dot(point: Point, row: Sequence[Point], models: Sequence[str], metric: str) -> Dot:
     cost = f"{metric} {point.score:.2f}, {units.flops(point.flops)} per query"
     return Dot(
         series=models.index(point.variant.model),
@@ -103,7 +103,7 @@ def _dot(point: Point, row: Sequence[Point], models: Sequence[str], metric: str)
     )
 
 
-def _flow(entries: Iterable[Legend], first: float) -> Iterable[tuple[Legend, float, float]]:
+def _place_entries(entries: Iterable[Legend], first: float) -> Iterable[tuple[Legend, float, float]]:
     """Yield entries in lines, with the place of each."""
     x, y = 11.0, first
     for entry in entries:
@@ -114,7 +114,7 @@ def _flow(entries: Iterable[Legend], first: float) -> Iterable[tuple[Legend, flo
         x += width
 
 
-def _notes(row: Sequence[Point], chart: Plot, absent: Sequence[str]) -> list[str]:
+def _explain_marks(row: Sequence[Point], chart: Plot, absent: Sequence[str]) -> list[str]:
     """Return what the marks mean, which are not of a whole dataset, have no name beside them, or are not drawn."""
     text = "Filled marks are on the frontier, hollow ones are dominated, those below a first stage among them."
     for kind in dict.fromkeys(p.partial for p in row if p.partial):

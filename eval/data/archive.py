@@ -37,10 +37,10 @@ def fetch_archive(mirrors: Sequence[str], md5: str, target: Path) -> None:
         for url in mirrors:
             try:
                 _download(url, part)
-                _check(part, md5)
+                _check_md5(part, md5)
                 _unpack(part, target)
             except (OSError, http.client.HTTPException, zipfile.BadZipFile, zlib.error, _BadArchive) as err:
-                reasons.append(f"{url}: {_reason(err)}")
+                reasons.append(f"{url}: {_describe_error(err)}")
             else:
                 return
     except OSError as err:
@@ -75,7 +75,7 @@ def _download(url: str, part: Path) -> None:
             raise _BadArchive(f"broke off after {file.tell()} of {expected} bytes; run again to continue")
 
 
-def _check(part: Path, md5: str) -> None:
+def _check_md5(part: Path, md5: str) -> None:
     digest = hashlib.md5(usedforsecurity=False)
     with part.open("rb") as file:
         while block := file.read(_BLOCK):
@@ -102,7 +102,7 @@ def _unpack(part: Path, target: Path) -> None:
     part.unlink()
 
 
-def _reason(err: Exception) -> str:
+def _describe_error(err: Exception) -> str:
     if isinstance(err, urllib.error.HTTPError):
         return f"HTTP {err.code} {err.reason}"
     return " ".join(str(getattr(err, "reason", None) or err).split()) or type(err).__name__

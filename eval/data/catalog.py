@@ -86,14 +86,14 @@ def make_policy(values: dict[str, Any], where: str) -> Policy:
         policy = replace(policy, language=language_code(policy.language))
     except InputError as err:
         raise InputError(f"{where}: {err}") from err
-    if not encodable(policy.join) or not _only_names(policy.join):
+    if not encodable(policy.join) or not _has_only_names(policy.join):
         raise InputError(f"{where}: join {policy.join!a:.80} may use {{title}} and {{text}} only, as they are")
     if "{text}" not in policy.join:
         raise InputError(f"{where}: join '{policy.join}' leaves the text out; write it as '{{title}} {{text}}'")
     return policy
 
 
-def _only_names(join: str) -> bool:
+def _has_only_names(join: str) -> bool:
     """Return plain `{title}` and `{text}`: no attributes, widths or conversions, which can read or fill memory."""
     try:
         parts = list(Formatter().parse(join))

@@ -65,7 +65,7 @@ def fetch_from_hub(source: HubSource, split: str, target: Path) -> None:
     except ImportError as err:
         raise InputError(f'{source.repo}: needs the package datasets: pip install "rerankbench[beir]"') from err
     try:
-        parts = (_examples if source.layout == "examples" else _parts)(datasets, source, split)
+        parts = (_load_examples if source.layout == "examples" else _load_parts)(datasets, source, split)
     except Exception as err:  # datasets and its file systems raise anything
         raise InputError(
             f"hub repository '{source.repo}': {type(err).__name__}: {one_line(err)}; check the name "
@@ -76,7 +76,7 @@ def fetch_from_hub(source: HubSource, split: str, target: Path) -> None:
     write_folder(target, split, parts)
 
 
-def _parts(datasets: Any, source: HubSource, split: str) -> Parts:
+def _load_parts(datasets: Any, source: HubSource, split: str) -> Parts:
     prefix = f"{source.config}-" if source.config else ""
     names = datasets.get_dataset_config_names(source.repo, revision=source.revision)
     judged = f"{prefix}qrels" if prefix else next((name for name in _QRELS if name in names), _QRELS[-1])
@@ -84,7 +84,7 @@ def _parts(datasets: Any, source: HubSource, split: str) -> Parts:
     corpus, queries, qrels = (
         _load(datasets, source, name, split) for name in (f"{prefix}corpus", queries_name, judged)
     )
-    return Parts(_texts(corpus), _texts(queries), _judgements(qrels))
+    return Parts(_read_texts(corpus), _read_texts(queries), _read_qrels(qrels))
 
 
 def _load(datasets: Any, source: HubSource, name: str, split: str) -> Any:
@@ -94,38 +94,38 @@ def _load(datasets: Any, source: HubSource, name: str, split: str) -> Any:
     return datasets.load_dataset(source.repo, name, split=chosen, revision=source.revision)
 
 
-def _examples(datasets: Any, source: HubSource, split: str) -> Parts:
+def _load_examples(datasets: Any, source: HubSource, split: str) -> Parts:
     documents, examples = (
         datasets.load_dataset(source.repo, name, split=source.config or split, revision=source.revision)
         for name in ("documents", "examples")
     )
-    named = [(_solid(row["id"]), row) for row in examples]
+    named = [(_replace_blanks(row["id"]), row) for row in examples]
     return Parts(
-        corpus=({"_id": _solid(row["id"]), "text": row["content"] or ""} for row in documents),
+        corpus=({"_id": _replace_blanks(row["id"]), "text": row["content"] or ""} for row in documents),
         queries=({"_id": query, "text": row["query"]} for query, row in named),
-        qrels=((query, _solid(doc), 1) for query, row in named for doc in row["gold_ids"]),
-        excluded=((q, _solid(doc)) for q, row in named for doc in row["excluded_ids"] if doc != _NOTHING),
+        qrels=((query, _replace_blanks(doc), 1) for query, row in named for doc in row["gold_ids"]),
+        excluded=((q, _replace_blanks(doc)) for q, row in named for doc in row["excluded_ids"] if doc != _NOTHING),
     )
 
 
-def _solid(name: Any) -> str:
+def _replace_blanks(name: Any) -> str:
     """Replace blanks in ids by `_`, since run files are separated by them; a repeated id is refused later."""
     return str(name).replace(" ", "_")
 
 
-def _texts(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, str]]:
+def _read_texts(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, str]]:
     for row in rows:
-        record = {"_id": _solid(row["_id"] if "_id" in row else row["id"]), "text": row["text"] or ""}
+        record = {"_id": _replace_blanks(row["_id"] if "_id" in row else row["id"]), "text": row["text"] or ""}
         yield record | ({"title": row["title"]} if row.get("title") else {})
 
 
-def _judgements(rows: Iterable[dict[str, Any]]) -> Iterator[tuple[str, str, int]]:
+def _read_qrels(rows: Iterable[dict[str, Any]]) -> Iterator[tuple[str, str, int]]:
     """Yield rows of qrels. NanoBEIR's have no grade: all are 1. R2MED's call the ids `q_id` and `p_id`."""
     for row in rows:
         query, doc = (
             row[name if name in row else other] for name, other in (("query-id", "q_id"), ("corpus-id", "p_id"))
         )
-        yield _solid(query), _solid(doc), int(row.get("score", 1))
+        yield _replace_blanks(query), _replace_blanks(doc), int(row.get("score", 1))
 
 
 def fetch_by_beir(archive: str, split: str, target: Path) -> None:
@@ -140,7 +140,7 @@ def fetch_by_beir(archive: str, split: str, target: Path) -> None:
         raise InputError(f"beir, BeIR/{archive}: {type(err).__name__}: {one_line(err)}") from err
     corpus, queries, qrels = loaded
     judged = ((query, doc, int(grade)) for query, grades in qrels.items() for doc, grade in grades.items())
-    write_folder(target, split, Parts(_texts(corpus), _texts(queries), judged))
+    write_folder(target, split, Parts(_read_texts(corpus), _read_texts(queries), judged))
 
 
 def write_folder(target: Path, split: str, parts: Parts) -> None:

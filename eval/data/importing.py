@@ -86,13 +86,13 @@ def import_data(
     out.parent.mkdir(parents=True, exist_ok=True)
     folder = out.with_name(temporary_name(out.name))
     try:
-        _records(folder / "corpus.jsonl", *_opened("corpus", tables, columns, split), allow_empty=True)
-        _records(folder / "queries.jsonl", *_opened("queries", tables, columns, split), allow_empty=False)
-        _judgements(folder / "qrels" / f"{split}.tsv", *_opened("qrels", tables, columns, split))
+        _write_records(folder / "corpus.jsonl", *_open_table("corpus", tables, columns, split), allow_empty=True)
+        _write_records(folder / "queries.jsonl", *_open_table("queries", tables, columns, split), allow_empty=False)
+        _write_qrels(folder / "qrels" / f"{split}.tsv", *_open_table("qrels", tables, columns, split))
         stated = {"split": split, **(policy or {})}
         if stated != {"split": "test"}:
             write_whole(folder / "policy.yaml", yaml.safe_dump(stated, sort_keys=False, allow_unicode=True))
-        checked = _checked(folder, tables, split)
+        checked = _open_checked(folder, tables, split)
         folder.replace(out)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -100,7 +100,7 @@ def import_data(
     return Imported(out, len(checked), len(checked.queries), judged, tuple(checked.warnings))
 
 
-def _checked(folder: Path, tables: Mapping[str, Path], split: str) -> FolderDataset:
+def _open_checked(folder: Path, tables: Mapping[str, Path], split: str) -> FolderDataset:
     """Return the folder as a run would open it; its index is not stored."""
     cache = cache_folder() / "importing" / folder.name
     try:
@@ -116,7 +116,7 @@ def _checked(folder: Path, tables: Mapping[str, Path], split: str) -> FolderData
         shutil.rmtree(cache, ignore_errors=True)
 
 
-def _opened(
+def _open_table(
     kind: str, tables: Mapping[str, Path], columns: Mapping[str, Mapping[str, str]], split: str
 ) -> tuple[Table, dict[str, str]]:
     """Return a table, and which column holds which part."""
@@ -144,25 +144,29 @@ def _guess(table: Table, names: tuple[str, ...]) -> list[str]:
     return next(([c for c, p in plain.items() if p == name] for name in names if name in plain.values()), [])
 
 
-def _records(path: Path, table: Table, columns: dict[str, str], *, allow_empty: bool) -> None:
+def _write_records(path: Path, table: Table, columns: dict[str, str], *, allow_empty: bool) -> None:
     """Write `corpus.jsonl` or `queries.jsonl`."""
     seen: set[str] = set()
     with replacing(path) as file:
-        for where, row in _rows(table, columns):
-            record: dict[str, str] = {"_id": _id(row["id"], where, "id")}
+        for where, row in _read_rows(table, columns):
+            record: dict[str, str] = {"_id": _read_id(row["id"], where, "id")}
             if record["_id"] in seen:
                 raise InputError(f"{where}: id '{record['_id']}' comes twice; ids must be unique")
             seen.add(record["_id"])
             for part in ("title", "text"):
                 if part in row:
-                    record[part] = _text(row[part], where, columns[part], allow_empty or part == "title")
+                    record[part] = _read_text(row[part], where, columns[part], allow_empty or part == "title")
             file.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
 
 
-def _judgements(path: Path, table: Table, columns: dict[str, str]) -> None:
+def _write_qrels(path: Path, table: Table, columns: dict[str, str]) -> None:
     def rows() -> Iterator[tuple[str, str, int]]:
-        for where, row in _rows(table, columns):
-            yield _id(row["query"], where, "query"), _id(row["doc"], where, "document"), _grade(row["grade"], where)
+        for where, row in _read_rows(table, columns):
+            yield (
+                _read_id(row["query"], where, "query"),
+                _read_id(row["doc"], where, "document"),
+                _read_grade(row["grade"], where),
+            )
 
     with replacing(path) as raw:
         file = codecs.getwriter("utf-8")(raw)
@@ -170,13 +174,13 @@ def _judgements(path: Path, table: Table, columns: dict[str, str]) -> None:
         write_rows(file, rows())
 
 
-def _rows(table: Table, columns: dict[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _read_rows(table: Table, columns: dict[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
     parts = list(columns)
     for index, values in enumerate(table.read([columns[part] for part in parts])):
         yield table.where(index), dict(zip(parts, values))
 
 
-def _id(value: Any, where: str, part: str) -> str:
+def _read_id(value: Any, where: str, part: str) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if not isinstance(value, str):
@@ -184,7 +188,7 @@ def _id(value: Any, where: str, part: str) -> str:
     return check_id(value.strip(), where, part)
 
 
-def _text(value: Any, where: str, column: str, allow_empty: bool) -> str:
+def _read_text(value: Any, where: str, column: str, allow_empty: bool) -> str:
     if value is None and allow_empty:
         return ""
     if not isinstance(value, str) or not (value.strip() or allow_empty):
@@ -194,7 +198,7 @@ def _text(value: Any, where: str, column: str, allow_empty: bool) -> str:
     return value
 
 
-def _grade(value: Any, where: str) -> int:
+def _read_grade(value: Any, where: str) -> int:
     grade = parse_grade(value)
     if grade is None:
         raise InputError(f"{where}: grade {value!r:.40} is not a whole number")

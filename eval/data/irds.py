@@ -50,11 +50,11 @@ class IrDataset:
             self._store.build()
             self._count = self._store.count()
             judged = judged_documents(self.qrels)
-            present, digest = self._judged(judged)
+            present, digest = self._hash_corpus(judged)
         except InputError:
             raise
         except Exception as err:  # ir_datasets and its parsers raise anything, assertions included
-            raise SourceError(f"{name}: ir_datasets cannot deliver it ({_line(err)})") from err
+            raise SourceError(f"{name}: ir_datasets cannot deliver it ({_hash_line(err)})") from err
         for kind, part in (("query", queries), ("judgement", self.qrels), ("document", self._count)):
             if not part:
                 raise InputError(f"{name}: ir_datasets delivers no {kind}; remove its files and fetch them again")
@@ -84,9 +84,9 @@ class IrDataset:
             yield doc.doc_id, self._passage(doc)
 
     def _passage(self, doc: Any) -> str:
-        return self.policy.passage(_title(doc), doc.text)
+        return self.policy.passage(_read_title(doc), doc.text)
 
-    def _judged(self, judged: list[str]) -> tuple[set[str], str]:
+    def _hash_corpus(self, judged: list[str]) -> tuple[set[str], str]:
         """Return the judged documents that exist, and the digest in place of the corpus."""
         digest = hashlib.sha256(f"{self._count}\n".encode())
         present: set[str] = set()
@@ -95,7 +95,7 @@ class IrDataset:
             docs = self._store.get_many(judged[start : start + _BATCH])
             present.update(docs)
             for _, doc in sorted(docs.items()):
-                empty += not (_title(doc).strip() or doc.text.strip())
+                empty += not (_read_title(doc).strip() or doc.text.strip())
                 digest.update(_record(doc))
         for doc in self._source.docs_iter()[:: max(1, self._count // _SAMPLED)]:
             digest.update(_record(doc))
@@ -104,12 +104,12 @@ class IrDataset:
         return present, digest.hexdigest()
 
 
-def _title(doc: Any) -> str:
+def _read_title(doc: Any) -> str:
     return getattr(doc, "title", None) or ""
 
 
 def _record(doc: Any) -> bytes:
-    return json.dumps([doc.doc_id, _title(doc), doc.text], ensure_ascii=False).encode() + b"\n"
+    return json.dumps([doc.doc_id, _read_title(doc), doc.text], ensure_ascii=False).encode() + b"\n"
 
 
 def _refuse_web_page(folder: Path) -> None:
@@ -122,6 +122,6 @@ def _refuse_web_page(folder: Path) -> None:
             raise InputError(f"{file}: not a zip archive (begins with {start!r}); delete it and run again")
 
 
-def _line(err: Exception) -> str:
+def _hash_line(err: Exception) -> str:
     url = getattr(getattr(err, "request", None), "url", None)  # of an error of the network
     return f"{type(err).__name__}: {url or one_line(err)}"

@@ -47,12 +47,12 @@ class JsonlIndex:
         self.path = path
         if (packed := packed_with(path)) is not None:
             raise InputError(f"{path}: is packed with {packed}, and a corpus is read at random; unpack it")
-        state = _state(path)
+        state = _describe_state(path)
         name = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:20]
         file = cache / "index" / f"{name}.sqlite"
-        if not _intact(file) or _facts(file).get("state") != state:
+        if not _is_intact(file) or _read_facts(file).get("state") != state:
             _build(path, file, state)
-        facts = _facts(file)
+        facts = _read_facts(file)
         self.sha256, self.empty, self._count = facts["sha256"], int(facts["empty"]), int(facts["count"])
         self._db = sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False)
         self._file = path.open("rb")
@@ -73,7 +73,7 @@ class JsonlIndex:
                 if line.strip():
                     yield self._record(line.removeprefix(BOM))
         if digest.hexdigest() != self.sha256:
-            raise _changed(self.path)
+            raise _changed_error(self.path)
 
     def missing(self, ids: Sequence[str]) -> list[str]:
         """Return those of `ids` that are not in the file."""
@@ -92,7 +92,7 @@ class JsonlIndex:
             start, size, known = entry
             raw = read_at(self._file, size, start)
             if _hash(raw) != known:
-                raise _changed(self.path)
+                raise _changed_error(self.path)
             records.append(self._record(raw))
         return records
 
@@ -100,7 +100,7 @@ class JsonlIndex:
         try:
             return json.loads(raw)
         except (ValueError, RecursionError):
-            raise _changed(self.path) from None
+            raise _changed_error(self.path) from None
 
     def _find(self, doc: str) -> tuple[int, int, bytes] | None:
         return self._db.execute("SELECT start, size, hash FROM docs WHERE id = ?", (doc,)).fetchone()
@@ -110,7 +110,7 @@ def _hash(raw: bytes) -> bytes:
     return hashlib.blake2b(raw, digest_size=16).digest()
 
 
-def _changed(path: Path) -> InputError:
+def _changed_error(path: Path) -> InputError:
     return InputError(f"{path}: was changed while it was read; leave it as it is and run again")
 
 
@@ -119,7 +119,7 @@ def _close(db: sqlite3.Connection, file: BinaryIO) -> None:
     file.close()
 
 
-def _state(path: Path) -> str:
+def _describe_state(path: Path) -> str:
     refuse_irregular(path)
     try:
         stat = path.stat()
@@ -128,7 +128,7 @@ def _state(path: Path) -> str:
     return f"{_LAYOUT} {stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}"
 
 
-def _intact(file: Path) -> bool:
+def _is_intact(file: Path) -> bool:
     """Return whether the index is the bytes that were written; a damaged one could give another document's text."""
     note = file.with_suffix(".sha256")
     try:
@@ -137,7 +137,7 @@ def _intact(file: Path) -> bool:
         return False
 
 
-def _facts(file: Path) -> dict[str, str]:
+def _read_facts(file: Path) -> dict[str, str]:
     if not file.is_file():
         return {}
     try:

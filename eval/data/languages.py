@@ -10,7 +10,7 @@ from ...rerankers.errors import InputError, suggest
 
 
 @cache
-def _codes() -> dict[str, str]:
+def _read_codes() -> dict[str, str]:
     """Return codes by every way of writing it, in small letters.
 
     configs/languages.csv has ISO 639-1 codes, their ISO 639-3 codes and English names (from pycountry 26.2.16).
@@ -30,9 +30,9 @@ def language_code(written: str) -> str:
     Raises InputError for a language that is unknown.
     """
     plain = written.strip().lower()
-    code = _codes().get(plain) or _codes().get(plain.replace("_", "-").partition("-")[0])
+    code = _read_codes().get(plain) or _read_codes().get(plain.replace("_", "-").partition("-")[0])
     if code is None:
-        hint = suggest(plain, _codes())
+        hint = suggest(plain, _read_codes())
         hint = hint if "did you mean" in hint else "; write an ISO 639-1 or 639-3 code, or an English name"
         raise InputError(f"language '{written:.40}' is unknown{hint}")
     return code

@@ -59,8 +59,8 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
 
     Raises InputError for a missing file, bytes that are not UTF-8, and a gz file that was cut off.
     """
-    with _open(path) as file, _unpacking(path):
-        for number, raw in _numbered(file, path):
+    with _open(path) as file, _refuse_damage(path):
+        for number, raw in _number_lines(file, path):
             line = decode(raw.removeprefix(BOM) if number == 1 else raw, path, number).rstrip("\r\n")
             if line.strip():
                 yield number, line
@@ -68,11 +68,11 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
 
 def read_text(path: Path) -> str:
     """Read a whole file, plain or gz. Raises InputError as `read_lines` does."""
-    with _open(path) as file, _unpacking(path):
-        return "".join(decode(raw, path, number) for number, raw in _numbered(file, path)).removeprefix("\ufeff")
+    with _open(path) as file, _refuse_damage(path):
+        return "".join(decode(raw, path, number) for number, raw in _number_lines(file, path)).removeprefix("\ufeff")
 
 
-def _numbered(file: BinaryIO, path: Path) -> Iterator[tuple[int, bytes]]:
+def _number_lines(file: BinaryIO, path: Path) -> Iterator[tuple[int, bytes]]:
     """Yield lines with their numbers. What unpacks to far more than any run or collection has is refused, not read."""
     number = total = 0
     while raw := file.readline(_LONGEST_LINE + 1):
@@ -103,7 +103,7 @@ def encodable(text: str) -> bool:
 
 
 @contextmanager
-def _unpacking(path: Path) -> Iterator[None]:
+def _refuse_damage(path: Path) -> Iterator[None]:
     try:
         yield
     except (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError) as err:

@@ -54,7 +54,7 @@ def list_datasets() -> list[DatasetInfo]:
 def open_entry(entry: NamedDataset, cache: Path) -> Dataset:
     """Open a published dataset from the first source that delivers; an archive fetched before stays the source."""
     if entry.hub is not None:
-        return _of_hub(entry, entry.hub, cache)
+        return _open_hub_dataset(entry, entry.hub, cache)
     if not entry.mirrors:
         try:
             return IrDataset(entry.name, entry.ir_datasets, entry.policy)
@@ -87,7 +87,7 @@ def _fetch(entry: NamedDataset, archive: Path) -> None:
             raise InputError(f"{first}; then {second}") from second
 
 
-def _of_hub(entry: NamedDataset, source: HubSource, cache: Path) -> Dataset:
+def _open_hub_dataset(entry: NamedDataset, source: HubSource, cache: Path) -> Dataset:
     folder = cache / "hub" / source.folder
     with name_lock(str(folder)):
         if not folder.is_dir():

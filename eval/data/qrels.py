@@ -34,13 +34,13 @@ def read_qrels(path: Path) -> dict[str, dict[str, int]]:
     InputError, naming the line, for another number of columns, a grade that is no whole number or beyond 10,000, and
     two grades of one pair; and for an empty file, and four columns whose meaning is unclear.
     """
-    rows = _rows(path)
+    rows = _read_rows(path)
     if not rows:
         raise InputError(f"{path}: has no qrels")
-    columns = _from_header(rows[0][1], path)
+    columns = _find_named_columns(rows[0][1], path)
     if columns:
         rows = rows[1:]
-    columns = columns or _by_content([cells for _, cells in rows], path)
+    columns = columns or _guess_columns([cells for _, cells in rows], path)
     qrels: dict[str, dict[str, int]] = {}
     for number, cells in rows:
         where = f"{path}, line {number}"
@@ -83,7 +83,7 @@ def _plain(cell: str) -> str:
     return re.sub("[-_ ]", "", cell).lower()
 
 
-def _rows(path: Path) -> list[tuple[int, list[str]]]:
+def _read_rows(path: Path) -> list[tuple[int, list[str]]]:
     """Return (number, cells) of every line, quotes around cells taken off where the writer quotes."""
     rows = list(_split_lines(path))
     if not is_quoted(cells for _, cells in rows):
@@ -110,7 +110,7 @@ def _split_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
         yield number, cells
 
 
-def _from_header(cells: list[str], path: Path) -> Columns | None:
+def _find_named_columns(cells: list[str], path: Path) -> Columns | None:
     """Return the columns that a first line names; None when it names none, which is when it is a judgement."""
     plain = [_plain(cell) for cell in cells]
     indices_of = {part: [i for i, cell in enumerate(plain) if cell in names] for part, names in _HEADS.items() if part}
@@ -124,7 +124,7 @@ def _from_header(cells: list[str], path: Path) -> Columns | None:
     )
 
 
-def _by_content(rows: list[list[str]], path: Path) -> Columns:
+def _guess_columns(rows: list[list[str]], path: Path) -> Columns:
     """Return the columns in rows without a header: query, document, grade, or TREC's four columns."""
     if not rows or len(rows[0]) == 3:
         return 0, 1, 2

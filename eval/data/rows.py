@@ -50,25 +50,25 @@ def open_table(path: Path, *, numbered: bool = False, split: str = "test") -> Ta
     Raises InputError for another ending, a file that cannot be read, and a header with a name that comes twice.
     """
     if path.is_dir():
-        return _folder(path, split)
+        return _open_folder(path, split)
     refuse_irregular(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file; check the path")
     kind = path.name.removesuffix(".gz").rpartition(".")[2].lower()
     if kind in ("csv", "tsv"):
-        return _separated(path, "," if kind == "csv" else "\t", numbered)
+        return _open_separated(path, "," if kind == "csv" else "\t", numbered)
     if kind in ("jsonl", "ndjson"):
-        return _json_lines(path)
+        return _open_json_lines(path)
     if kind == "parquet":
-        return _arrow(path, [path], _parquet_batches, lambda file: parquet.read_schema(file).names)
+        return _open_arrow(path, [path], _read_parquet, lambda file: parquet.read_schema(file).names)
     raise InputError(f"{path}: give .csv, .tsv, .jsonl (each also .gz), .parquet, or a folder that `datasets` saved")
 
 
-def _separated(path: Path, separator: str, numbered: bool) -> Table:
-    header = next(_cells(path, separator), None)
+def _open_separated(path: Path, separator: str, numbered: bool) -> Table:
+    header = next(_read_cells(path, separator), None)
     if header is None:
         raise InputError(f"{path}: is empty")
-    quoted = separator == "\t" and is_quoted(_cells(path, separator))
+    quoted = separator == "\t" and is_quoted(_read_cells(path, separator))
     header = [unquote(cell) for cell in header] if quoted else header
     names = tuple(str(i) for i in range(1, len(header) + 1)) if numbered else tuple(cell.strip() for cell in header)
     twice = next((name for name in names if names.count(name) > 1), None)
@@ -77,7 +77,7 @@ def _separated(path: Path, separator: str, numbered: bool) -> Table:
 
     def read(columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
         indices = [names.index(column) for column in columns]
-        for number, cells in enumerate(_cells(path, separator), 1):
+        for number, cells in enumerate(_read_cells(path, separator), 1):
             if number == 1 and not numbered:
                 continue
             if len(cells) != len(names):
@@ -87,7 +87,7 @@ def _separated(path: Path, separator: str, numbered: bool) -> Table:
     return Table(path, names, read, 1 if numbered else 2, "record")
 
 
-def _cells(path: Path, separator: str) -> Iterator[list[str]]:
+def _read_cells(path: Path, separator: str) -> Iterator[list[str]]:
     csv.field_size_limit(_LONGEST_CELL)
     quoting = csv.QUOTE_MINIMAL if separator == "," else csv.QUOTE_NONE
     try:
@@ -106,7 +106,7 @@ def _cells(path: Path, separator: str) -> Iterator[list[str]]:
         raise InputError(f"{path}: gzip data is damaged or cut off; fetch the file again") from err
 
 
-def _json_lines(path: Path) -> Table:
+def _open_json_lines(path: Path) -> Table:
     def records() -> Iterator[tuple[int, dict[str, Any]]]:
         for number, line in read_lines(path):
             try:
@@ -130,7 +130,7 @@ def _json_lines(path: Path) -> Table:
     return Table(path, tuple(columns), read, 1, "record")
 
 
-def _folder(path: Path, split: str) -> Table:
+def _open_folder(path: Path, split: str) -> Table:
     """Open what `Dataset.save_to_disk` writes, or a folder of Parquet files as the hub has them.
 
     Of files that are named after splits (`test-00000-of-00001.parquet`) those of `split` are the table.
@@ -146,7 +146,7 @@ def _folder(path: Path, split: str) -> Table:
             raise InputError(f"{path / 'state.json'}: cannot be read: {err}") from err
         if not files:
             raise InputError(f"{path / 'state.json'}: has no file")
-        return _arrow(path, files, _stream_batches, _stream_names)
+        return _open_arrow(path, files, _read_stream, _read_stream_names)
     files = sorted(path.glob("*.parquet"))
     if (splits := {_split_of(file) for file in files} - {None}) - {"corpus", "queries"} and len(splits) > 1:
         if split not in splits:
@@ -154,7 +154,7 @@ def _folder(path: Path, split: str) -> Table:
             raise InputError(f"{path}: has several splits ({names}); name one of them with --split, or one file")
         files = [file for file in files if _split_of(file) == split]
     if files:
-        return _arrow(path, files, _parquet_batches, lambda file: parquet.read_schema(file).names)
+        return _open_arrow(path, files, _read_parquet, lambda file: parquet.read_schema(file).names)
     raise InputError(f"{path}: is no folder that `datasets` saved, and has no .parquet file")
 
 
@@ -167,7 +167,7 @@ def _split_of(file: Path) -> str | None:
     return match[1] if match else None
 
 
-def _arrow(
+def _open_arrow(
     path: Path,
     files: Sequence[Path],
     batches: Callable[[Path, Sequence[str]], Iterator[Mapping[str, list[Any]]]],
@@ -175,14 +175,14 @@ def _arrow(
 ) -> Table:
     def read(columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
         for file in files:
-            with _readable(file):
+            with _refuse_unreadable(file):
                 for batch in batches(file, columns):
                     yield from zip(*(batch[column] for column in columns))
 
     columns: tuple[str, ...] = ()
     for file in files:
         refuse_irregular(file)
-        with _readable(file):
+        with _refuse_unreadable(file):
             own = tuple(names(file))
         if columns and set(own) != set(columns):
             raise InputError(f"{file}: has the columns {', '.join(own)}, {files[0].name} has {', '.join(columns)}")
@@ -191,7 +191,7 @@ def _arrow(
 
 
 @contextmanager
-def _readable(file: Path) -> Iterator[None]:
+def _refuse_unreadable(file: Path) -> Iterator[None]:
     """Raise faults of pyarrow as one line that names the file."""
     try:
         yield
@@ -201,18 +201,18 @@ def _readable(file: Path) -> Iterator[None]:
         raise InputError(f"{file}: cannot be read: {one_line(err)}") from err
 
 
-def _parquet_batches(file: Path, columns: Sequence[str]) -> Iterator[dict[str, list[Any]]]:
+def _read_parquet(file: Path, columns: Sequence[str]) -> Iterator[dict[str, list[Any]]]:
     with parquet.ParquetFile(file) as opened:
         for batch in opened.iter_batches(_BATCH, columns=list(dict.fromkeys(columns))):
             yield batch.to_pydict()
 
 
-def _stream_batches(file: Path, columns: Sequence[str]) -> Iterator[dict[str, list[Any]]]:
+def _read_stream(file: Path, columns: Sequence[str]) -> Iterator[dict[str, list[Any]]]:
     with pa.memory_map(str(file)) as source, pa.ipc.open_stream(source) as opened:
         for batch in opened:
             yield {column: batch.column(column).to_pylist() for column in columns}
 
 
-def _stream_names(file: Path) -> list[str]:
+def _read_stream_names(file: Path) -> list[str]:
     with pa.memory_map(str(file)) as source, pa.ipc.open_stream(source) as opened:
         return opened.schema.names

@@ -42,19 +42,19 @@ def export(cells: Sequence[Cell], format: str, output: Path, *, plain: bool = Fa
             if cell.manifest.partial:
                 m = cell.manifest
                 raise InputError(f"{cell.path}: partial ({m.partial}), so no score of {m.dataset}; run all its queries")
-    _apart(cells)
+    _refuse_clashes(cells)
     if plain and format != "trec":
         raise InputError(f"--plain: --format {format} is plain already; it is for trec")
     if format == "trec":
-        files = _trec(cells, output, plain)
+        files = _write_trec(cells, output, plain)
     else:
-        files = {"mteb": _mteb, "model-index": _model_index}[format](cells, output)
+        files = {"mteb": _write_mteb, "model-index": _write_model_index}[format](cells, output)
     if not files:
         raise InputError(f"--format {format}: none of the {len(cells)} cells can be written so")
     return files
 
 
-def _apart(cells: Iterable[Cell]) -> None:
+def _refuse_clashes(cells: Iterable[Cell]) -> None:
     seen: dict[tuple[str, str, str], Path] = {}
     for cell in cells:
         m = cell.manifest
@@ -63,7 +63,7 @@ def _apart(cells: Iterable[Cell]) -> None:
             raise InputError(f"{cell.path} and {other} would be one file; export them to two folders")
 
 
-def _trec(cells: Iterable[Cell], output: Path, plain: bool) -> list[Path]:
+def _write_trec(cells: Iterable[Cell], output: Path, plain: bool) -> list[Path]:
     output.mkdir(parents=True, exist_ok=True)
     files = []
     for cell in cells:
@@ -76,8 +76,8 @@ def _trec(cells: Iterable[Cell], output: Path, plain: bool) -> list[Path]:
     return files
 
 
-def _mteb(cells: Iterable[Cell], output: Path) -> list[Path]:
-    known = _mteb_tasks()
+def _write_mteb(cells: Iterable[Cell], output: Path) -> list[Path]:
+    known = _read_mteb_tasks()
     results: dict[Path, dict[str, Any]] = {}
     metas: dict[Path, dict[str, Any]] = {}
     left_out: set[str] = set()
@@ -91,7 +91,7 @@ def _mteb(cells: Iterable[Cell], output: Path) -> list[Path]:
         task = known[m.dataset]
         revision = str((m.provenance.get("model") or {}).get("revision") or "no_revision_available")
         folder = output / "results" / f"{_file_name(m.model)}__{m.setting}" / _file_name(revision)
-        metas[folder / "model_meta.json"] = _model_meta(m, revision)
+        metas[folder / "model_meta.json"] = _make_model_meta(m, revision)
         record = results.setdefault(
             folder / f"{task['task']}.json",
             {
@@ -120,20 +120,20 @@ def _mteb(cells: Iterable[Cell], output: Path) -> list[Path]:
     return list(results)
 
 
-def _model_meta(m: Manifest, revision: str) -> dict[str, Any]:
+def _make_model_meta(m: Manifest, revision: str) -> dict[str, Any]:
     """Return what mteb's loader needs of a model; what a manifest lacks is as configs/mteb_meta.yaml has it."""
     known = m.provenance.get("model") or {}
     of_model = {"n_parameters": known.get("parameters"), "license": known.get("license")}
     return {**read(CONFIGS / "mteb_meta.yaml"), **of_model, "name": f"{m.model}/{m.setting}", "revision": revision}
 
 
-def _model_index(cells: Iterable[Cell], output: Path) -> list[Path]:
+def _write_model_index(cells: Iterable[Cell], output: Path) -> list[Path]:
     variants: dict[tuple[str, str], list[Manifest]] = {}
     for cell in cells:
         variants.setdefault((cell.manifest.model, cell.manifest.setting), []).append(cell.manifest)
     files = []
     for (model, setting), manifests in variants.items():
-        block = {"model-index": [{"name": f"{model} ({setting})", "results": [_result(m) for m in manifests]}]}
+        block = {"model-index": [{"name": f"{model} ({setting})", "results": [_make_result(m) for m in manifests]}]}
         path = output / f"{_file_name(model)}.{setting}.yaml"
         with replacing(path) as file:
             file.write(yaml.safe_dump(block, sort_keys=False, allow_unicode=True).encode())
@@ -141,9 +141,9 @@ def _model_index(cells: Iterable[Cell], output: Path) -> list[Path]:
     return files
 
 
-def _result(m: Manifest) -> dict[str, Any]:
+def _make_result(m: Manifest) -> dict[str, Any]:
     """Return one entry of a model-index; values are x 100, as cards have them."""
-    names = {value: key for key, value in _snake_names(m.metrics).items()}
+    names = {value: key for key, value in _read_snake_names(m.metrics).items()}
     return {
         "task": {"type": "text-ranking", "name": "Reranking" if m.setting != "first-stage" else "Retrieval"},
         "dataset": {
@@ -159,16 +159,16 @@ def _result(m: Manifest) -> dict[str, Any]:
     }
 
 
-def _snake_names(metrics: Iterable[str]) -> dict[str, str]:
+def _read_snake_names(metrics: Iterable[str]) -> dict[str, str]:
     """Return `nDCG@10` -> `ndcg_at_10`, for the metrics that mteb has."""
     return {name: snake for name in metrics if (snake := parse_metric(name).mteb)}
 
 
 def _snake_metrics(metrics: Mapping[str, float]) -> dict[str, float]:
-    return {snake: metrics[name] for name, snake in _snake_names(metrics).items()}
+    return {snake: metrics[name] for name, snake in _read_snake_names(metrics).items()}
 
 
-def _mteb_tasks() -> dict[str, dict[str, Any]]:
+def _read_mteb_tasks() -> dict[str, dict[str, Any]]:
     raw = read(CONFIGS / "mteb.yaml")
     return {f"{source}/{name}": task for source, tasks in raw.items() for name, task in tasks.items()}
 

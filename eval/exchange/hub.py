@@ -86,7 +86,7 @@ def push(upload: Upload, *, public: bool = False) -> str:
     api = HfApi()
     with tempfile.TemporaryDirectory() as staged:
         _copy(upload, Path(staged))
-        with _hub_errors(upload.repository):
+        with _refuse_hub_errors(upload.repository):
             api.create_repo(upload.repository, repo_type="dataset", private=not public, exist_ok=True)
             done = api.upload_folder(
                 repo_id=upload.repository,
@@ -126,7 +126,7 @@ def pull(
     patterns = [f"{name}/{pattern}" for pattern in KEPT]
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".pulled-", dir=out.parent) as here:
-        with _hub_errors(repository):
+        with _refuse_hub_errors(repository):
             snapshot_download(
                 repository, repo_type="dataset", revision=revision, allow_patterns=patterns, local_dir=here
             )
@@ -145,6 +145,6 @@ def _check_repository(repository: str) -> None:
         raise InputError(f"repository '{repository:.80}': write it as OWNER/NAME")
 
 
-def _hub_errors(repository: str) -> AbstractContextManager[None]:
+def _refuse_hub_errors(repository: str) -> AbstractContextManager[None]:
     """Raise the hub's refusals, and connection errors, as one line."""
     return refusing(f"{repository}: the hub was not reached or refused", 300)

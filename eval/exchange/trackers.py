@@ -38,10 +38,10 @@ def tracked(cells: Sequence[Cell]) -> list[Tracked]:
     """Return a run for each variant of the cells. Raises InputError when there are none."""
     metrics = sorted({name for cell in cells for name in cell.manifest.metrics}) or ["nDCG@10"]
     boards = [pivot(cells, metric) for metric in metrics]
-    return [_tracked(boards, variant) for variant in boards[0].variants]
+    return [_track(boards, variant) for variant in boards[0].variants]
 
 
-def _tracked(boards: Sequence[Board], variant: Variant) -> Tracked:
+def _track(boards: Sequence[Board], variant: Variant) -> Tracked:
     figures: dict[str, float] = {}
     for board in boards:
         rows = {name: board.figure(name, variant) for row in board.rows for name in (row.name, *row.members)}
@@ -77,7 +77,7 @@ def send(runs: Sequence[Tracked], tracker: str, project: str) -> None:
                 TRACKERS[tracker](module, project, run)
 
 
-def _mlflow(mlflow: Any, project: str, run: Tracked) -> None:
+def _log_to_mlflow(mlflow: Any, project: str, run: Tracked) -> None:
     # letters, digits and _-./: and blanks are all that MLflow lets a metric be called
     figures = {re.sub(r"[^\w./: -]", "_", name): value for name, value in run.figures.items()}
     if len(figures) < len(run.figures):
@@ -88,10 +88,14 @@ def _mlflow(mlflow: Any, project: str, run: Tracked) -> None:
         mlflow.log_metrics(figures)
 
 
-def _wandb(wandb: Any, project: str, run: Tracked) -> None:
+def _log_to_wandb(wandb: Any, project: str, run: Tracked) -> None:
     logged = wandb.init(project=project, name=run.name, config=dict(run.params))  # trackio has the same interface
     logged.log(dict(run.figures))
     logged.finish()
 
 
-TRACKERS: Mapping[str, Callable[[Any, str, Tracked], None]] = {"mlflow": _mlflow, "trackio": _wandb, "wandb": _wandb}
+TRACKERS: Mapping[str, Callable[[Any, str, Tracked], None]] = {
+    "mlflow": _log_to_mlflow,
+    "trackio": _log_to_wandb,
+    "wandb": _log_to_wandb,
+}

@@ -24,7 +24,7 @@ def from_arguments(
     """
     if not datasets:
         raise InputError("name an experiment, or give --dataset (and --model); `rerankbench ls datasets` lists them")
-    parts = [*map(stem, models), *map(_name_of, datasets)]
+    parts = [*map(stem, models), *map(_name_dataset, datasets)]
     name = re.sub(r"[^\w.+-]+", "-", "--".join(parts)).strip("-.")
     if len(name.encode()) > _LONGEST:
         name = f"{models[0] if models else BM25}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
@@ -33,7 +33,7 @@ def from_arguments(
     return {"name": name, "datasets": list(datasets), "first_stage": first_stage, "rerankers": list(models)}
 
 
-def _name_of(dataset: str) -> str:
+def _name_dataset(dataset: str) -> str:
     """Return a dataset as it was given; the folder's own name for `.` and `..`."""
     if re.search(r"\w", dataset) is None:
         return Path(dataset).resolve().name

@@ -34,10 +34,10 @@ def parse_experiment(raw: Mapping[str, Any], where: str, overrides: Sequence[str
     changed = deepcopy(dict(raw))
     for change in overrides:
         override(changed, change, f"--set {change}")
-    return validated(Experiment, _written_out(changed), where, as_json=True)
+    return validated(Experiment, _expand_short_forms(changed), where, as_json=True)
 
 
-def _written_out(raw: dict[str, Any]) -> dict[str, Any]:
+def _expand_short_forms(raw: dict[str, Any]) -> dict[str, Any]:
     """Expand short forms: the name of a model becomes an entry."""
     entries = raw.get("rerankers")
     if isinstance(entries, list):

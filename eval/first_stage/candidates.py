@@ -69,7 +69,7 @@ def kept_candidates(
     digest = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
     stem = f"{re.sub(r'[^A-Za-z0-9_.-]', '-', dataset.name)}-top{k}-{digest[:12]}"
     path, note = folder / f"{stem}.trec.gz", folder / f"{stem}.json"
-    if not _intact(path, note, made_from):
+    if not _is_intact(path, note, made_from):
         _compute(path, dataset, k, source, compute)
         with replacing(note) as file:  # last, so that a run without its note is made again
             content = {"made_from": made_from, "run_sha256": file_sha256(path)}
@@ -99,7 +99,7 @@ def _compute(
     empty = True
     with run_writer(path, str(source.get("retriever") or "imported")) as write:
         for query in dataset.queries:
-            top = dict(_top(query, run.get(query, {}), k, dataset))
+            top = dict(_cut_to_top(query, run.get(query, {}), k, dataset))
             empty = empty and not top
             write(query, top)
         if empty:
@@ -121,12 +121,12 @@ def depth(dataset: Dataset, k: int) -> int:
     return k + 1 + max(map(len, dataset.excluded.values()), default=0)
 
 
-def _top(query: str, scores: Mapping[str, float], k: int, dataset: Dataset) -> list[tuple[str, float]]:
+def _cut_to_top(query: str, scores: Mapping[str, float], k: int, dataset: Dataset) -> list[tuple[str, float]]:
     dropped = dataset.excluded.get(query, frozenset()) | ({query} if dataset.policy.remove_identical_ids else set())
     return [pair for pair in trec_order(scores) if pair[0] not in dropped][:k]
 
 
-def _intact(path: Path, note: Path, made_from: dict[str, Any]) -> bool:
+def _is_intact(path: Path, note: Path, made_from: dict[str, Any]) -> bool:
     if not (path.is_file() and note.is_file()):
         return False
     try:

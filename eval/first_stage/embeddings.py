@@ -55,20 +55,20 @@ class EmbeddingStore:
     @property
     def complete(self) -> bool:
         """Every document has its vector."""
-        return self._done()[0] == self.documents
+        return self._count_done()[0] == self.documents
 
     def drop_damaged(self) -> None:
         """See that every block is what was written. From the first that is not, they are encoded again by `fill`."""
         proven = end = 0
         before = (0, 0)
-        for rows, id_bytes, digest, end_of_line in self._journal():
-            if self._digest(before, (rows, id_bytes)) != digest:
+        for rows, id_bytes, digest, end_of_line in self._read_journal():
+            if self._hash_stored(before, (rows, id_bytes)) != digest:
                 break
             before, proven, end = (rows, id_bytes), rows, end_of_line
         path = self.folder / "journal.txt"
         if path.is_file() and path.stat().st_size > end:
             log.warning("%s: damaged or cut off after %d documents, which are encoded again from there", path, proven)
-            with _writing(self.folder), path.open("r+b") as file:
+            with _refuse_full_disk(self.folder), path.open("r+b") as file:
                 file.truncate(end)
 
     def fill(
@@ -86,15 +86,15 @@ class EmbeddingStore:
         Raises InputError when the corpus has another length than was stated, or other documents than an interrupted
         call had encoded.
         """
-        rows, id_bytes, journal_bytes = self._done()
+        rows, id_bytes, journal_bytes = self._count_done()
         self._allocate(rows, encoder.dimensions, dtype)
         stream = iter(corpus)
         self._skip(stream, rows)
         quiet = None if progress is None else not progress
         with (
-            _writing(self.folder),
-            _at(self.folder / "ids.txt", id_bytes) as ids,
-            _at(self.folder / "journal.txt", journal_bytes) as journal,
+            _refuse_full_disk(self.folder),
+            _open_at(self.folder / "ids.txt", id_bytes) as ids,
+            _open_at(self.folder / "journal.txt", journal_bytes) as journal,
             tqdm(total=self.documents, initial=rows, desc=title, unit=" docs", disable=quiet) as bar,
         ):
             while documents := list(islice(stream, block)):
@@ -107,11 +107,11 @@ class EmbeddingStore:
                 digest.update(self._put("ends.npy", rows, ends))
                 ids.write(b"".join(lines))
                 digest.update(b"".join(lines))
-                _to_disk(ids)
+                _flush_to_disk(ids)
                 rows, id_bytes = rows + len(documents), int(ends[-1])
                 # last: from here on the block counts
                 journal.write(f"{rows} {id_bytes} {digest.hexdigest()}\n".encode())
-                _to_disk(journal)
+                _flush_to_disk(journal)
                 bar.update(len(documents))
         if rows < self.documents:
             raise InputError(f"{title}: the corpus ended after {rows} of {self.documents} documents")
@@ -128,13 +128,13 @@ class EmbeddingStore:
             spans = [(int(ends[row - 1]) if row else 0, int(ends[row]) - 1) for row in rows]
             return [read_at(file, end - start, start).decode() for start, end in spans]
 
-    def _done(self) -> tuple[int, int, int]:
+    def _count_done(self) -> tuple[int, int, int]:
         """Return rows, bytes of ids, and bytes of the journal of whole blocks."""
-        blocks = list(self._journal())
+        blocks = list(self._read_journal())
         rows, id_bytes, _, journal_bytes = blocks[-1] if blocks else (0, 0, "", 0)
         return rows, id_bytes, journal_bytes
 
-    def _journal(self) -> Iterator[tuple[int, int, str, int]]:
+    def _read_journal(self) -> Iterator[tuple[int, int, str, int]]:
         """Yield of every block: rows and bytes of ids up to its end, its hash, bytes of the journal up to its line."""
         path, end = self.folder / "journal.txt", 0
         for line in path.read_bytes().splitlines(keepends=True) if path.is_file() else ():
@@ -144,7 +144,7 @@ class EmbeddingStore:
             end += len(line)
             yield int(cells[0]), int(cells[1]), cells[2].decode(errors="replace"), end
 
-    def _digest(self, before: tuple[int, int], after: tuple[int, int]) -> str | None:
+    def _hash_stored(self, before: tuple[int, int], after: tuple[int, int]) -> str | None:
         """Return the digest of the stored rows and bytes of ids in between; None where that cannot be read."""
         (row, start), (end_row, end) = before, after
         digest = hashlib.sha256()
@@ -163,7 +163,7 @@ class EmbeddingStore:
     def _allocate(self, rows: int, dimensions: int, dtype: str) -> None:
         """Allocate files of the full size (sparse at first); what earlier blocks wrote stays."""
         if rows == 0:
-            with _writing(self.folder):
+            with _refuse_full_disk(self.folder):
                 open_memmap(self.folder / "vectors.npy", "w+", dtype, (self.documents, dimensions))
                 open_memmap(self.folder / "ends.npy", "w+", "int64", (self.documents,))
 
@@ -186,19 +186,19 @@ class EmbeddingStore:
             file.seek(mapped.offset + row * mapped.strides[0])
             content = np.ascontiguousarray(values, mapped.dtype).tobytes()
             file.write(content)
-            _to_disk(file)
+            _flush_to_disk(file)
         return content
 
 
 @contextmanager
-def _writing(folder: Path) -> Iterator[None]:
+def _refuse_full_disk(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as err:
         raise InputError(f"{folder}: cannot be written ({err.strerror}); make room, or set RERANKBENCH_CACHE") from err
 
 
-def _at(path: Path, size: int) -> BinaryIO:
+def _open_at(path: Path, size: int) -> BinaryIO:
     """Return a file opened for writing after its first `size` bytes; the rest is cut off."""
     file = path.open("r+b" if path.is_file() else "w+b")
     file.truncate(size)
@@ -206,6 +206,6 @@ def _at(path: Path, size: int) -> BinaryIO:
     return file
 
 
-def _to_disk(file: BinaryIO) -> None:
+def _flush_to_disk(file: BinaryIO) -> None:
     file.flush()
     os.fsync(file.fileno())

@@ -61,7 +61,7 @@ class SentenceEncoder:
         try:
             from sentence_transformers import SentenceTransformer
 
-            parts = _modules_of_sentence_transformers()
+            parts = _import_modules()
         except ImportError as err:
             raise InputError(
                 f"retriever '{spec.name}' needs sentence-transformers: pip install \"rerankbench[dense]\""
@@ -70,7 +70,7 @@ class SentenceEncoder:
         dtype = compute_dtype(spec, device)
         try:
             words = parts.Transformer(
-                str(folder), max_seq_length=spec.passage_max_length, **_arguments(parts.Transformer, dtype, spec)
+                str(folder), max_seq_length=spec.passage_max_length, **_name_arguments(parts.Transformer, dtype, spec)
             )
         except (OSError, ValueError, KeyError) as err:
             raise InputError(f"{folder}: cannot be loaded as a text encoder: {one_line(err)}") from err
@@ -112,7 +112,7 @@ class LastEncoder:
         return self._encoder
 
 
-def _modules_of_sentence_transformers() -> Any:
+def _import_modules() -> Any:
     """Return the module with Transformer, Pooling and Normalize: `models` up to release 5.3, whose name warns since."""
     try:
         return importlib.import_module("sentence_transformers.sentence_transformer.modules")
@@ -120,7 +120,7 @@ def _modules_of_sentence_transformers() -> Any:
         return importlib.import_module("sentence_transformers.models")
 
 
-def _arguments(transformer: Any, dtype: str, spec: RetrieverSpec) -> dict[str, Any]:
+def _name_arguments(transformer: Any, dtype: str, spec: RetrieverSpec) -> dict[str, Any]:
     """Return the keywords, which sentence-transformers renamed in release 5."""
     import torch
 

@@ -48,7 +48,7 @@ def read_run(path: Path) -> Run:
     float32 become its largest or least.
     """
     _, first = next(read_lines(path), (0, ""))
-    run = _from_json(path) if _is_json(first) else _from_trec(path)
+    run = _read_json_run(path) if _is_json(first) else _read_trec(path)
     if not run:
         raise InputError(f"{path}: has no result; give a run file with one line per document")
     return run
@@ -81,7 +81,7 @@ def _is_json(first: str) -> bool:
     return len(cells) != 6 or not re.fullmatch(r"[+-]?[0-9.eE+-]+|[+-]?inf|nan", cells[4])
 
 
-def _from_trec(path: Path) -> Run:
+def _read_trec(path: Path) -> Run:
     numbers: dict[str, int] = {}  # query -> its number
     docs, scores, queries = Documents(), array("d"), array("i")
     for number, line in read_lines(path):
@@ -101,7 +101,7 @@ def _from_trec(path: Path) -> Run:
         if not math.isfinite(score):
             raise InputError(f"{path}, line {number}: score '{text}' is not a finite number")
         docs.append(doc)
-        scores.append(_single(score))
+        scores.append(_to_float32(score))
         queries.append(numbers.setdefault(query, len(numbers)))
     of_row = np.frombuffer(queries, dtype=np.int32)
     column, values = docs.chunked(), np.frombuffer(scores, dtype=np.float64)
@@ -127,9 +127,9 @@ def _refuse_repeated(path: Path, query: str) -> None:
             seen.add(cells[2])
 
 
-def _from_json(path: Path) -> Run:
+def _read_json_run(path: Path) -> Run:
     try:
-        raw = json.loads(read_text(path), object_pairs_hook=lambda pairs: _unique(pairs, path))
+        raw = json.loads(read_text(path), object_pairs_hook=lambda pairs: _refuse_repeated_keys(pairs, path))
     except RecursionError as err:
         raise InputError(f"{path}: nested too deep; expected a dictionary query -> document -> score") from err
     except json.JSONDecodeError as err:
@@ -140,11 +140,11 @@ def _from_json(path: Path) -> Run:
         raise InputError(f"{path}: a number has too many digits ({err})") from err
     if not isinstance(raw, dict):
         raise InputError(f"{path}: expected a dictionary query -> document -> score, found {type(raw).__name__}")
-    run = _inner(raw, path)
-    return {query: _scores(check_id(query, str(path), "query"), scores, path) for query, scores in run.items()}
+    run = _unwrap(raw, path)
+    return {query: _check_scores(check_id(query, str(path), "query"), scores, path) for query, scores in run.items()}
 
 
-def _scores(query: str, scores: Any, path: Path) -> dict[str, float]:
+def _check_scores(query: str, scores: Any, path: Path) -> dict[str, float]:
     if not isinstance(scores, dict):
         raise InputError(f"{path}: query '{query}': expected a dictionary document -> score")
     where = f"{path}: query '{query}'"
@@ -154,16 +154,16 @@ def _scores(query: str, scores: Any, path: Path) -> dict[str, float]:
         number = isinstance(score, (int, float)) and not isinstance(score, bool)
         if not number or (isinstance(score, float) and not math.isfinite(score)):
             raise InputError(f"{where}, document '{doc}': score {score!r:.60} is not a finite number")
-        by_doc[doc] = _single(score)
+        by_doc[doc] = _to_float32(score)
     return by_doc
 
 
-def _single(score: float) -> float:
+def _to_float32(score: float) -> float:
     """Return a score within float32, as in trec_eval: a sentinel such as -1.8e308 becomes its least."""
     return float(min(max(score, -_MOST), _MOST))
 
 
-def _inner(raw: dict[str, Any], path: Path) -> dict[str, Any]:
+def _unwrap(raw: dict[str, Any], path: Path) -> dict[str, Any]:
     """Return the run inside FlagEmbedding's or mteb's wrapping."""
     if "search_results" in raw:  # FlagEmbedding: beside eval_name, model_name, reranker_name, split, dataset_name
         return raw["search_results"] if isinstance(raw["search_results"], dict) else {}
@@ -180,7 +180,7 @@ def _inner(raw: dict[str, Any], path: Path) -> dict[str, Any]:
     return raw
 
 
-def _unique(pairs: list[tuple[str, Any]], path: Path) -> dict[str, Any]:
+def _refuse_repeated_keys(pairs: list[tuple[str, Any]], path: Path) -> dict[str, Any]:
     if (twice := first_repeated(pairs)) is not None:
         raise InputError(f"{path}: '{twice}' comes twice in one dictionary; ids must be unique")
     return dict(pairs)

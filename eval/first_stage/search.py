@@ -44,15 +44,17 @@ def search(
         for start, vectors in store.chunks(rows):
             scores = wanted @ torch.from_numpy(vectors).to(device).float().T
             at = torch.arange(start, start + len(vectors), device=device).expand_as(scores)
-            top, at_rows = _best(scores, at, k, store)
-            best, nearest = _best(torch.cat([best, top], 1), torch.cat([nearest, at_rows], 1), k, store)
+            top, at_rows = _select_best(scores, at, k, store)
+            best, nearest = _select_best(torch.cat([best, top], 1), torch.cat([nearest, at_rows], 1), k, store)
             bar.update(len(vectors))
     values, at_rows = best.cpu().numpy(), nearest.cpu().numpy()
     names = store.ids(at_rows.flatten().tolist())
     return [dict(zip(names[i * k : (i + 1) * k], map(float, values[i]), strict=True)) for i in range(count)]
 
 
-def _best(scores: torch.Tensor, rows: torch.Tensor, k: int, store: EmbeddingStore) -> tuple[torch.Tensor, torch.Tensor]:
+def _select_best(
+    scores: torch.Tensor, rows: torch.Tensor, k: int, store: EmbeddingStore
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the k highest of each line with their rows. Where the cut falls between equal scores, the ids decide."""
     import torch
 

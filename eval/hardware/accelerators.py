@@ -15,16 +15,16 @@ def accelerators() -> dict[str, str]:
 
     With the same torch and the same answer, torch finds the same devices.
     """
-    nodes = {str(path): str(os.access(path, os.R_OK | os.W_OK)) for path in _found(Path("/dev"), _NODES)}
-    drivers = {str(path): _text(path) for path in _found(Path("/proc"), _DRIVERS)}
+    nodes = {str(path): str(os.access(path, os.R_OK | os.W_OK)) for path in _list_existing(Path("/dev"), _NODES)}
+    drivers = {str(path): _read_text(path) for path in _list_existing(Path("/proc"), _DRIVERS)}
     return {**nodes, **drivers, **{key: value for key, value in os.environ.items() if key.startswith(_VARIABLES)}}
 
 
-def _found(root: Path, patterns: tuple[str, ...]) -> list[Path]:
+def _list_existing(root: Path, patterns: tuple[str, ...]) -> list[Path]:
     return sorted(path for pattern in patterns for path in root.glob(pattern))
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError:  # it counts that it is there

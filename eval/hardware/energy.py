@@ -16,11 +16,11 @@ Meter = Callable[[], float]  # joules since some time; differences count
 def meter(device: str, rapl: Path = _RAPL) -> Meter | None:
     """Return a meter of the energy of a torch device in joules; None where nothing can be read."""
     if device.startswith("cuda"):
-        return _nvml(device)
-    return _packages(rapl) if device == "cpu" else None
+        return _open_nvml(device)
+    return _open_packages(rapl) if device == "cpu" else None
 
 
-def _nvml(device: str) -> Meter | None:
+def _open_nvml(device: str) -> Meter | None:
     """Return NVML's total energy of a GPU, in Volta and later; needs nvidia-ml-py."""
     try:
         import pynvml  # pyright: ignore[reportMissingImports]
@@ -35,7 +35,7 @@ def _nvml(device: str) -> Meter | None:
     return lambda: pynvml.nvmlDeviceGetTotalEnergyConsumption(handle) / 1000
 
 
-def _packages(root: Path) -> Meter | None:
+def _open_packages(root: Path) -> Meter | None:
     """Return the sum over the packages `intel-rapl:N`, which AMD's processors have, too; counters may wrap."""
     zones = sorted(path for path in root.glob("intel-rapl:*") if path.name.count(":") == 1)
     try:

@@ -25,7 +25,7 @@ def measure_peak(device: str, dtype: str, seconds: float = 0.3) -> float:
 
     cuda = device.startswith("cuda")
     size = 8192 if cuda else 1024
-    product = _product(size, device, dtype)
+    product = _make_product(size, device, dtype)
     best, started = float("inf"), perf_counter()
     while perf_counter() - started < seconds:
         start = perf_counter()
@@ -36,7 +36,7 @@ def measure_peak(device: str, dtype: str, seconds: float = 0.3) -> float:
     return 2 * size**3 / best / 1e12
 
 
-def _product(size: int, device: str, dtype: str) -> Callable[[], Any]:
+def _make_product(size: int, device: str, dtype: str) -> Callable[[], Any]:
     import torch
 
     if dtype == "int8":
@@ -77,11 +77,11 @@ def device_name(device: str) -> str:
         import torch
 
         return torch.cuda.get_device_name(device)
-    return _cpu()
+    return _read_cpu_name()
 
 
 @cache
-def _cpu() -> str:
+def _read_cpu_name() -> str:
     import platform
     from pathlib import Path
 

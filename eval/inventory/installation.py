@@ -79,16 +79,16 @@ def devices() -> list[Device]:
         listed.append(Device(p.name, f"cuda:{index}", p.total_memory, bf16, detail))
     if torch.backends.mps.is_available():
         listed.append(Device("Apple GPU", "mps", None, "depends on the system", ""))
-    return [*listed, _cpu(torch.backends.cpu.get_cpu_capability(), torch.get_num_threads())]
+    return [*listed, _describe_cpu(torch.backends.cpu.get_cpu_capability(), torch.get_num_threads())]
 
 
-def _cpu(capability: str, threads: int) -> Device:
-    text = _read("/proc/cpuinfo")
+def _describe_cpu(capability: str, threads: int) -> Device:
+    text = _read_version("/proc/cpuinfo")
     model = re.search(r"^model name\s*: (.+)$", text, re.MULTILINE)
     listed = re.search(r"^(?:flags|Features)\s*: (.+)$", text, re.MULTILINE)
     flags = set(listed[1].split()) if listed else set()
     bf16 = "native" if flags & {"avx512_bf16", "amx_bf16", "bf16"} else "emulated, slow" if flags else "unknown"
-    memory = re.search(r"^MemTotal:\s+(\d+) kB", _read("/proc/meminfo"), re.MULTILINE)
+    memory = re.search(r"^MemTotal:\s+(\d+) kB", _read_version("/proc/meminfo"), re.MULTILINE)
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
     shown = " ".join(flag for flag in _CPU_FLAGS if flag in flags)
     detail = f"{cores} cores, {threads} threads in use, torch runs {capability}" + (f"; {shown}" if shown else "")
@@ -96,7 +96,7 @@ def _cpu(capability: str, threads: int) -> Device:
     return Device(name, "cpu", int(memory[1]) * 1024 if memory else None, bf16, detail)
 
 
-def _read(path: str) -> str:
+def _read_version(path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -111,13 +111,15 @@ def folders() -> list[Folder]:
     cache = os.environ.get("XDG_CACHE_HOME")
     hub = os.environ.get("HF_HOME") or (Path(cache) if cache else home / ".cache") / "huggingface"
     return [
-        _folder("models", Path(hub), "HF_HOME"),
-        _folder("datasets", Path(os.environ.get("IR_DATASETS_HOME") or home / ".ir_datasets"), "IR_DATASETS_HOME"),
-        _folder("indices, archives", cache_folder(), "RERANKBENCH_CACHE"),
+        _describe_folder("models", Path(hub), "HF_HOME"),
+        _describe_folder(
+            "datasets", Path(os.environ.get("IR_DATASETS_HOME") or home / ".ir_datasets"), "IR_DATASETS_HOME"
+        ),
+        _describe_folder("indices, archives", cache_folder(), "RERANKBENCH_CACHE"),
     ]
 
 
-def _folder(purpose: str, path: Path, variable: str) -> Folder:
+def _describe_folder(purpose: str, path: Path, variable: str) -> Folder:
     path = path.expanduser()
     nearest = next((p for p in (path, *path.parents) if p.exists()), Path("/"))
     free = shutil.disk_usage(nearest).free

@@ -63,7 +63,7 @@ def hosts(*, ask: bool) -> list[Host]:
     if ask:
         answers = dict.fromkeys(wanted, f"no answer within {_SECONDS:g} s")
         # threads that may hang in the resolver are abandoned: they are daemons
-        threads = [threading.Thread(target=_ask, args=(url, answers), daemon=True) for url in wanted]
+        threads = [threading.Thread(target=_try_hosts, args=(url, answers), daemon=True) for url in wanted]
         for thread in threads:
             thread.start()
         deadline = time.monotonic() + _SECONDS
@@ -72,7 +72,7 @@ def hosts(*, ask: bool) -> list[Host]:
     return [Host(url, serves, answers[url]) for url, serves in wanted.items()]
 
 
-def _ask(url: str, answers: dict[str, str]) -> None:
+def _try_hosts(url: str, answers: dict[str, str]) -> None:
     try:
         with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=_SECONDS - 0.5):
             answers[url] = "reachable"
@@ -86,23 +86,23 @@ def _ask(url: str, answers: dict[str, str]) -> None:
 
 def models(hub: Host) -> list[Item]:
     """Return every model that comes with the package."""
-    return [_model(load_spec(name), hub) for name in list_models()]
+    return [_find_model(load_spec(name), hub) for name in list_models()]
 
 
-def _model(spec: ModelSpec, hub: Host) -> Item:
+def _find_model(spec: ModelSpec, hub: Host) -> Item:
     if spec.source.startswith("package:"):
         module = spec.source.removeprefix("package:")
         spec_of_package = importlib.util.find_spec(module.split(".")[0])
         return Item(
             spec.name, "here" if spec_of_package else "needs installation", f"package {module.replace('_', '-')}"
         )
-    if Path(spec.source).expanduser().is_dir() or _in_cache(spec):
+    if Path(spec.source).expanduser().is_dir() or _is_in_cache(spec):
         return Item(spec.name, "here", spec.source)
     volume = f", {size(spec.download_bytes)}" if spec.download_bytes else ""
-    return Item(spec.name, _fetchable(hub), f"{spec.source}{volume}")
+    return Item(spec.name, _state_of(hub), f"{spec.source}{volume}")
 
 
-def _in_cache(spec: ModelSpec) -> bool:
+def _is_in_cache(spec: ModelSpec) -> bool:
     """Return whether the hub's cache has configuration and weights at the revision that would be used."""
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
@@ -128,16 +128,16 @@ def datasets(hub: Host, beir: Host) -> list[Item]:
         archive = cache_folder() / "archives" / (entry.policy.archive or "") / entry.folder
         if entry.hub is not None:
             folder = cache_folder() / "hub" / entry.hub.folder
-            state = "here" if folder.is_dir() else _fetchable(hub)
+            state = "here" if folder.is_dir() else _state_of(hub)
             items.append(Item(entry.name, state, str(folder) if folder.is_dir() else entry.hub.repo))
         elif entry.mirrors and archive.is_dir():
             items.append(Item(entry.name, "here", str(archive)))
         elif ir_datasets.load(entry.ir_datasets).docs_store().built():
             items.append(Item(entry.name, "here", f"ir_datasets {entry.ir_datasets}"))
         else:
-            items.append(Item(entry.name, _fetchable(beir if entry.mirrors else hub), entry.ir_datasets))
+            items.append(Item(entry.name, _state_of(beir if entry.mirrors else hub), entry.ir_datasets))
     return items
 
 
-def _fetchable(host: Host) -> State:
+def _state_of(host: Host) -> State:
     return "not asked" if host.reachable is None else "needs download" if host.reachable else "unreachable"

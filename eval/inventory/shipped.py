@@ -15,10 +15,12 @@ from ...rerankers.spec import ModelSpec, list_models
 
 def models() -> list[dict[str, Any]]:
     """Return models by name, with the settings that they can be run under; then those that other packages register."""
-    return [_model(load_spec(name)) for name in list_models()] + [_model(find_spec(name)) for name in sorted(plugins())]
+    return [_describe_model(load_spec(name)) for name in list_models()] + [
+        _describe_model(find_spec(name)) for name in sorted(plugins())
+    ]
 
 
-def _model(spec: ModelSpec) -> dict[str, Any]:
+def _describe_model(spec: ModelSpec) -> dict[str, Any]:
     keys = ("name", "family", "source", "revision", "max_length", "parameters", "download_bytes")
     about = ("license", "trained_on", "sources", "note")
     return {
@@ -46,7 +48,7 @@ def families() -> list[dict[str, Any]]:
             "prompted": family.prompted,
             "options": {
                 option: {
-                    "type": _type_of(field.annotation),
+                    "type": _describe_type(field.annotation),
                     "default": field.get_default(call_default_factory=True),
                     "description": field.description,
                 }
@@ -71,7 +73,7 @@ def keys() -> list[dict[str, Any]]:
     return list(rows.values())
 
 
-def _type_of(annotation: Any) -> str:
+def _describe_type(annotation: Any) -> str:
     """Return the choices of an option, else the name of its type."""
     choices = [part for part in get_args(annotation) if isinstance(part, str)]
     return " or ".join(choices) or getattr(annotation, "__name__", str(annotation)).replace("typing.", "")

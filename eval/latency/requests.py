@@ -68,14 +68,14 @@ def of_run(root: Path, name: str | None, queries: int, candidates: int) -> tuple
     if name not in stages:
         raise InputError(f"--dataset '{name}': is not in {root}{suggest(name, stages)}")
     cell = stages[name]
-    dataset = _dataset(cell)
+    dataset = _open_dataset(cell)
     run = {query: trec_order(scores)[:candidates] for query, scores in cell.run().items()}
     known = [query for query in dataset.queries if run.get(query)]
     groups = [Group(dataset.queries[q], dataset.texts([doc for doc, _ in run[q]])) for q in known[:queries]]
     return groups, name, dataset
 
 
-def _dataset(cell: Cell) -> Dataset:
+def _open_dataset(cell: Cell) -> Dataset:
     name = cell.manifest.dataset
     dataset = load_dataset(cell.source)
     if dataset.checksum != cell.manifest.identity_parts.get("checksum"):

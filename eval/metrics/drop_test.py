@@ -24,13 +24,13 @@ def drop_p_value(differences: np.ndarray, unseen: float = UNSEEN) -> float:
     """Return p of "the mean is not below zero". `differences` is float, shape (queries,); `unseen` is above 0.
 
     The unseen query gains `unseen`, or as much as the largest change that was seen. Uniform weights on the simplex are
-    independent exponential ones over their sum, so that p = P(sum of E_i d_i >= 0) with E_i exponential; see `_tail`.
+    independent exponential ones over their sum, so that p = P(sum of E_i d_i >= 0) with E_i exponential; see `_tail_p`.
     """
     d = np.asarray(differences, dtype=np.float64)
     d = d[d != 0]
     if d.size == 0 or d.sum() >= 0:
         return 1.0
-    return _tail(np.append(d, max(unseen, float(np.abs(d).max()))))
+    return _tail_p(np.append(d, max(unseen, float(np.abs(d).max()))))
 
 
 def smallest_p_value(differences: np.ndarray, unseen: float = UNSEEN) -> float:
@@ -43,7 +43,7 @@ def smallest_p_value(differences: np.ndarray, unseen: float = UNSEEN) -> float:
     return math.exp(-float(np.log1p(sizes / largest).sum()))
 
 
-def _tail(d: np.ndarray) -> float:
+def _tail_p(d: np.ndarray) -> float:
     """Return P(sum of E_i d_i >= 0) for independent exponential E_i; some d are below zero and some above.
 
     The moment generating function of the sum is M(s) = prod 1 / (1 - s d_i) between the nearest poles, so that the

@@ -36,7 +36,7 @@ class Parameter:
         return value in self.choices if isinstance(value, str) else isinstance(value, int | float) and value >= 1
 
 
-def _counted(grade: int, values: Values) -> int:
+def _count_grade(grade: int, values: Values) -> int:
     """Return what a grade counts: nothing below `rel`; 2^grade - 1 (Burges et al. 2005) with `dcg='exp-log2'`."""
     if grade < int(values.get("rel", 1)):
         return 0
@@ -77,7 +77,7 @@ class Measure:
     trec: str = ""
     trec_cut: str = ""
     formula: Formula | None = None
-    grades: Callable[[int, Values], int] = _counted
+    grades: Callable[[int, Values], int] = _count_grade
     parameters: tuple[Parameter, ...] = ()
     aliases: tuple[str, ...] = ()
     mteb: str = ""
@@ -158,11 +158,11 @@ def parse_metric(name: str) -> Metric:
     """Parse the metric that `name` spells. Raises InputError with the right spelling where it can be guessed."""
     match = _SPELLING.fullmatch(name)
     if match is None or (measure := MEASURES.get(match["base"])) is None:
-        raise _unknown(name)
+        raise _unknown_metric_error(name)
     if match["cutoff"] and len(match["cutoff"]) > _MOST_DIGITS:
         raise InputError(f"metric '{name:.60}': a cutoff has at most {_MOST_DIGITS} digits; no ranking is so long")
     cutoff = int(match["cutoff"]) if match["cutoff"] else None
-    parameters = _parameters(name, measure, match["inner"])
+    parameters = _parse_parameters(name, measure, match["inner"])
     if measure.cutoff == ("never" if cutoff else "needed"):
         raise _did_you_mean(name, measure, cutoff, parameters)
     return Metric(measure.name, cutoff, parameters)
@@ -173,7 +173,7 @@ def split_metrics(names: str) -> list[str]:
     return [name.strip() for name in re.split(r",(?![^()]*\))", names)]
 
 
-def _parameters(name: str, measure: Measure, inner: str | None) -> tuple[tuple[str, Value], ...]:
+def _parse_parameters(name: str, measure: Measure, inner: str | None) -> tuple[tuple[str, Value], ...]:
     """Return those that differ from their defaults, in the order of the row."""
     if inner is None:
         return ()
@@ -196,18 +196,18 @@ def _parameters(name: str, measure: Measure, inner: str | None) -> tuple[tuple[s
     return tuple((key, given[key]) for key, p in known.items() if given.get(key, p.default) != p.default)
 
 
-def _unknown(name: str) -> InputError:
+def _unknown_metric_error(name: str) -> InputError:
     """Suggest the right spelling for names of trec_eval and beir, and other cases of letters."""
     for pattern in (_SPELLING, _TREC):
         match = pattern.fullmatch(name)
-        measure = _called(match["base"].lower()) if match else None
+        measure = _find_measure(match["base"].lower()) if match else None
         if match and measure and len(match["cutoff"] or "") <= _MOST_DIGITS:
             return _did_you_mean(name, measure, int(match["cutoff"]) if match["cutoff"] else None)
     known = ", ".join(measure.spellings for measure in MEASURES.values())
     return InputError(f"metric '{name}' is unknown; known: {known} with a number for k")
 
 
-def _called(name: str) -> Measure | None:
+def _find_measure(name: str) -> Measure | None:
     """Return the measure with this name or alias in lower case."""
     for measure in MEASURES.values():
         trec = measure.trec_cut.removesuffix("_{}").removesuffix("_cut")

@@ -56,7 +56,7 @@ def randomisation_test(differences: np.ndarray, *, resamples: int = RESAMPLES, s
     Queries that did not change leave every flip as it is and drop out. The 2^n flips of the rest are enumerated when
     they are no more than `resamples` + 1 (n <= 14 by default); otherwise `resamples` are drawn and
     p = (b + 1) / (resamples + 1), which is never 0 (Phipson and Smyth 2010). Where few of them are as far out as what
-    was seen, the signs are drawn again with a tilt, so that p is not bounded by their number: see `_tilted`.
+    was seen, the signs are drawn again with a tilt, so that p is not bounded by their number: see `_sample_tail`.
     """
     d = np.abs(np.asarray(differences, dtype=np.float64))
     total = abs(float(np.sum(differences)))
@@ -72,11 +72,11 @@ def randomisation_test(differences: np.ndarray, *, resamples: int = RESAMPLES, s
     if exact:
         return hits / 2**d.size
     if hits < _FEW_HITS:
-        return _tilted(d, total - slack, resamples, rng)
+        return _sample_tail(d, total - slack, resamples, rng)
     return (hits + 1) / (resamples + 1)
 
 
-def _tilted(sizes: np.ndarray, total: float, resamples: int, rng: np.random.Generator) -> float:
+def _sample_tail(sizes: np.ndarray, total: float, resamples: int, rng: np.random.Generator) -> float:
     """Return P(|sum of s_i d_i| >= total) for random signs, by importance sampling: its error is relative to p.
 
     A sign is positive with probability 1 / (1 + exp(-2 t d_i)), t such that the expected sum is `total`; a draw weighs

@@ -39,13 +39,13 @@ def per_query(run: Run, qrels: Qrels, metrics: Sequence[str]) -> dict[str, dict[
         chunk = queries[start : start + _CHUNK]
         # pytrec_eval wants plain dictionaries of exactly these types
         retrieved = {query: {doc: float(s) for doc, s in run[query].items()} for query in chunk if run.get(query)}
-        for metrics_alike in _by_grades(wanted):
+        for metrics_alike in _group_by_grades(wanted):
             for metric, query, value in _judge(metrics_alike, retrieved, {query: qrels[query] for query in chunk}):
                 values[metric.name][query] = value
     return values
 
 
-def _by_grades(metrics: Iterable[Metric]) -> list[list[Metric]]:
+def _group_by_grades(metrics: Iterable[Metric]) -> list[list[Metric]]:
     """Return metrics together that see the same grades."""
     alike: dict[tuple[Callable[..., int], tuple[tuple[str, Value], ...]], list[Metric]] = {}
     for metric in metrics:

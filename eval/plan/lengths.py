@@ -17,7 +17,7 @@ _SPECIAL = 2
 
 
 @cache
-def _published() -> dict[str, tuple[float, float]]:
+def _read_published() -> dict[str, tuple[float, float]]:
     """Return `beir/NAME` -> mean words of queries and passages; the file names its source."""
     lines = (CONFIGS / "datasets" / "beir-lengths.csv").read_text(encoding="utf-8").splitlines()
     rows = DictReader(line for line in lines if not line.startswith("#"))
@@ -26,7 +26,7 @@ def _published() -> dict[str, tuple[float, float]]:
 
 def published_lengths(name: str) -> tuple[int, int] | None:
     """Return mean tokens of a dataset's queries and passages by its published words; None where none are published."""
-    words = _published().get("/".join(name.split("/")[:2]))  # the forums of CQADupStack are one row
+    words = _read_published().get("/".join(name.split("/")[:2]))  # the forums of CQADupStack are one row
     return words and (round(words[0] * TOKENS_PER_WORD) + _SPECIAL, round(words[1] * TOKENS_PER_WORD) + _SPECIAL)
 
 
@@ -34,10 +34,10 @@ def counted_lengths(dataset: Dataset) -> tuple[int, int]:
     """Return the same from the words of a dataset that is here."""
     passages = [text for (_, text), _ in zip(dataset.corpus(), range(SAMPLE))]
     language = dataset.policy.language
-    return _tokens(list(dataset.queries.values()), language), _tokens(passages, language)
+    return _count_tokens(list(dataset.queries.values()), language), _count_tokens(passages, language)
 
 
-def _tokens(texts: Sequence[str], language: str) -> int:
+def _count_tokens(texts: Sequence[str], language: str) -> int:
     """Return mean tokens of some texts with two special ones; in languages without blanks a token per character."""
     lengths = [len(text) if language in WITHOUT_BLANKS else len(text.split()) * TOKENS_PER_WORD for text in texts]
     return round(sum(lengths) / max(len(lengths), 1)) + _SPECIAL

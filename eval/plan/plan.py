@@ -133,11 +133,13 @@ def make_plan(
     the special tokens, are those of all that are not here, and `ASSUMED` where nothing is known.
     Raises InputError for an unknown model or dataset, or a setting that a model cannot run.
     """
-    sizes = [_size(name, experiment.first_stage.k, limit, query_tokens, passage_tokens) for name in experiment.datasets]
+    sizes = [
+        _find_size(name, experiment.first_stage.k, limit, query_tokens, passage_tokens) for name in experiment.datasets
+    ]
     cells: list[PlannedCell] = []
     passes: list[PlannedPass] = []
     specs = find_models(experiment) if specs is None else specs
-    retriever = _retriever(experiment)
+    retriever = _find_retriever(experiment)
     unknown = [retriever.name] if retriever and retriever.shape is None else []
     for entry, settings in experiment.variants().items():
         spec = specs[entry.label]
@@ -145,23 +147,23 @@ def make_plan(
         if shape is None:
             unknown.append(entry.label)
         for size in sizes:
-            planned = [_cell(entry, spec, shape, setting, size) for setting in settings]
+            planned = [_plan_cell(entry, spec, shape, setting, size) for setting in settings]
             cells += planned
-            passes += _passes(settings, planned)
-    download_bytes, unsized = _downloads(experiment, specs.values(), retriever)
+            passes += _plan_passes(settings, planned)
+    download_bytes, unsized = _sum_downloads(experiment, specs.values(), retriever)
     return Plan(
         experiment=experiment.name,
         sizes=tuple(sizes),
         cells=tuple(cells),
         passes=tuple(passes),
-        encodings=tuple(_encoding(retriever, size) for size in sizes) if retriever else (),
+        encodings=tuple(_plan_encoding(retriever, size) for size in sizes) if retriever else (),
         download_bytes=download_bytes,
         unknown=tuple(unknown),
         unsized=unsized,
     )
 
 
-def _size(name: str, k: int, limit: int | None, query_tokens: int | None, passage_tokens: int | None) -> Size:
+def _find_size(name: str, k: int, limit: int | None, query_tokens: int | None, passage_tokens: int | None) -> Size:
     if name in entries():
         policy = load_policy(name)
         if policy.n_queries is None or policy.n_docs is None:
@@ -179,7 +181,7 @@ def _size(name: str, k: int, limit: int | None, query_tokens: int | None, passag
     return Size(name, documents, queries, queries * min(k, documents), *tokens, lengths)
 
 
-def _cell(
+def _plan_cell(
     entry: RerankerEntry, spec: ModelSpec, shape: flops.Shape | None, setting: Setting, size: Size
 ) -> PlannedCell:
     tokens = pflops = None
@@ -193,7 +195,7 @@ def _cell(
     return PlannedCell(size.dataset, entry.label, setting.name, size.queries, size.pairs, tokens, pflops)
 
 
-def _passes(settings: Sequence[Setting], cells: Sequence[PlannedCell]) -> list[PlannedPass]:
+def _plan_passes(settings: Sequence[Setting], cells: Sequence[PlannedCell]) -> list[PlannedPass]:
     together: dict[Any, list[PlannedCell]] = {}
     for setting, cell in zip(settings, cells, strict=True):
         together.setdefault(setting.compression, []).append(cell)
@@ -209,12 +211,12 @@ def _passes(settings: Sequence[Setting], cells: Sequence[PlannedCell]) -> list[P
     ]
 
 
-def _retriever(experiment: Experiment) -> RetrieverSpec | None:
+def _find_retriever(experiment: Experiment) -> RetrieverSpec | None:
     stage = experiment.first_stage
     return load_retriever(stage.retriever) if isinstance(stage, DenseStage) else None
 
 
-def _encoding(retriever: RetrieverSpec, size: Size) -> PlannedEncoding:
+def _plan_encoding(retriever: RetrieverSpec, size: Size) -> PlannedEncoding:
     """Return every document and every query once, at the mean lengths."""
     passage = min(size.passage_tokens, retriever.passage_max_length)
     query = min(size.query_tokens, retriever.query_max_length)
@@ -226,7 +228,7 @@ def _encoding(retriever: RetrieverSpec, size: Size) -> PlannedEncoding:
     return PlannedEncoding(size.dataset, size.documents, tokens, pflops, disk_bytes)
 
 
-def _downloads(
+def _sum_downloads(
     experiment: Experiment, specs: Iterable[ModelSpec], retriever: RetrieverSpec | None
 ) -> tuple[int, tuple[str, ...]]:
     """Return bytes of datasets and models by their published sizes, what is shared once; and what has no known size."""

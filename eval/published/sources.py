@@ -30,14 +30,14 @@ def figures_of(model: str, row: str | None = None) -> list[PublishedFigure]:
     known = {column.model for table in tables for column in table.columns}
     if model not in known:
         raise InputError(f"model '{model}' is in no published table{suggest(model, known)}")
-    figures = [figure for table in tables for figure in _of_table(table, model, row)]
+    figures = [figure for table in tables for figure in _read_figures(table, model, row)]
     if not figures:
         rows = {name for table in tables for name in (*table.rows, MEAN)}
         raise InputError(f"row '{row}': no published table has it for '{model}'{suggest(str(row), rows)}")
     return sorted(figures, key=lambda figure: figure.row != MEAN)
 
 
-def _of_table(table: PublishedTable, model: str, row: str | None) -> Iterator[PublishedFigure]:
+def _read_figures(table: PublishedTable, model: str, row: str | None) -> Iterator[PublishedFigure]:
     rows = [row] if row else [MEAN] if table.mean else list(table.rows)
     for setting in (column.setting for column in table.columns if column.model == model):
         for name in rows:

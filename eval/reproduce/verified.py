@@ -32,7 +32,7 @@ def verify_models(
 
     Options are those of the experiment's entries, dtype among them.
     """
-    verified, off = _read(out / FILE), []
+    verified, off = _read_verified(out / FILE), []
     for entry in experiment.variants():
         spec = specs[entry.label]
         file = (goldens or CONFIGS / "golden") / f"{spec.name}.yaml"
@@ -40,7 +40,7 @@ def verify_models(
             tell(entry.label, "no published score of a single pair is known; not verified")
             continue
         options = experiment.load_options(entry)
-        key = _key(spec, file, options)
+        key = _make_key(spec, file, options)
         if verified.get(entry.label) == key:
             tell(entry.label, "was verified before; the same weights, pairs and options")
             continue
@@ -54,7 +54,7 @@ def verify_models(
     return off
 
 
-def _key(spec: ModelSpec, golden: Path, options: LoadOptions) -> str:
+def _make_key(spec: ModelSpec, golden: Path, options: LoadOptions) -> str:
     parts = {
         "weights": resolve(spec.source, spec.revision).identity,
         "golden": hashlib.sha256(golden.read_bytes()).hexdigest(),
@@ -63,7 +63,7 @@ def _key(spec: ModelSpec, golden: Path, options: LoadOptions) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _read(file: Path) -> dict[str, str]:
+def _read_verified(file: Path) -> dict[str, str]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:

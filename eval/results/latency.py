@@ -85,7 +85,7 @@ def write_latency(root: Path, latency: Latency) -> Path:
     check_place(root, "latency", latency.model, latency.setting)
     path = latency_path(root, latency.model, latency.setting)
     path.parent.mkdir(parents=True, exist_ok=True)
-    sealed = latency.model_copy(update={"proof": _proof(latency)})
+    sealed = latency.model_copy(update={"proof": _hash_content(latency)})
     write_whole(path, sealed.model_dump_json(indent=1))
     return path
 
@@ -98,7 +98,7 @@ def latency_of(cell: Cell) -> Latency | None:
     path = latency_path(cell.root, cell.manifest.model, cell.manifest.setting)
     if not os.path.isfile(path):  # noqa: PTH113 - called for every cell of a table
         return None
-    latency = _read(path, path.stat().st_mtime_ns)
+    latency = _read_measurement(path, path.stat().st_mtime_ns)
     return latency if latency.identity == digest(cell.manifest.identity_parts.get("reranker", {})) else None
 
 
@@ -108,12 +108,12 @@ def latency_path(root: Path, model: str, setting: str) -> Path:
 
 
 @lru_cache(maxsize=512)
-def _read(path: Path, changed: int) -> Latency:
+def _read_measurement(path: Path, changed: int) -> Latency:
     latency = validated(Latency, read_json(path), str(path), as_json=True)
-    if latency.proof != _proof(latency):
+    if latency.proof != _hash_content(latency):
         raise InputError(f"{path}: was damaged or edited; measure it again with `rerankbench latency`")
     return latency
 
 
-def _proof(latency: Latency) -> str:
+def _hash_content(latency: Latency) -> str:
     return digest(latency.model_dump(mode="json", exclude={"proof"}))

@@ -90,7 +90,7 @@ def load_cells(roots: Iterable[Path], choose: Choice | None = None, *, afresh: b
             if MANIFEST not in folder.files:
                 raise unproven(folder.path / MANIFEST, "is gone, and the cell's other files are there")
         chosen = [folder for folder in folders if choose is None or choose(*folder.place[1:])]
-        proven = _proven(chosen, root, memo_of(root), afresh)
+        proven = _prove_cells(chosen, root, memo_of(root), afresh)
         warn_of_missing(root, proven, {folder.place for folder in folders})
         cells += proven
     if len(roots) > 1 and not cells and choose is None:
@@ -98,7 +98,7 @@ def load_cells(roots: Iterable[Path], choose: Choice | None = None, *, afresh: b
     return cells
 
 
-def _proven(folders: Sequence[CellFolder], root: Path, memo: Memo, afresh: bool) -> list[Cell]:
+def _prove_cells(folders: Sequence[CellFolder], root: Path, memo: Memo, afresh: bool) -> list[Cell]:
     cells = []
     for folder in folders:
         known = not afresh and memo.knows(folder.name, folder.states)

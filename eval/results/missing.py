@@ -28,7 +28,7 @@ Place = tuple[str, str, str]  # dataset, model, setting
 def write_expected(root: Path, experiment: str, datasets: Sequence[str], variants: Sequence[tuple[str, str]]) -> None:
     """Keep what cells an experiment has: each dataset under each variant, a model and a setting."""
     content = {
-        **_expected(root),
+        **_read_expected(root),
         experiment: {"datasets": list(datasets), "variants": [list(pair) for pair in variants]},
     }
     text = json.dumps({"experiments": content, "proof": digest(content)}, ensure_ascii=False, separators=(",", ":"))
@@ -49,7 +49,7 @@ def find_missing(root: Path, cells: Sequence[Cell], present: set[Place]) -> list
     """Find `DATASET: MODEL SETTING`, or `the dataset DATASET`, that a folder's experiment has and the folder lacks."""
     missing: dict[str, None] = {}
     have = {dataset for dataset, *_ in present}
-    for dataset, variants in _asked(root, cells, present):
+    for dataset, variants in _find_absent(root, cells, present):
         if dataset not in have:
             missing[f"the dataset {dataset}"] = None
         missing |= {
@@ -60,12 +60,12 @@ def find_missing(root: Path, cells: Sequence[Cell], present: set[Place]) -> list
     return list(missing)
 
 
-def _asked(root: Path, cells: Sequence[Cell], present: set[Place]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+def _find_absent(root: Path, cells: Sequence[Cell], present: set[Place]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """Yield (dataset, its variants).
 
     Of a run that did not write it: its datasets under whatever variant one of them has.
     """
-    expected = _expected(root)
+    expected = _read_expected(root)
     for content in expected.values():
         variants = [(str(model), str(setting)) for model, setting in content["variants"]]
         yield from ((str(dataset), variants) for dataset in content["datasets"])
@@ -78,7 +78,7 @@ def _asked(root: Path, cells: Sequence[Cell], present: set[Place]) -> Iterator[t
             yield (given if given in names else Path(given).name), variants
 
 
-def _expected(root: Path) -> Mapping[str, Any]:
+def _read_expected(root: Path) -> Mapping[str, Any]:
     path = root / EXPECTED
     if not path.is_file():
         return {}

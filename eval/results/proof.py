@@ -28,7 +28,7 @@ def seal(folder: Path, manifest: Manifest) -> Manifest:
     """Return the manifest with the hashes of the cell's files and of itself."""
     hashes = {name: file_sha256(folder / name) for name in (*FILES, QRELS) if (folder / name).is_file()}
     unsealed = manifest.model_copy(update={"files": hashes, "proof": ""})
-    return unsealed.model_copy(update={"proof": _proof(unsealed)})
+    return unsealed.model_copy(update={"proof": _hash_manifest(unsealed)})
 
 
 def check_place(root: Path, dataset: str, model: str, setting: str) -> Path:
@@ -47,7 +47,7 @@ def prove(cell: Cell, root: Path) -> None:
         raise unproven(file, f"is the manifest of {m.dataset}/{m.model}/{m.setting}, which is another folder")
     if m.identity != digest(m.identity_parts):
         raise unproven(file, "its identity is not the hash of its parts")
-    if m.proof != _proof(m):
+    if m.proof != _hash_manifest(m):
         raise unproven(file, "was damaged or edited")
     if m.context is not None:
         read_context(root, m.context)
@@ -69,7 +69,7 @@ def _prove_means(cell: Cell) -> None:
         if missing or len(table) != m.counts.queries or len(set(table["query_id"].to_pylist())) != len(table):
             raise unproven(file, "has not one row for every judged query, or lacks a column")
         for name, value in m.metrics.items():
-            if not math.isclose(trec.mean(_values(table, name)), value, abs_tol=_ROUNDING):
+            if not math.isclose(trec.mean(_read_values(table, name)), value, abs_tol=_ROUNDING):
                 raise unproven(file, f"{name} in the manifest is not the mean of its values by query")
     except InputError:
         raise
@@ -88,16 +88,16 @@ def recomputed(cell: Cell, qrels: Mapping[str, Mapping[str, int]]) -> bool:
         return False
     values = trec.per_query(run, qrels, list(cell.manifest.metrics))
     return all(
-        np.allclose(_values(table, name), [column[query] for query in queries], rtol=0, atol=_ROUNDING)
+        np.allclose(_read_values(table, name), [column[query] for query in queries], rtol=0, atol=_ROUNDING)
         for name, column in values.items()
     )
 
 
-def _values(table: pa.Table, name: str) -> np.ndarray:
+def _read_values(table: pa.Table, name: str) -> np.ndarray:
     return np.asarray(table[name].to_pylist(), dtype=float)  # to_numpy would import pandas
 
 
-def _proof(manifest: Manifest) -> str:
+def _hash_manifest(manifest: Manifest) -> str:
     return digest(manifest.model_dump(mode="json", exclude={"proof"}))
 
 

@@ -18,20 +18,22 @@ def with_metric(cells: Sequence[Cell], metric: str) -> list[Cell]:
     if all(metric in cell.manifest.metrics for cell in cells):
         return list(cells)
     name = parse_metric(metric).name
-    judged = {_data(cell): cell for cell in cells if cell.manifest.setting == FIRST_STAGE}
+    judged = {_identify_data(cell): cell for cell in cells if cell.manifest.setting == FIRST_STAGE}
     qrels = {key: stored for key, cell in judged.items() if (stored := cell.qrels()) is not None}
     return [
-        cell if name in cell.manifest.metrics or _data(cell) not in qrels else _judged(cell, name, qrels[_data(cell)])
+        cell
+        if name in cell.manifest.metrics or _identify_data(cell) not in qrels
+        else _judge_cell(cell, name, qrels[_identify_data(cell)])
         for cell in cells
     ]
 
 
-def _data(cell: Cell) -> tuple[str, object, str]:
+def _identify_data(cell: Cell) -> tuple[str, object, str]:
     parts = cell.manifest.identity_parts
     return cell.manifest.dataset, parts.get("checksum"), str(parts.get("partial"))
 
 
-def _judged(cell: Cell, name: str, qrels: trec.Qrels) -> Cell:
+def _judge_cell(cell: Cell, name: str, qrels: trec.Qrels) -> Cell:
     values = trec.per_query(cell.run(), qrels, [name])[name]
     means = {**cell.manifest.metrics, name: trec.mean(values.values())}
     return replace(

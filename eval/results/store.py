@@ -88,12 +88,12 @@ class PassScores:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of everything that names the group."""
-        return digest(_content(self.base, [setting.name for setting in self.settings], self.block_queries))
+        return digest(_describe_group(self.base, [setting.name for setting in self.settings], self.block_queries))
 
     @classmethod
     def make(cls, root: Path, base: dict[str, Any], settings: Sequence[Setting], block_queries: int) -> PassScores:
         """Make a new group below `root`; its folder is named by its content and appears with the first block."""
-        content = _content(base, [setting.name for setting in settings], block_queries)
+        content = _describe_group(base, [setting.name for setting in settings], block_queries)
         return cls(root / digest(content)[:16], base, tuple(settings), block_queries)
 
     @classmethod
@@ -120,7 +120,7 @@ class PassScores:
         self.folder.mkdir(parents=True, exist_ok=True)
         for leftover in self.folder.glob("*.tmp"):
             leftover.unlink()
-        content = _content(self.base, [setting.name for setting in self.settings], self.block_queries)
+        content = _describe_group(self.base, [setting.name for setting in self.settings], self.block_queries)
         text, path = json.dumps(content, indent=1, sort_keys=True), self.folder / "group.json"
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             write_whole(path, text)
@@ -130,11 +130,11 @@ class PassScores:
         start = perf_counter()
         if not np.isfinite(scored.scores).all():
             raise ScoreError(f"{self.path(block)}: not stored, its scores contain NaN or infinity")
-        query_ids, doc_ids = _ids(block)
+        query_ids, doc_ids = _list_ids(block)
         scores = {s.name: row for s, row in zip(self.settings, scored.scores, strict=True)}
         lengths = {name: getattr(scored, name) for name in (*_TOKENS, "truncated")}
         sink = pa.BufferOutputStream()
-        write_table(self._table(query_ids, doc_ids, {**scores, **lengths}), sink)
+        write_table(self._make_table(query_ids, doc_ids, {**scores, **lengths}), sink)
         path = self.path(block)
         with replacing(path) as file:
             file.write(sink.getvalue())
@@ -152,7 +152,7 @@ class PassScores:
         kinds = {**{s.name: pa.float32() for s in self.settings}, **dict.fromkeys(_TOKENS, pa.int32())}
         return pa.schema({"query_id": pa.string(), "doc_id": pa.string(), **kinds, "truncated": pa.bool_()}.items())
 
-    def _table(self, query_ids: list[str], doc_ids: list[str], columns: Mapping[str, Any]) -> pa.Table:
+    def _make_table(self, query_ids: list[str], doc_ids: list[str], columns: Mapping[str, Any]) -> pa.Table:
         values = {"query_id": query_ids, "doc_id": doc_ids, **columns}
         return pa.table(
             [pa.array(values[name], kind) for name, kind in zip(self._schema.names, self._schema.types)], self._schema
@@ -165,7 +165,7 @@ class PassScores:
         these settings, finite scores and token counts from 0. `unbound` takes notes of older releases, which name no
         group: the caller has other proof.
         """
-        path, note = self.path(block), self._note(block, unbound)
+        path, note = self.path(block), self._read_note(block, unbound)
         if note is None or not path.is_file():
             return None
         try:
@@ -173,32 +173,32 @@ class PassScores:
             if hashlib.sha256(content).hexdigest() != note["scores"]:
                 return None
             table = read_table(pa.BufferReader(content), block.pairs, path)
-            query_ids, doc_ids = _ids(block)
+            query_ids, doc_ids = _list_ids(block)
             if table["query_id"].to_pylist() != query_ids or table["doc_id"].to_pylist() != doc_ids:
                 return None
         except (OSError, pa.ArrowException, KeyError, InputError):
             return None
-        return table if table.schema.equals(self._schema) and _usable(table, self.settings) else None
+        return table if table.schema.equals(self._schema) and _is_usable(table, self.settings) else None
 
     def cost(self, block: Block) -> dict[str, Any] | None:
         """Return what a stored block cost; None when that was lost."""
-        note = self._note(block)
+        note = self._read_note(block)
         return note and note["cost"]
 
     def bind(self, blocks: Sequence[Block]) -> None:
         """Write the group into the notes of some blocks of an older release, once they are proven otherwise."""
         for block in filter(self.is_unbound, blocks):
-            if (note := self._note(block, unbound=True)) is not None:
+            if (note := self._read_note(block, unbound=True)) is not None:
                 self._write_note(block, note)
 
     def is_unbound(self, block: Block) -> bool:
         """Return whether its note is one of an older release and names no group."""
-        note = self._note(block, unbound=True)
+        note = self._read_note(block, unbound=True)
         return note is not None and "group" not in note
 
     def fingerprint(self, blocks: Sequence[Block]) -> str | None:
         """Return the hash of all scores of a group, which its cells have; None where blocks are missing."""
-        notes = [self._note(block) for block in blocks]
+        notes = [self._read_note(block) for block in blocks]
         return digest({"blocks": [note["scores"] for note in notes if note]}) if all(notes) else None
 
     def files(self) -> list[os.stat_result]:
@@ -209,7 +209,7 @@ class PassScores:
         except OSError:
             return []
 
-    def _note(self, block: Block, unbound: bool = False) -> dict[str, Any] | None:
+    def _read_note(self, block: Block, unbound: bool = False) -> dict[str, Any] | None:
         file = self.path(block).with_suffix(".json")
         if not file.is_file():
             return None
@@ -222,7 +222,7 @@ class PassScores:
             return None
 
 
-def _usable(table: pa.Table, settings: Sequence[Setting]) -> bool:
+def _is_usable(table: pa.Table, settings: Sequence[Setting]) -> bool:
     columns = [*(setting.name for setting in settings), *_TOKENS]
     if any(table[name].null_count for name in columns):
         return False
@@ -232,11 +232,11 @@ def _usable(table: pa.Table, settings: Sequence[Setting]) -> bool:
     return finite and all((chunk >= 0).all() for name in _TOKENS for chunk in numbers[name])
 
 
-def _content(base: Mapping[str, Any], settings: Sequence[str], block_queries: int) -> dict[str, Any]:
+def _describe_group(base: Mapping[str, Any], settings: Sequence[str], block_queries: int) -> dict[str, Any]:
     return {"base": dict(base), "settings": list(settings), "block_queries": block_queries}
 
 
-def _ids(block: Block) -> tuple[list[str], list[str]]:
+def _list_ids(block: Block) -> tuple[list[str], list[str]]:
     """Return query and document of every pair."""
     candidates = block.candidates
     return [query for query, docs in candidates for _ in docs], [doc for _, docs in candidates for doc in docs]

@@ -138,7 +138,7 @@ class CellWriter:
             identity_parts=target.identity,
             partial=self.inputs.partial,
             metrics={name: trec.mean(column) for name, column in values.items()},
-            intervals=_intervals(values, self.inputs.partial),
+            intervals=_compute_intervals(values, self.inputs.partial),
             counts=Counts(
                 queries=len(table),
                 missing=int((table["candidates"] == 0).sum()),
@@ -169,7 +169,7 @@ class CellWriter:
 
     def _judge(self, pairs: pd.DataFrame, run: trec.Run, qrels: trec.Qrels) -> None:
         if qrels:
-            self._tables.append(_per_query(pairs, qrels, trec.per_query(run, qrels, self.target.metrics)))
+            self._tables.append(_make_per_query(pairs, qrels, trec.per_query(run, qrels, self.target.metrics)))
 
 
 class PairsRun(Mapping[str, dict[str, float]]):
@@ -191,7 +191,7 @@ class PairsRun(Mapping[str, dict[str, float]]):
         return len(self._rows)
 
 
-def _per_query(
+def _make_per_query(
     pairs: pd.DataFrame, qrels: Mapping[str, Mapping[str, int]], values: Mapping[str, Mapping[str, float]]
 ) -> pd.DataFrame:
     """Return one row per judged query: PER_QUERY_COLUMNS, then the metrics.
@@ -215,7 +215,9 @@ def _per_query(
     return table
 
 
-def _intervals(values: Mapping[str, np.ndarray], partial: Mapping[str, int] | None) -> dict[str, tuple[float, float]]:
+def _compute_intervals(
+    values: Mapping[str, np.ndarray], partial: Mapping[str, int] | None
+) -> dict[str, tuple[float, float]]:
     """Return the interval of every mean where the queries are a sample.
 
     It is drawn as if the sample were a simple one, so none is too narrow.

@@ -56,7 +56,7 @@ class Target:
         path = check_place(self.root, inputs.dataset.name, self.model, self.setting)
         if not path.exists():
             return None
-        memo, files_of = memo_of(self.root), self._found(path, inputs, origin)
+        memo, files_of = memo_of(self.root), self._list_proven_files(path, inputs, origin)
         known = memo.knows(*files_of[-1])
         try:
             cell = Cell(path, load_manifest(path / MANIFEST, known))
@@ -83,10 +83,12 @@ class Target:
 
     def remember(self, cell: Cell, inputs: Inputs, origin: Origin | None = None) -> None:
         """Record a cell that was made just now, which the next command need not prove."""
-        for name, files in self._found(cell.path, inputs, origin):
+        for name, files in self._list_proven_files(cell.path, inputs, origin):
             memo_of(self.root).add(name, files)
 
-    def _found(self, path: Path, inputs: Inputs, origin: Origin | None) -> list[tuple[str, list[os.stat_result]]]:
+    def _list_proven_files(
+        self, path: Path, inputs: Inputs, origin: Origin | None
+    ) -> list[tuple[str, list[os.stat_result]]]:
         """Return what there is to prove, with its files: the cell; and that it is judged so, and of these scores."""
         folder = find_cell(self.root, path)
         name = f"{folder.name} of {inputs.dataset.checksum} by {origin.group.digest if origin else None}"

@@ -82,14 +82,14 @@ class BlocksFailed(ScoreError):
         causes: dict[str, list[Job]] = {}
         for job, cause in failed:
             causes.setdefault(cause, []).append(job)
-        reasons = "; ".join(f"{_names(jobs)}: {cause}" for cause, jobs in causes.items())
+        reasons = "; ".join(f"{_name_jobs(jobs)}: {cause}" for cause, jobs in causes.items())
         super().__init__(
             f"{len(failed)} of {blocks} blocks were given up ({reasons}); "
             "everything else is stored, the same command tries them again"
         )
 
 
-def _names(jobs: Sequence[Job]) -> str:
+def _name_jobs(jobs: Sequence[Job]) -> str:
     more = f" and {len(jobs) - 1} more" if len(jobs) > 1 else ""
     return f"{jobs[0].task.dataset.name}, {jobs[0].block.name}{more}"
 

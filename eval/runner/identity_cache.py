@@ -47,12 +47,12 @@ def finished(
     out: Path,
 ) -> dict[str, list[Cell]] | None:
     """Return dataset -> cells of a model, when all are there under its cached identities; None: it must be loaded."""
-    file = _file(experiment, entry, spec, inputs)
+    file = _cache_file(experiment, entry, spec, inputs)
     if file is None or not file.is_file():
         return None
     try:
         known = json.loads(file.read_text(encoding="utf-8"))
-        identities = dict(zip(_texts(entry, inputs), known["identities"], strict=True))
+        identities = dict(zip(_list_texts(entry, inputs), known["identities"], strict=True))
         if known["proof"] != digest({"identities": known["identities"]}):
             return None
     except (OSError, ValueError, KeyError, TypeError):
@@ -82,17 +82,17 @@ def remember(
     identities: Mapping[TextOptions, dict[str, Any]],
 ) -> None:
     """Keep the identities of a model that was loaded."""
-    file = _file(experiment, entry, spec, inputs)
+    file = _cache_file(experiment, entry, spec, inputs)
     if file is not None:
-        known = [identities[text] for text in _texts(entry, inputs)]
+        known = [identities[text] for text in _list_texts(entry, inputs)]
         write_whole(file, json.dumps({"identities": known, "proof": digest({"identities": known})}))
 
 
-def _texts(entry: RerankerEntry, inputs: Sequence[Inputs]) -> list[TextOptions]:
+def _list_texts(entry: RerankerEntry, inputs: Sequence[Inputs]) -> list[TextOptions]:
     return list(dict.fromkeys(entry.text_options(part.dataset.policy.task) for part in inputs))
 
 
-def _file(experiment: Experiment, entry: RerankerEntry, spec: ModelSpec, inputs: Sequence[Inputs]) -> Path | None:
+def _cache_file(experiment: Experiment, entry: RerankerEntry, spec: ModelSpec, inputs: Sequence[Inputs]) -> Path | None:
     """Return its file; None for what has code of its own, no files, or runs elsewhere."""
     if experiment.engine.name != "local":
         return None
@@ -103,8 +103,8 @@ def _file(experiment: Experiment, entry: RerankerEntry, spec: ModelSpec, inputs:
         "spec": asdict(spec),
         "files": resolve(spec.source, spec.revision).identity,
         "options": asdict(experiment.load_options(entry)),
-        "texts": [asdict(text) for text in _texts(entry, inputs)],
-        "code": _code(),
+        "texts": [asdict(text) for text in _list_texts(entry, inputs)],
+        "code": _hash_code(),
         "libraries": {name: _version(name) for name in _LIBRARIES},
         "devices": accelerators(),
     }
@@ -112,7 +112,7 @@ def _file(experiment: Experiment, entry: RerankerEntry, spec: ModelSpec, inputs:
 
 
 @cache
-def _code() -> str:
+def _hash_code() -> str:
     """Return SHA-256 of everything that makes an identity of files and options: this package's code and data."""
     sources = [*Path(RERANKERS).parent.rglob("*.py"), *CONFIGS.glob("*.yaml"), *CONFIGS.glob("*.py")]
     hashes = hashlib.sha256()

@@ -85,13 +85,13 @@ class ModelRun:
 
         Raises ScoreError or InputError of a block; what was scored by then is stored.
         """
-        passes = [pass_ for inputs in self.inputs for pass_ in self._passes(inputs)]
+        passes = [pass_ for inputs in self.inputs for pass_ in self._plan_passes(inputs)]
         cells: dict[tuple[str, Setting], Cell] = {}
         for pass_ in passes:
             if not pass_.left:
-                cells |= self._cells(pass_)
+                cells |= self._write_cells(pass_)
         for pass_ in self._score(passes):
-            cells |= self._cells(pass_)
+            cells |= self._write_cells(pass_)
         names = [inputs.dataset.name for inputs in self.inputs]
         return {name: [cells[name, setting] for setting in self.settings] for name in names}
 
@@ -99,7 +99,7 @@ class ModelRun:
         """Let go of the model."""
         self.engine.close()
 
-    def _passes(self, inputs: Inputs) -> list[_Pass]:
+    def _plan_passes(self, inputs: Inputs) -> list[_Pass]:
         dataset = inputs.dataset
         text = self.entry.text_options(dataset.policy.task)
         identity = self.loaded.identities[text]
@@ -139,7 +139,7 @@ class ModelRun:
         finally:
             progress.close()
 
-    def _cells(self, pass_: _Pass) -> dict[tuple[str, Setting], Cell]:
+    def _write_cells(self, pass_: _Pass) -> dict[tuple[str, Setting], Cell]:
         """Return the cells of a pass; write those that are not there, from the stored blocks, one after the other."""
         name = pass_.inputs.dataset.name
         existing = existing_cells(pass_.targets, pass_.inputs, pass_.origin)
@@ -156,18 +156,18 @@ class ModelRun:
                     raise ScoreError(f"{pass_.group.path(block)}: was stored and is gone or damaged; run again")
                 pairs = table.to_pandas()
                 for setting, writer in writers.items():
-                    writer.add(_rows(pairs, setting, tallies[setting].add(pairs)))
+                    writer.add(_select_rows(pairs, setting, tallies[setting].add(pairs)))
             fingerprint = pass_.group.fingerprint(pass_.blocks)
             cost = PassCost([pass_.group.cost(block) for block in pass_.blocks], pass_.group.settings)
             for setting, writer in writers.items():
-                measured = self._measured(setting, tallies[setting], cost)
-                cell = writer.finish(measured, self._provenance(pass_.inputs), self.shared, fingerprint)
+                measured = self._measure(setting, tallies[setting], cost)
+                cell = writer.finish(measured, self._describe_provenance(pass_.inputs), self.shared, fingerprint)
                 writer.target.remember(cell, pass_.inputs, pass_.origin)
                 cells[name, setting] = cell
         pass_.origin.remember()
         return cells
 
-    def _measured(self, setting: Setting, tally: Tally, cost: PassCost) -> Measured:
+    def _measure(self, setting: Setting, tally: Tally, cost: PassCost) -> Measured:
         return Measured(
             flops=tally.flops(cost.total("flops")),
             tokens=tally.tokens(cost),
@@ -175,7 +175,7 @@ class ModelRun:
             warnings=self.loaded.warnings[setting],
         )
 
-    def _provenance(self, inputs: Inputs) -> dict[str, Any]:
+    def _describe_provenance(self, inputs: Inputs) -> dict[str, Any]:
         loaded, spec, usage = self.loaded, self.loaded.spec, self.engine.usage()
         return {
             **data_provenance(self.out, inputs),
@@ -195,7 +195,7 @@ class ModelRun:
         }
 
 
-def _rows(pairs: pd.DataFrame, setting: Setting, reference: np.ndarray | None) -> pd.DataFrame:
+def _select_rows(pairs: pd.DataFrame, setting: Setting, reference: np.ndarray | None) -> pd.DataFrame:
     """Return what a cell wants of stored pairs."""
     tokens = pairs["query_tokens"] + pairs["passage_tokens"] + pairs["prompt_tokens"]
     rows = pairs[["query_id", "doc_id", "truncated"]].assign(score=pairs[setting.name], tokens=tokens)

@@ -32,7 +32,7 @@ class Progress:
             disable=not sys.stderr.isatty(),
         )
         self.ended = threading.Event()
-        self.thread = threading.Thread(target=self._beat, daemon=True)
+        self.thread = threading.Thread(target=self._log_progress, daemon=True)
         if self.bar.disable and stored < pairs:
             self.thread.start()
 
@@ -41,16 +41,16 @@ class Progress:
         self.done += pairs
         self.bar.update(pairs)
 
-    def _beat(self) -> None:
+    def _log_progress(self) -> None:
         """Log a line now and then, also during a long block."""
         while not self.ended.wait(_SECONDS_BETWEEN_LINES):
             done, seconds = self.done, perf_counter() - self.start
             share = 100 * (self.stored + done) / self.pairs
             if not done:
-                log.info("%s: %.0f %%, first block on its way for %s", self.title, share, _clock(seconds))
+                log.info("%s: %.0f %%, first block on its way for %s", self.title, share, _format_seconds(seconds))
                 continue
             left = (self.pairs - self.stored - done) * seconds / done
-            log.info("%s: %.0f %%, %.1f pairs/s, %s left", self.title, share, done / seconds, _clock(left))
+            log.info("%s: %.0f %%, %.1f pairs/s, %s left", self.title, share, done / seconds, _format_seconds(left))
 
     def close(self) -> None:
         """Stop: all pairs are stored, or the run ends before that."""
@@ -58,10 +58,10 @@ class Progress:
         self.bar.close()
         if self.done:
             seconds = perf_counter() - self.start
-            log.info("%s: done in %s, %.1f pairs/s", self.title, _clock(seconds), self.done / seconds)
+            log.info("%s: done in %s, %.1f pairs/s", self.title, _format_seconds(seconds), self.done / seconds)
 
 
-def _clock(seconds: float) -> str:
+def _format_seconds(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -67,14 +67,14 @@ def run_experiment(
                 prepared = _prepare(experiment, name, out, part, make_encoder)
                 inputs.append(prepared)
                 check_row_names([(each.dataset.name, each.dataset.policy.group) for each in inputs])
-                first_stages.append(_first_stage_cell(experiment, out, prepared, shared))
+                first_stages.append(_write_first_stage_cell(experiment, out, prepared, shared))
                 check_first_stage(experiment, first_stages)
         del make_encoder
         _free_memory()
         names = [prepared.dataset.name for prepared in inputs]
-        write_expected(out, experiment.name, names, _variants(experiment, first_stages))
+        write_expected(out, experiment.name, names, _list_variants(experiment, first_stages))
         cells = {name: [cell] for name, cell in zip(names, first_stages)}
-        for name, of_model in _reranked(experiment, specs, inputs, out, load, shared):
+        for name, of_model in _rerank(experiment, specs, inputs, out, load, shared):
             cells[name] += of_model
         written = [cell for name in names for cell in cells[name]]
         remove_stale(out, experiment.name, written)
@@ -82,7 +82,7 @@ def run_experiment(
         return written
 
 
-def _variants(experiment: Experiment, first_stages: Sequence[Cell]) -> list[tuple[str, str]]:
+def _list_variants(experiment: Experiment, first_stages: Sequence[Cell]) -> list[tuple[str, str]]:
     """Return (model, setting) of every cell of a dataset."""
     stages = dict.fromkeys((cell.manifest.model, FIRST_STAGE) for cell in first_stages)
     variants = experiment.variants()
@@ -109,7 +109,7 @@ def _prepare(experiment: Experiment, name: str, out: Path, part: Part, make_enco
     return Inputs(dataset, candidates, cut or None, name)
 
 
-def _first_stage_cell(experiment: Experiment, out: Path, inputs: Inputs, shared: dict[str, Any]) -> Cell:
+def _write_first_stage_cell(experiment: Experiment, out: Path, inputs: Inputs, shared: dict[str, Any]) -> Cell:
     source = inputs.candidates.source
     model = experiment.first_stage.label or imported_name(str(source["run"]))
     identity = {"schema": SCHEMA_VERSION, "first_stage": source, **inputs.identity()}
@@ -133,7 +133,7 @@ def _first_stage_cell(experiment: Experiment, out: Path, inputs: Inputs, shared:
     return cell
 
 
-def _reranked(
+def _rerank(
     experiment: Experiment,
     specs: Specs,
     inputs: Sequence[Inputs],

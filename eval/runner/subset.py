@@ -98,11 +98,11 @@ def stratified(qrels: Mapping[str, Mapping[str, int]], count: int, seed: int) ->
     if count >= len(qrels):
         return list(qrels)
     relevant = {query: sum(grade > 0 for grade in grades.values()) for query, grades in qrels.items()}
-    ordered = sorted(qrels, key=lambda query: (relevant[query], _shuffled(query, seed)))
+    ordered = sorted(qrels, key=lambda query: (relevant[query], _shuffle_key(query, seed)))
     start = float(np.random.default_rng(seed).random())
     step = len(ordered) / count
     return [ordered[int((i + start) * step)] for i in range(count)]
 
 
-def _shuffled(query: str, seed: int) -> bytes:
+def _shuffle_key(query: str, seed: int) -> bytes:
     return hashlib.sha256(f"{seed}:{query}".encode()).digest()

@@ -129,14 +129,14 @@ class Schedule:
 
         Raises its error when no worker can load the model.
         """
-        while self._live():
+        while self._list_live():
             events = self.pool.wait(HEARTBEAT)
             for event in events:
                 self._handle(event)
             for event in events:
                 if isinstance(event, Ready):
                     return event.info
-                if isinstance(event, Refused) and not self._live():
+                if isinstance(event, Refused) and not self._list_live():
                     raise event.cause
             self._check_clocks()
         raise ScoreError(f"no worker is left: {self._last_cause}")
@@ -151,19 +151,19 @@ class Schedule:
         self._pending = sorted(range(len(costs)), key=lambda job: (costs[job], -job))
         while self._pending or any(worker.holds for worker in self.workers):
             self._hand_out()
-            finished = [done for event in self.pool.wait(self._until_deadline()) if (done := self._handle(event))]
+            finished = [done for event in self.pool.wait(self._seconds_to_deadline()) if (done := self._handle(event))]
             self._check_clocks()
-            if not self._live():
+            if not self._list_live():
                 self.failures.update(dict.fromkeys(self._pending, f"no worker is left: {self._last_cause}"))
                 self._pending = []
             self._hand_out()  # before the results are looked at, which takes the driver's time
             yield from finished
 
-    def _live(self) -> set[int]:
+    def _list_live(self) -> set[int]:
         return {index for index, worker in enumerate(self.workers) if not worker.gone}
 
     def _hand_out(self) -> None:
-        live = self._live()
+        live = self._list_live()
         for already in range(IN_FLIGHT):
             # towards the end nothing is handed out ahead: it could wait behind a long block while others idle
             if already and len(self._pending) <= len(live):
@@ -226,7 +226,7 @@ class Schedule:
         self.pool.retire(index)
         log.warning("worker %d takes no further part: %s", index, cause)
 
-    def _until_deadline(self) -> float:
+    def _seconds_to_deadline(self) -> float:
         now, waits = self.pool.now(), [HEARTBEAT]
         for worker in self.workers:
             if worker.holds:

@@ -11,7 +11,7 @@ _VERDICT = {True: "met", False: "OFF", None: "-"}
 
 def to_text(report: Verification) -> str:
     """Return published, found, difference and verdict; then what the model is made of, and what it took."""
-    rows = [_row(row) for row in report.rows]
+    rows = [_format_row(row) for row in report.rows]
     head = ("QUERY", "PASSAGE", "SETTING", "PUBLISHED", "FOUND", "DIFFERENCE", "ALLOWED", "VERDICT")
     groups = [row.policies for row in report.rows] if report.default else None
     text = listing(head, rows, right=(3, 4, 5, 6), groups=groups)
@@ -22,19 +22,19 @@ def to_text(report: Verification) -> str:
         f"at most {size(report.peak_bytes)} in use\n"
     )
     sources = dict.fromkeys(row.source for row in report.rows)
-    return text + "".join(f"source: {source}\n" for source in sources) + _conclusion(report)
+    return text + "".join(f"source: {source}\n" for source in sources) + _conclude(report)
 
 
-def _row(row: Row) -> tuple[str, ...]:
+def _format_row(row: Row) -> tuple[str, ...]:
     numbers = (f"{row.published:.4f}", f"{row.found:.4f}", f"{row.difference:+.4f}", f"{row.allowed:g}")
-    return (_short(row.query), _short(row.passage), row.setting, *numbers, _VERDICT[row.met])
+    return (_shorten(row.query), _shorten(row.passage), row.setting, *numbers, _VERDICT[row.met])
 
 
-def _short(text: str) -> str:
+def _shorten(text: str) -> str:
     return text if len(text) <= 24 else text[:21] + "..."
 
 
-def _conclusion(report: Verification) -> str:
+def _conclude(report: Verification) -> str:
     if report.passed:
         beside = f"; so do {'; '.join(report.others)}" if report.others else ""
         under = f" under {report.default}" if report.default else ""

@@ -107,15 +107,15 @@ def verify(
     rows = [
         row
         for policies in family_of(spec).choose(spec).combinations()
-        for row in _rows(reranker.with_options(**policies) if policies else reranker, policies, golden)
+        for row in _compare_pairs(reranker.with_options(**policies) if policies else reranker, policies, golden)
     ]
     return Verification(
         model=spec.name,
         device=f"{reranker.device} ({device_name(reranker.device)})",
         dtype=reranker.dtype,
         rows=tuple(rows),
-        checks=tuple(_checks(reranker, spec, golden)),
-        pairs_per_second=_speed(reranker, golden),
+        checks=tuple(_check_config(reranker, spec, golden)),
+        pairs_per_second=_measure_speed(reranker, golden),
         peak_bytes=peak_memory(reranker.device),
     )
 
@@ -129,7 +129,7 @@ def _with_dtype(options: LoadOptions, golden: Golden) -> LoadOptions:
     return replace(options, dtype=golden.dtype if cuda else "float32")
 
 
-def _rows(reranker: Reranker, policies: Mapping[str, str], golden: Golden) -> list[Row]:
+def _compare_pairs(reranker: Reranker, policies: Mapping[str, str], golden: Golden) -> list[Row]:
     name = ", ".join(f"{key}: {value}" for key, value in policies.items())
     allowed = getattr(golden.tolerance, reranker.dtype)
     rows = []
@@ -141,50 +141,53 @@ def _rows(reranker: Reranker, policies: Mapping[str, str], golden: Golden) -> li
     return rows
 
 
-def _checks(reranker: Reranker, spec: ModelSpec, golden: Golden) -> list[Check]:
+def _check_config(reranker: Reranker, spec: ModelSpec, golden: Golden) -> list[Check]:
     checks = []
     if (shape := reranker.shape) is not None:
-        checks += [_equal("layers", golden.layers, shape.layers), _equal("heads", golden.heads, len(shape.cutoffs))]
+        checks += [
+            _check_equal("layers", golden.layers, shape.layers),
+            _check_equal("heads", golden.heads, len(shape.cutoffs)),
+        ]
     config = resolve(spec.source, spec.revision).config
     for key, expected in golden.config.items():
         stated = config.get(key)
         shown = "not there" if stated is None else str(stated)
         checks.append(Check(f"config.json {key}", str(expected), shown, None) if expected is None
                       else Check(f"config.json {key}", str(expected), shown, stated == expected))  # fmt: skip
-    return [*checks, *_id_checks(reranker, golden)]
+    return [*checks, *_check_ids(reranker, golden)]
 
 
-def _equal(name: str, expected: int, measured: int) -> Check:
+def _check_equal(name: str, expected: int, measured: int) -> Check:
     return Check(name, str(expected), str(measured), expected == measured)
 
 
-def _id_checks(reranker: Reranker, golden: Golden) -> list[Check]:
+def _check_ids(reranker: Reranker, golden: Golden) -> list[Check]:
     """Check fed ids against those of the source where it has them, and against transformers' tokenizer."""
     fed = token_ids(reranker, [Group(pair.query, [pair.passage]) for pair in golden.pairs], TextOptions())
     if fed is None:
         return [Check("token ids", "", "query and passage are fed apart; not checked", None)]
     expected = card_ids(reranker.spec, [(pair.query, pair.passage) for pair in golden.pairs])
-    checks = [_same_ids("token ids, as transformers' tokenizer", expected, fed)]
+    checks = [_check_same_ids("token ids, as transformers' tokenizer", expected, fed)]
     both = [(list(pair.ids), ids) for pair, ids in zip(golden.pairs, fed) if pair.ids is not None]
     if both:
-        checks.append(_same_ids("token ids, as the source fed them", [a for a, _ in both], [b for _, b in both]))
+        checks.append(_check_same_ids("token ids, as the source fed them", [a for a, _ in both], [b for _, b in both]))
     return checks
 
 
-def _same_ids(name: str, expected: Sequence[Sequence[int]], measured: Sequence[Sequence[int]]) -> Check:
+def _check_same_ids(name: str, expected: Sequence[Sequence[int]], measured: Sequence[Sequence[int]]) -> Check:
     for i, (golden, fed) in enumerate(zip(expected, measured)):
         if list(golden) != list(fed):
-            return Check(name, f"pair {i}: {_short(golden)}", _short(fed), False)
+            return Check(name, f"pair {i}: {_shorten(golden)}", _shorten(fed), False)
     total = f"{sum(map(len, measured))} ids of {len(measured)} pairs"
-    return Check(name, total, f"{total}; the first: {_short(measured[0])}", True)
+    return Check(name, total, f"{total}; the first: {_shorten(measured[0])}", True)
 
 
-def _short(ids: Sequence[int]) -> str:
+def _shorten(ids: Sequence[int]) -> str:
     shown = " ".join(map(str, ids[:12]))
     return shown if len(ids) <= 12 else f"{shown} ... {ids[-1]}"
 
 
-def _speed(reranker: Reranker, golden: Golden) -> float:
+def _measure_speed(reranker: Reranker, golden: Golden) -> float:
     """Return pairs per second over passages of a hundred words, after the golden pairs warmed everything up."""
     pair = golden.pairs[0]
     passages = [" ".join([f"{pair.passage or pair.query} {i}"] + ["words"] * _TIMED_WORDS) for i in range(_TIMED_PAIRS)]

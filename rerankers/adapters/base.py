@@ -109,7 +109,7 @@ class Reranker(ABC):
     def prepare(self, groups: Sequence[Group], text: TextOptions) -> Prepared:
         """Turn texts into token ids; may run in another thread while `score` is busy with other groups."""
         start = time.perf_counter()
-        tokens = self.prepare_distinct(self._distinct(groups).groups, text)
+        tokens = self.prepare_distinct(self._drop_repeats(groups).groups, text)
         return Prepared(tokens, time.perf_counter() - start)
 
     def score(
@@ -123,11 +123,11 @@ class Reranker(ABC):
         """
         for setting in settings:
             self.check(setting)
-        distinct = self._distinct(groups)
+        distinct = self._drop_repeats(groups)
         scored = self.score_distinct(distinct.groups, settings, text, prepared or self.prepare(groups, text))
         return distinct.spread(scored, passes=len({setting.compression for setting in settings}))
 
-    def _distinct(self, groups: Sequence[Group]) -> DistinctPairs:
+    def _drop_repeats(self, groups: Sequence[Group]) -> DistinctPairs:
         if self.reads_lists:
             return DistinctPairs(list(groups), np.arange(sum(len(group.passages) for group in groups)))
         return DistinctPairs.of(groups)

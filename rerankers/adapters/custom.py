@@ -54,27 +54,27 @@ class CustomAdapter(FullDepth):
         with telling(self.where, ScoreError):
             answers = self._answers(lists) if pairs else []
         seconds = time.perf_counter() - start
-        values = np.concatenate([_numbers(answer, self.where) for answer in answers] or [np.empty(0)])
+        values = np.concatenate([_read_numbers(answer, self.where) for answer in answers] or [np.empty(0)])
         if len(values) != len(pairs):
             raise ScoreError(f"{self.where}: gave {len(values)} scores for {len(pairs)} pairs")
         with np.errstate(over="ignore"):
             scores = values.astype(np.float32)
         check_given(scores, pairs, self.where)
-        queries, passages = self._lengths(pairs)
+        queries, passages = self._count_tokens(pairs)
         return Scored(
             scores=np.repeat(scores[None], len(settings), axis=0),
             query_tokens=queries,
             passage_tokens=passages,
             prompt_tokens=np.zeros(len(pairs), dtype=np.int32),
             truncated=np.zeros(len(pairs), dtype=bool),
-            executed=Executed(seconds={"forward": seconds}, requests=self._requests()),
+            executed=Executed(seconds={"forward": seconds}, requests=self._take_requests()),
         )
 
-    def _requests(self) -> Requests | None:
+    def _take_requests(self) -> Requests | None:
         with telling(self.where, ScoreError):
             return getattr(self.model, "requests", lambda: None)()
 
-    def _lengths(self, pairs: Sequence[tuple[str, str]]) -> tuple[np.ndarray, np.ndarray]:
+    def _count_tokens(self, pairs: Sequence[tuple[str, str]]) -> tuple[np.ndarray, np.ndarray]:
         """Return tokens of queries and passages; zeros where the class does not count them."""
         lengths = getattr(self.model, "lengths", lambda pairs: None)
         with telling(self.where, ScoreError):
@@ -90,7 +90,7 @@ class CustomAdapter(FullDepth):
         return counts[:, 0].astype(np.int32), counts[:, 1].astype(np.int32)
 
 
-def _numbers(answer: Any, where: str) -> np.ndarray:
+def _read_numbers(answer: Any, where: str) -> np.ndarray:
     """Return one number per pair of a list, an array or a tensor on any device; a column counts as a list."""
     with telling(where, ScoreError):
         values = answer.detach().float().cpu().numpy() if hasattr(answer, "detach") else np.asarray(answer)

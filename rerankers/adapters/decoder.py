@@ -104,7 +104,7 @@ class DecoderAdapter(Reranker):
             self.plan.shape.check(setting)
         except InputError as err:
             raise InputError(f"model '{self.spec.name}': {err}") from err
-        return _warnings(setting, self.plan)
+        return _list_warnings(setting, self.plan)
 
     def prepare_distinct(
         self, groups: Sequence[Group], text: TextOptions, template: PromptTemplate | None = None
@@ -139,7 +139,7 @@ class DecoderAdapter(Reranker):
         start, pairs = time.perf_counter(), prepared.tokens
         check_ids([pair.ids for pair in pairs], self.config.max_positions, self.config.vocab, self.files.root)
         group_of = np.repeat(np.arange(len(groups)), [len(group.passages) for group in groups])
-        prefixes = self._prefixes(pairs, group_of, len(groups))
+        prefixes = self._count_prefixes(pairs, group_of, len(groups))
         scores = np.empty((sum(len(p.reads) for p in passes), len(pairs)), dtype=np.float32)
         executed, done = Executed(), []
 
@@ -177,7 +177,7 @@ class DecoderAdapter(Reranker):
             executed=executed,
         )
 
-    def _prefixes(self, pairs: Sequence[PairTokens], group_of: np.ndarray, groups: int) -> np.ndarray:
+    def _count_prefixes(self, pairs: Sequence[PairTokens], group_of: np.ndarray, groups: int) -> np.ndarray:
         """Return tokens that all candidates of each group begin with, within the query part; shape (groups,)."""
         if not self.share_prefix or self.config.bidirectional:
             return np.zeros(groups, dtype=np.int64)
@@ -203,7 +203,7 @@ def _load_decoder(plan: DecoderPlan, files: Resolved, placement: Placement) -> D
     return model
 
 
-def _warnings(setting: Setting, plan: DecoderPlan) -> list[str]:
+def _list_warnings(setting: Setting, plan: DecoderPlan) -> list[str]:
     """Return what of a setting has no effect, or no training."""
     layers, warnings = plan.config.layers, []
     depth = setting.cutoff_layer or layers

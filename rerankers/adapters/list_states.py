@@ -60,7 +60,7 @@ class ListAdapter(FullDepth):
         self.device, self.dtype = str(placement.device), placement.precision.name
         device, precision = placement.device, placement.precision
         self.prompt, self.tokenizer = states_prompt(), tokenizer
-        self.marks = tuple(self._mark(token) for token in (self.prompt.passage_token, self.prompt.query_token))
+        self.marks = tuple(self._find_mark(token) for token in (self.prompt.passage_token, self.prompt.query_token))
         self.positions = files.config.get("max_position_embeddings")
         self.room = self.tokenizer.max_length or self.positions or 1 << 30
         hidden = self.config.hidden
@@ -91,7 +91,7 @@ class ListAdapter(FullDepth):
         """See `base.Reranker.score_distinct`. A score depends on its group: the passages and their order."""
         resolved = self.plan.text.resolve(text)
         start, ops = time.perf_counter(), Ops()
-        lists = [self._list(group, resolved, ops) for group in groups if group.passages]
+        lists = [self._score_list(group, resolved, ops) for group in groups if group.passages]
 
         def joined(name: str, kind: type[np.generic]) -> np.ndarray:
             return np.concatenate([np.empty(0), *(getattr(of_list, name) for of_list in lists)]).astype(kind)
@@ -109,38 +109,38 @@ class ListAdapter(FullDepth):
             executed=Executed(flops=ops.flops, real_tokens=real, seconds=seconds),
         )
 
-    def _mark(self, token: str) -> int:
+    def _find_mark(self, token: str) -> int:
         (ids,) = self.tokenizer.ids([token])
         if len(ids) != 1:
             raise InputError(f"{self.files.folder}: the tokenizer has no token {token}, which marks what is compared")
         return ids[0]
 
-    def _list(self, group: Group, text: ResolvedText, ops: Ops) -> _List:
+    def _score_list(self, group: Group, text: ResolvedText, ops: Ops) -> _List:
         whole = self.tokenizer.ids([group.query, *group.passages])
         limits = [text.query_max_length, *[text.max_length] * len(group.passages)]
         query, *passages = (
-            self._shortened(own, ids, limit) for own, ids, limit in zip((group.query, *group.passages), whole, limits)
+            self._shorten(own, ids, limit) for own, ids, limit in zip((group.query, *group.passages), whole, limits)
         )
         lengths = np.array([min(len(ids), limit) for ids, limit in zip(whole, limits)])
         cut = np.array([len(ids) for ids in whole]) > lengths
         of_query, of_prompt = np.zeros(len(passages)), np.zeros(len(passages))
         vectors, queries, weights = [], [], []
-        for first, stop in self._blocks(lengths[1:], int(lengths[0]), text.max_length):
-            states, own, tokens = self._pass(query, passages[first:stop], ops)
+        for first, stop in self._split_passages(lengths[1:], int(lengths[0]), text.max_length):
+            states, own, tokens = self._run_prompt(query, passages[first:stop], ops)
             vectors.append(states)
             queries.append(own)
-            weights.append(((1 + _cosine(own, states)) / 2).max())
+            weights.append(((1 + _compute_cosine(own, states)) / 2).max())
             of_query[first] = 2 * lengths[0]
             of_prompt[first] = tokens - 2 * lengths[0] - lengths[1 + first : 1 + stop].sum()
-        scores = _cosine(np.average(queries, axis=0, weights=weights), np.concatenate(vectors))
+        scores = _compute_cosine(np.average(queries, axis=0, weights=weights), np.concatenate(vectors))
         return _List(scores, of_query, lengths[1:], of_prompt, cut[1:] | cut[0])
 
-    def _shortened(self, text: str, ids: list[int], limit: int) -> str:
+    def _shorten(self, text: str, ids: list[int], limit: int) -> str:
         """Shorten as published: a text that reaches its limit is what its ids are decoded to."""
         cut = self.tokenizer.cut(ids, limit)
         return text if len(cut) < limit else self.tokenizer.backend.decode(cut, skip_special_tokens=False)
 
-    def _blocks(self, lengths: np.ndarray, query: int, limit: int) -> list[tuple[int, int]]:
+    def _split_passages(self, lengths: np.ndarray, query: int, limit: int) -> list[tuple[int, int]]:
         """Return [first, stop) of the passages of each pass: `window` at most, as many as fit into the room."""
         blocks, first, left = [], 0, self.room - 2 * query
         for number, length in enumerate(lengths.tolist()):
@@ -151,7 +151,7 @@ class ListAdapter(FullDepth):
         return blocks + ([(first, len(lengths))] if first < len(lengths) else [])
 
     @torch.inference_mode()
-    def _pass(self, query: str, passages: Sequence[str], ops: Ops) -> tuple[np.ndarray, np.ndarray, int]:
+    def _run_prompt(self, query: str, passages: Sequence[str], ops: Ops) -> tuple[np.ndarray, np.ndarray, int]:
         """Return vectors (passages, 512) and (512,) of one prompt, float64, and its number of tokens."""
         (ids,) = self.tokenizer.ids([self.prompt.text(query, passages)])
         check_ids([ids], self.positions, self.config.vocab, self.files.root)
@@ -166,6 +166,6 @@ class ListAdapter(FullDepth):
         return last[:-1], last[-1], len(ids)
 
 
-def _cosine(query: np.ndarray, passages: np.ndarray) -> np.ndarray:
+def _compute_cosine(query: np.ndarray, passages: np.ndarray) -> np.ndarray:
     """Return the cosine of a vector with each of several, shape (passages,)."""
     return passages @ query / (np.linalg.norm(query) * np.linalg.norm(passages, axis=1))

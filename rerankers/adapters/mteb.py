@@ -21,7 +21,7 @@ def pairs_of(pairs: Any, options: dict[str, Any]) -> tuple[list[tuple[str, str]]
     if pairs is not None or options.get("inputs2") is None:
         raise InputError("predict: give pairs, or inputs1 and inputs2")
     queries, passages = (
-        [text for batch in options[name] for text in _texts(batch, name)] for name in ("inputs1", "inputs2")
+        [text for batch in options[name] for text in _read_texts(batch, name)] for name in ("inputs1", "inputs2")
     )
     if len(queries) != len(passages):
         raise InputError(f"predict: {len(queries)} queries and {len(passages)} passages; pairs need as many of both")
@@ -29,7 +29,7 @@ def pairs_of(pairs: Any, options: dict[str, Any]) -> tuple[list[tuple[str, str]]
     return list(zip(queries, passages)), left
 
 
-def _texts(batch: Any, name: str) -> list[str]:
+def _read_texts(batch: Any, name: str) -> list[str]:
     if "text" not in batch:
         raise InputError(f"predict: {name} holds {', '.join(batch)} and no text; rerankers here read text only")
     return batch["text"]

@@ -59,7 +59,7 @@ class BatchingProbe:
             again = self.forward(pairs[:1], "right")
         except Exception as err:
             raise InputError(f"model '{name}': transformers cannot score a pair: {one_line(err)}") from err
-        if not self._close(alone[:1], again):
+        if not self._is_close(alone[:1], again):
             raise InputError(f"model '{name}': scores the same pair differently each time; it cannot be benchmarked")
         if not self._agrees(pairs[:2], alone[:2], "right"):
             self.mode = "single"
@@ -80,32 +80,36 @@ class BatchingProbe:
         padded = 0
         for _, part in groupby(order, key=lambda i: (lengths[i] - 1) // RANGE):
             members = list(part)
-            scores, more = self._range([pairs[i] for i in members])
+            scores, more = self._score_range([pairs[i] for i in members])
             values[torch.tensor(members)] = scores.cpu()
             padded += more
         return values, padded
 
-    def _range(self, pairs: Sequences) -> tuple[Tensor, int]:
+    def _score_range(self, pairs: Sequences) -> tuple[Tensor, int]:
         """Return scores of pairs that are in the order of their lengths, the longest first."""
         longest, shortest = len(pairs[0][0]), len(pairs[-1][0])
-        if self.mode == "padded" and longest > shortest and (scores := self._together(pairs, self.side)) is not None:
+        if (
+            self.mode == "padded"
+            and longest > shortest
+            and (scores := self._score_together(pairs, self.side)) is not None
+        ):
             key = (longest - 1) // RANGE
-            if key not in self._checked and not self._close(scores[-1:], self._alone(pairs[-1])):
+            if key not in self._checked and not self._is_close(scores[-1:], self._score_alone(pairs[-1])):
                 log.warning("padding changes scores at %d tokens; continuing with pairs of equal length", longest)
                 self.mode = "equal"
             else:
                 self._checked.add(key)
                 return scores, longest * len(pairs) - sum(len(ids) for ids, _ in pairs)
         if self.mode == "single":
-            return torch.cat([self._alone(pair) for pair in pairs]), 0
+            return torch.cat([self._score_alone(pair) for pair in pairs]), 0
         parts = []
         for _, part in groupby(pairs, key=lambda pair: len(pair[0])):
             equal = list(part)
-            scores = self._together(equal, self.side) if len(equal) > 1 else None
-            parts += [self._alone(pair) for pair in equal] if scores is None else [scores]
+            scores = self._score_together(equal, self.side) if len(equal) > 1 else None
+            parts += [self._score_alone(pair) for pair in equal] if scores is None else [scores]
         return torch.cat(parts), 0
 
-    def _together(self, pairs: Sequences, side: Side) -> Tensor | None:
+    def _score_together(self, pairs: Sequences, side: Side) -> Tensor | None:
         """Score pairs in one pass; None where the library refuses the batch, as BART does for texts with `</s>`."""
         try:
             return self.forward(pairs, side)
@@ -115,7 +119,7 @@ class BatchingProbe:
             log.debug("batch of %d refused: %s", len(pairs), one_line(err))
             return None
 
-    def _alone(self, pair: tuple[list[int], list[int]]) -> Tensor:
+    def _score_alone(self, pair: tuple[list[int], list[int]]) -> Tensor:
         """Return the score of one pair, (1,). Raises InputError that names it when the library has none."""
         try:
             return self.forward([pair], self.side)
@@ -126,10 +130,10 @@ class BatchingProbe:
 
     def _agrees(self, pairs: Sequences, alone: Tensor, side: Side) -> bool:
         """Return whether pairs in one pass have the scores that they have alone."""
-        scores = self._together(pairs, side)  # none without a padding id, or with unequal counts of end tokens
-        return scores is not None and self._close(scores, alone)
+        scores = self._score_together(pairs, side)  # none without a padding id, or with unequal counts of end tokens
+        return scores is not None and self._is_close(scores, alone)
 
-    def _close(self, batched: Tensor, alone: Tensor) -> bool:
+    def _is_close(self, batched: Tensor, alone: Tensor) -> bool:
         return bool(((batched - alone).abs() <= self.tolerance * (1 + alone.abs())).all())
 
 

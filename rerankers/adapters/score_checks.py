@@ -30,7 +30,7 @@ def check_finite(scores: np.ndarray, layers: Sequence[int | str], pairs: Sequenc
         advice = "try dtype float32; if it stays, the weights are damaged"
     others = int((~finite).any(axis=0).sum()) - 1
     raise ScoreError(
-        f"score {scores[row, column]} at layer {layers[row]} for {_pair(pairs, column)}"
+        f"score {scores[row, column]} at layer {layers[row]} for {_name_pair(pairs, column)}"
         f"{f' and {others} more pairs' if others else ''}; {advice}"
     )
 
@@ -40,9 +40,9 @@ def check_given(scores: np.ndarray, pairs: Sequence[tuple[str, str]], where: str
     finite = np.isfinite(scores)
     if not finite.all():
         column = int(np.argmin(finite))
-        raise ScoreError(f"{where}: gave the score {scores[column]} for {_pair(pairs, column)}")
+        raise ScoreError(f"{where}: gave the score {scores[column]} for {_name_pair(pairs, column)}")
 
 
-def _pair(pairs: Sequence[tuple[str, str]], column: int) -> str:
+def _name_pair(pairs: Sequence[tuple[str, str]], column: int) -> str:
     query, passage = (f"'{text[:60]}...'" if len(text) > 60 else f"'{text}'" for text in pairs[column])
     return f"pair {column} (query {query}, passage {passage})"

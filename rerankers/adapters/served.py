@@ -37,7 +37,7 @@ class ServedAdapter(FullDepth):
     def identity(self, text: TextOptions) -> dict[str, Any]:
         """See `base.Reranker.identity`."""
         self.text.resolve(text)
-        listwise = {"listwise": {"documents_per_request": self._most()}} if self.service.listwise else {}
+        listwise = {"listwise": {"documents_per_request": self._count_most()}} if self.service.listwise else {}
         return {
             "adapter": self.adapter,
             "api": self.api.name,
@@ -53,8 +53,8 @@ class ServedAdapter(FullDepth):
         """See `base.Reranker.score_distinct`. Raises InputError when the server refuses, ScoreError when it fails."""
         self.text.resolve(text)
         start = time.perf_counter()
-        tasks = [(group.query, list(part)) for group in groups for part in self._parts(group.passages)]
-        answers = self._all(tasks)
+        tasks = [(group.query, list(part)) for group in groups for part in self._split_documents(group.passages)]
+        answers = self._request_all(tasks)
         seconds = time.perf_counter() - start
         with np.errstate(over="ignore"):
             scores = np.array([score for values, _ in answers for score in values], dtype=np.float64).astype(np.float32)
@@ -82,13 +82,13 @@ class ServedAdapter(FullDepth):
             ),
         )
 
-    def _all(self, tasks: Sequence[tuple[str, list[str]]]) -> list[tuple[list[float], float | None]]:
+    def _request_all(self, tasks: Sequence[tuple[str, list[str]]]) -> list[tuple[list[float], float | None]]:
         """Return the answers in the order of the tasks. The first that fails for good, or Ctrl-C, ends the others."""
         self.client.stop.clear()
 
         def ask(task: tuple[str, list[str]]) -> tuple[list[float], float | None]:
             try:
-                return self._ask(*task)
+                return self._score_documents(*task)
             except BaseException:
                 self.client.stop.set()
                 raise
@@ -106,12 +106,12 @@ class ServedAdapter(FullDepth):
                 raise fault
         return [answer.result() for answer in answers]
 
-    def _most(self) -> int:
+    def _count_most(self) -> int:
         return self.service.documents_per_request or self.api.most
 
-    def _parts(self, passages: Sequence[str]) -> list[Sequence[str]]:
+    def _split_documents(self, passages: Sequence[str]) -> list[Sequence[str]]:
         """Return a query's documents as they go out together. Raises InputError where a list would have to be split."""
-        most = self._most()
+        most = self._count_most()
         if self.service.listwise and len(passages) > most:
             raise InputError(
                 f"{self.where}: is listwise and takes {most} documents at a time, a query has {len(passages)}; use a "
@@ -119,7 +119,7 @@ class ServedAdapter(FullDepth):
             )
         return [passages[start : start + most] for start in range(0, len(passages), most)]
 
-    def _ask(self, query: str, documents: list[str]) -> tuple[list[float], float | None]:
+    def _score_documents(self, query: str, documents: list[str]) -> tuple[list[float], float | None]:
         """Return a score for every document, and what they cost.
 
         Documents that the server leaves out are requested again.

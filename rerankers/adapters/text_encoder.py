@@ -65,7 +65,7 @@ class TextEncoder(Reranker):
 
     def identity(self, text: TextOptions) -> dict[str, Any]:
         """See `base.Reranker.identity`."""
-        query_limit, passage_limit = self._limits(text)
+        query_limit, passage_limit = self._resolve_limits(text)
         return {
             "adapter": self.plan.adapter,
             **self.files.identity,
@@ -84,7 +84,7 @@ class TextEncoder(Reranker):
 
     def prepare_distinct(self, groups: Sequence[Group], text: TextOptions) -> Any:
         """See `base.Reranker.prepare_distinct`."""
-        query_limit, passage_limit = self._limits(text)
+        query_limit, passage_limit = self._resolve_limits(text)
         saved = self.saved  # its `encode_query` and `encode_document` take these prompts
         queries = self._cut_ids([group.query for group in groups], query_limit, saved.prompt("query"))
         texts = [p for group in groups for p in group.passages]
@@ -107,7 +107,7 @@ class TextEncoder(Reranker):
         left = as_index(np.array([row_of[queries[q]] for q, _ in pairs]), device)
         right = as_index(np.array([row_of[passages[p]] for _, p in pairs]), device)
         similar = {
-            layer: _similarity(self.saved.similarity, x, left, right, ops).cpu().numpy()
+            layer: _compare(self.saved.similarity, x, left, right, ops).cpu().numpy()
             for layer, x in zip(layers, vectors)
         }
         order = [setting.cutoff_layer or self.config.layers for setting in settings]
@@ -162,7 +162,7 @@ class TextEncoder(Reranker):
                 self.cache.put((texts[number], *layers), vectors[:, number].clone())
         return vectors, sum(lengths)
 
-    def _limits(self, text: TextOptions) -> tuple[int, int]:
+    def _resolve_limits(self, text: TextOptions) -> tuple[int, int]:
         """Return the limits of a query and of a passage, special tokens included; a query is not shorter by default."""
         self.plan.text.resolve(text)
         saved = self.saved
@@ -179,7 +179,7 @@ class TextEncoder(Reranker):
         return {text: tuple(self.template.join(self.tokenizer.cut(ids, room))) for text, ids in ids_of.items()}, cut
 
 
-def _similarity(kind: str, x: torch.Tensor, left: torch.Tensor, right: torch.Tensor, ops: Ops) -> torch.Tensor:
+def _compare(kind: str, x: torch.Tensor, left: torch.Tensor, right: torch.Tensor, ops: Ops) -> torch.Tensor:
     """Return float32 similarities (pairs,) of the rows `left` and `right` of x; distances count negative."""
     if kind in ("cosine", "dot"):
         x = F.normalize(x, dim=-1) if kind == "cosine" else x

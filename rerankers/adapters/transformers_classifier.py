@@ -24,7 +24,7 @@ from .transformers_models import ReadScores, text_config
 _PROBES = ((2, 3), (3, 2), (2, 9), (7, 40))  # tokens of the made-up pairs that show how batches may look
 
 
-def _arguments(model: Any) -> set[str]:
+def _list_arguments(model: Any) -> set[str]:
     """Return names of what the model's forward pass takes; one that only hands its arguments on takes all."""
     parameters = inspect.signature(model.forward).parameters
     hands_on = any(p.kind is p.VAR_KEYWORD for p in parameters.values()) and "attention_mask" not in parameters
@@ -39,19 +39,19 @@ class TransformersClassifier(PairAdapter):
     ) -> None:
         super().__init__(plan, files, tokenizer, placement)
         self.model, self.read = model, read
-        takes = _arguments(self.model)
+        takes = _list_arguments(self.model)
         self.takes = [
             name
             for name in ("attention_mask", "token_type_ids")
             if name in takes and (self.tokenizer.has_types or name != "token_type_ids")
         ]
         self.more = {"logits_to_keep": 1} if files.saved.task == "text-generation" and "logits_to_keep" in takes else {}
-        self.pad_id = self._pad_id()
+        self.pad_id = self._find_pad_id()
         self.probe = BatchingProbe(
             self._forward, placement.precision.dtype, lambda ids: repr(tokenizer.backend.decode(ids)[:80])
         )
         with torch.inference_mode():
-            self.probe.choose_mode(self._probes(), self.spec.name, self._let_batches_be)
+            self.probe.choose_mode(self._make_probes(), self.spec.name, self._allow_batches)
 
     def check(self, setting: Setting) -> list[str]:
         """See `base.Reranker.check`."""
@@ -78,7 +78,7 @@ class TransformersClassifier(PairAdapter):
         output = self.model(**{name: value.to(self.device) for name, value in inputs.items()}, **self.more)
         return self.read(output, mask.to(self.device))
 
-    def _pad_id(self) -> int:
+    def _find_pad_id(self) -> int:
         """Return the id of padding tokens.
 
         A decoder finds its last token by its own configured id, so that one counts.
@@ -87,7 +87,7 @@ class TransformersClassifier(PairAdapter):
         own = getattr(config, "pad_token_id", None)
         return own if isinstance(own, int) and own >= 0 else self.tokenizer.special.get("pad_token", 0)
 
-    def _let_batches_be(self) -> None:
+    def _allow_batches(self) -> None:
         """Set a padding id: without one transformers refuses batches of a decoder.
 
         With one that no token has it reads the last token of every row, as it does of a row alone.
@@ -96,7 +96,7 @@ class TransformersClassifier(PairAdapter):
         if getattr(config, "pad_token_id", None) is None:
             config.pad_token_id = -1
 
-    def _probes(self) -> Sequences:
+    def _make_probes(self) -> Sequences:
         """Return pairs of made-up texts with their special tokens."""
         template, config = self.tokenizer.pair_template(), text_config(self.model)
         named = [getattr(config, name, None) for name in dir(config) if name.endswith("_token_id")]

@@ -53,9 +53,9 @@ def load_model(spec: ModelSpec, files: Resolved, dtype: torch.dtype, device: tor
         kind = "Body"
     model = _load(spec, files, dtype, kind).to(device).eval()
     if kind == "CausalLM":
-        return model, _logit_score(files, model)
+        return model, _read_logit_score(files, model)
     if kind == "Body":
-        return model, _modular(files, model, device)
+        return model, _read_modules(files, model, device)
     if model.config.num_labels != 1:
         raise InputError(f"{files.folder}: {model.config.num_labels} outputs; a reranker has one")
     return model, lambda output, mask: output.logits.reshape(len(mask)).float()
@@ -113,7 +113,7 @@ def _load(spec: ModelSpec, files: Resolved, dtype: torch.dtype, kind: str) -> An
     if missing:
         hint = "" if kind == "Body" else "; is it a sequence classifier?"
         raise InputError(f"{files.folder}: the checkpoint lacks {', '.join(missing[:4])}{hint}")
-    if extra := [key for key in sorted(report["unexpected_keys"]) if _inside(model, key)]:
+    if extra := [key for key in sorted(report["unexpected_keys"]) if _is_inside(model, key)]:
         raise InputError(
             f"{files.folder}: has {', '.join(extra[:3])}, which transformers {transformers.__version__} "
             "would leave out; are its weights quantised, or made for another release?"
@@ -121,7 +121,7 @@ def _load(spec: ModelSpec, files: Resolved, dtype: torch.dtype, kind: str) -> An
     return model
 
 
-def _inside(model: Any, key: str) -> bool:
+def _is_inside(model: Any, key: str) -> bool:
     """Return whether an extra tensor belongs to a part that the model has, and is no table or other head."""
     prefix = f"{model.base_model_prefix}."
     part = key.removeprefix(prefix).partition(".")[0]
@@ -129,7 +129,7 @@ def _inside(model: Any, key: str) -> bool:
     return part in parts and not key.endswith(_COMPUTED)
 
 
-def _modular(files: Resolved, model: Any, device: torch.device) -> ReadScores:
+def _read_modules(files: Resolved, model: Any, device: torch.device) -> ReadScores:
     """Return pooling and dense layers of sentence-transformers on the last states."""
     hidden = getattr(text_config(model), "hidden_size", None)
     if not isinstance(hidden, int):
@@ -146,7 +146,7 @@ def _modular(files: Resolved, model: Any, device: torch.device) -> ReadScores:
     return read
 
 
-def _logit_score(files: Resolved, model: Any) -> ReadScores:
+def _read_logit_score(files: Resolved, model: Any) -> ReadScores:
     """Return the logit of a token after the last position, or the difference of two."""
     ids = scoring_tokens(files.saved.modules, model.get_output_embeddings().weight.shape[0], files.root)
 

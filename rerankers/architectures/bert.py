@@ -25,18 +25,20 @@ _ONLY = {"is_causal": (False,)}
 @architecture(_KEYS, idle=_IDLE, only=_ONLY, library="bert", elsewhere=True)
 def bert(raw: Mapping[str, Any], where: str) -> EncoderConfig:
     """Read BERT: positions from 0, a pooler before the classifier."""
-    return _encoder(raw, where, head="bert", position_offset=0)
+    return _read_encoder(raw, where, head="bert", position_offset=0)
 
 
-def _roberta(raw: Mapping[str, Any], where: str) -> EncoderConfig:
+def _read_roberta(raw: Mapping[str, Any], where: str) -> EncoderConfig:
     """Read RoBERTa and XLM-RoBERTa: positions from the padding id + 1, a head on the first state."""
     padding = raw.get("pad_token_id")
     if padding is None or padding < 0:
         raise InputError(f"{where}: key 'pad_token_id': positions are counted from it, so it cannot be {padding}")
-    return _encoder(raw, where, head="roberta", position_offset=padding + 1)
+    return _read_encoder(raw, where, head="roberta", position_offset=padding + 1)
 
 
-roberta = architecture(f"{_KEYS} pad_token_id", idle=_IDLE, only=_ONLY, library="roberta", elsewhere=True)(_roberta)
+roberta = architecture(f"{_KEYS} pad_token_id", idle=_IDLE, only=_ONLY, library="roberta", elsewhere=True)(
+    _read_roberta
+)
 # also jina-reranker-v2, whose code runs the same body with FlashAttention's kernels; its keys are those of
 # XLMRobertaFlashConfig (jinaai/xlm-roberta-flash-implementation, configuration_xlm_roberta.py)
 xlm_roberta = architecture(
@@ -57,12 +59,12 @@ xlm_roberta = architecture(
     ),
     library="xlm-roberta",
     elsewhere=True,
-)(_roberta)
+)(_read_roberta)
 
 BODIES = {"bert": bert, "roberta": roberta, "xlm-roberta": xlm_roberta}
 
 
-def _encoder(raw: Mapping[str, Any], where: str, *, head: str, position_offset: int) -> EncoderConfig:
+def _read_encoder(raw: Mapping[str, Any], where: str, *, head: str, position_offset: int) -> EncoderConfig:
     if raw.get("position_embedding_type", "absolute") != "absolute":
         raise unread("position_embedding_type", raw["position_embedding_type"], where, "'absolute'")
     if raw.get("type_vocab_size", 2) == 0:

@@ -32,14 +32,14 @@ def gemma(raw: Mapping[str, Any], where: str) -> DecoderConfig:
             "under both",
             unread=True,
         )
-    matrices = _matrices({**raw, "hidden_activation": older}, where)
+    matrices = _read_matrices({**raw, "hidden_activation": older}, where)
     return DecoderConfig(**matrices, query_scale=matrices["head_dim"] ** -0.5)
 
 
 @architecture(f"{DECODER_KEYS} hidden_activation {_SECOND}", idle="hidden_act", only=_CAUSAL, library="gemma2")
 def gemma2(raw: Mapping[str, Any], where: str) -> DecoderConfig:
     """Read Gemma-2: norms on both sides of a block, soft-capping, and every other layer with a sliding window."""
-    return DecoderConfig(**_matrices(raw, where), **_second(raw, where))
+    return DecoderConfig(**_read_matrices(raw, where), **_read_second(raw, where))
 
 
 @architecture(
@@ -59,7 +59,7 @@ def gemma3(raw: Mapping[str, Any], where: str) -> DecoderConfig:
         raise InputError(f"{where}: key 'sliding_window_pattern': expected a positive number, found {every!r:.60}")
     usual = [layer for layer in range(raw["num_hidden_layers"]) if (layer + 1) % every]
     whole, local = read_nested(raw, where, "rope_theta", "rope_local_base_freq")
-    own = {**_matrices(raw, where, whole), **_second(raw, where, usual), "attention_cap": None}
+    own = {**_read_matrices(raw, where, whole), **_read_second(raw, where, usual), "attention_cap": None}
     return DecoderConfig(**own, local_rope=local, qk_norm=True)
 
 
@@ -73,10 +73,10 @@ def gemma3(raw: Mapping[str, Any], where: str) -> DecoderConfig:
 def cost_wise_gemma(raw: Mapping[str, Any], where: str) -> DecoderConfig:
     """Read Gemma-2 with a scalar head after layers from `start_layer` on, every `layer_sep`."""
     heads = layer_heads(raw, bool(raw.get("layer_wise", False)), where)
-    return DecoderConfig(**_matrices(raw, where), **_second(raw, where), **heads)
+    return DecoderConfig(**_read_matrices(raw, where), **_read_second(raw, where), **heads)
 
 
-def _matrices(raw: Mapping[str, Any], where: str, rope: Rope | None = None) -> dict[str, Any]:
+def _read_matrices(raw: Mapping[str, Any], where: str, rope: Rope | None = None) -> dict[str, Any]:
     named = {**raw, "hidden_activation": raw.get("hidden_activation", "gelu_pytorch_tanh")}
     return {
         **decoder_matrices(named, where, "hidden_activation", rope),
@@ -85,7 +85,7 @@ def _matrices(raw: Mapping[str, Any], where: str, rope: Rope | None = None) -> d
     }
 
 
-def _second(raw: Mapping[str, Any], where: str, usual: Iterable[int] | None = None) -> dict[str, Any]:
+def _read_second(raw: Mapping[str, Any], where: str, usual: Iterable[int] | None = None) -> dict[str, Any]:
     """Return what Gemma-2 and what follows it have; `usual` layers slide where no key states which."""
     window = raw.get("sliding_window")
     sliding = sliding_layers(raw, where, range(0, raw["num_hidden_layers"], 2) if usual is None else usual)

@@ -94,7 +94,7 @@ class Architecture:
     def check(self, raw: Mapping[str, Any], where: str) -> None:
         """Raise InputError for the first key whose value is not obeyed."""
         known = self.keys | self.idle | COMMON | IDLE
-        only, advice = {**_ONLY, **self.only}, self._advice(raw)
+        only, advice = {**_ONLY, **self.only}, self._suggest_model(raw)
         refuse_code(raw, where, self.code)
         for key, value in raw.items():
             if key in only:
@@ -119,7 +119,7 @@ class Architecture:
         default = getattr(CONFIG_MAPPING[self.library](), key, ...)
         return default == value and isinstance(default, bool) is isinstance(value, bool)
 
-    def _advice(self, raw: Mapping[str, Any]) -> str:
+    def _suggest_model(self, raw: Mapping[str, Any]) -> str:
         classifies = any("SequenceClassification" in name for name in raw.get("architectures") or ())
         other = ", or let transformers run the model (family: sequence-classification)"
         return f"; remove it if it changes no score{other if self.elsewhere and classifies else ''}"

@@ -19,13 +19,13 @@ _LLAMA = {**_CAUSAL, "is_llama_config": (True,), "rope_interleaved": (False, Non
 @architecture(f"{_KEYS} mlp_bias", only=_LLAMA, library="llama")
 def llama(raw: Mapping[str, Any], where: str) -> DecoderConfig:
     """Read Llama: biases where the config has them, no windows."""
-    return DecoderConfig(**_body(raw, where), mlp_bias=bool(raw.get("mlp_bias")))
+    return DecoderConfig(**_read_body(raw, where), mlp_bias=bool(raw.get("mlp_bias")))
 
 
 @architecture(f"{_KEYS} sliding_window", idle="attention_bias mlp_bias", only=_CAUSAL, library="mistral")
 def mistral(raw: Mapping[str, Any], where: str) -> DecoderConfig:
     """Read Mistral (arXiv 2310.06825): every layer slides where there is a window; there are no biases."""
-    body = {**_body(raw, where), "qkv_bias": False, "output_bias": False}
+    body = {**_read_body(raw, where), "qkv_bias": False, "output_bias": False}
     window = raw.get("sliding_window")
     every = range(body["layers"] if window else 0)
     return DecoderConfig(**body, sliding_window=window, sliding_layers=tuple(every))
@@ -36,7 +36,9 @@ def mistral(raw: Mapping[str, Any], where: str) -> DecoderConfig:
 )
 def qwen2(raw: Mapping[str, Any], where: str) -> DecoderConfig:
     """Read Qwen2 and Qwen2.5 (arXiv 2407.10671, 2412.15115): biases on queries, keys and values."""
-    return DecoderConfig(**{**_body(raw, where), "qkv_bias": True, "output_bias": False}, **_windows(raw, where))
+    return DecoderConfig(
+        **{**_read_body(raw, where), "qkv_bias": True, "output_bias": False}, **_read_windows(raw, where)
+    )
 
 
 @architecture(
@@ -49,7 +51,7 @@ def qwen2(raw: Mapping[str, Any], where: str) -> DecoderConfig:
 )
 def qwen3(raw: Mapping[str, Any], where: str) -> DecoderConfig:
     """Read Qwen3 (arXiv 2505.09388): queries and keys are normed, a head has a width of its own."""
-    return DecoderConfig(**_body(raw, where), **_windows(raw, where), qk_norm=True)
+    return DecoderConfig(**_read_body(raw, where), **_read_windows(raw, where), qk_norm=True)
 
 
 @architecture(
@@ -66,10 +68,10 @@ def llama_bidirectional(raw: Mapping[str, Any], where: str) -> DecoderConfig:
     """Read Llama without a causal mask and with one row on the mean of its states, as NVIDIA's class runs it."""
     if raw.get("id2label") is not None and len(raw["id2label"]) != 1:
         raise unread("id2label", raw["id2label"], where, "one label")
-    return DecoderConfig(**_body(raw, where), mlp_bias=bool(raw.get("mlp_bias")), bidirectional=True)
+    return DecoderConfig(**_read_body(raw, where), mlp_bias=bool(raw.get("mlp_bias")), bidirectional=True)
 
 
-def _body(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
+def _read_body(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Return what all of them share. Layers of other types are refused where no window is read."""
     matrices = decoder_matrices(raw, where)
     if raw["model_type"] not in ("qwen2", "qwen3") and sliding_layers(raw, where, range(0)):
@@ -78,7 +80,7 @@ def _body(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
     return {**matrices, "tied": tied, "query_scale": matrices["head_dim"] ** -0.5}
 
 
-def _windows(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
+def _read_windows(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Return Qwen's windows: none unless `use_sliding_window`, then in the layers from `max_window_layers` on."""
     window = raw.get("sliding_window") if raw.get("use_sliding_window") else None
     if window is None:

@@ -48,7 +48,7 @@ def modernbert(raw: Mapping[str, Any], where: str) -> ModernConfig:
         activation=read_activation(raw, "hidden_activation", where),
         norm_eps=raw["norm_eps"],
         max_positions=raw["max_position_embeddings"],
-        local_layers=_local_layers(raw, where),
+        local_layers=_read_local_layers(raw, where),
         window=raw["local_attention"] // 2,
         local_theta=bases[1].theta,
         global_theta=bases[0].theta,
@@ -63,7 +63,7 @@ def modernbert(raw: Mapping[str, Any], where: str) -> ModernConfig:
     )
 
 
-def _local_layers(raw: Mapping[str, Any], where: str) -> tuple[int, ...]:
+def _read_local_layers(raw: Mapping[str, Any], where: str) -> tuple[int, ...]:
     """Return `layer_types`, as 5.x writes them, or every layer but each n-th."""
     layers, kinds = raw["num_hidden_layers"], raw.get("layer_types")
     if kinds is None:

@@ -78,13 +78,13 @@ def _is_blob(path: Path) -> bool:
 def counted(folder: Path, weights: Iterable[Path]) -> Iterator[Path]:
     """Yield the files that can change a score, sorted by name; in the top folder only the weights in use."""
     used = set(weights)
-    for path in _files(folder, {folder.resolve()}):
+    for path in _list_files(folder, {folder.resolve()}):
         idle = path.parent == folder and any(fnmatch(path.name, pattern) for pattern in _WEIGHTS)
         if path in used or not idle:
             yield path
 
 
-def _files(folder: Path, seen: set[Path]) -> Iterator[Path]:
+def _list_files(folder: Path, seen: set[Path]) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
         if any(fnmatch(path.name, pattern) for pattern in NOT_READ):
             continue
@@ -92,7 +92,7 @@ def _files(folder: Path, seen: set[Path]) -> Iterator[Path]:
             yield path
         elif path.is_dir() and (real := path.resolve()) not in seen:  # links may lead in a circle
             seen.add(real)
-            yield from _files(path, seen)
+            yield from _list_files(path, seen)
 
 
 def file_hash(path: Path) -> str:
@@ -102,25 +102,25 @@ def file_hash(path: Path) -> str:
     """
     try:
         before = path.stat()
-        record = _kept(path) if before.st_size >= _WORTH_KEEPING else None
-        if record is not None and (known := _read(record, before)):
+        record = _record_path(path) if before.st_size >= _WORTH_KEEPING else None
+        if record is not None and (known := _read_record(record, before)):
             return known
         started, digest = time.time(), file_sha256(path)
         after = path.stat()
     except OSError as err:
         raise InputError(f"{path}: cannot be read ({err.strerror})") from err
-    if _state(after) != _state(before):
+    if _describe_state(after) != _describe_state(before):
         raise InputError(f"{path}: changed while it was read; run again when nobody writes to it")
     if record is not None and max(after.st_mtime, after.st_ctime) < started - _SETTLED:
-        _keep(record, {"path": str(path.resolve()), "state": _state(after), "sha256": digest})
+        _write_record(record, {"path": str(path.resolve()), "state": _describe_state(after), "sha256": digest})
     return digest
 
 
-def _state(stat: os.stat_result) -> list[int]:
+def _describe_state(stat: os.stat_result) -> list[int]:
     return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_dev]
 
 
-def _kept(path: Path) -> Path | None:
+def _record_path(path: Path) -> Path | None:
     try:
         name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:32]
         return cache_folder() / "fingerprints" / f"{name}.json"
@@ -128,15 +128,15 @@ def _kept(path: Path) -> Path | None:
         return None
 
 
-def _read(record: Path, stat: os.stat_result) -> str | None:
+def _read_record(record: Path, stat: os.stat_result) -> str | None:
     try:
         content = json.loads(record.read_text(encoding="utf-8"))
-        return str(content["sha256"]) if content["state"] == _state(stat) else None
+        return str(content["sha256"]) if content["state"] == _describe_state(stat) else None
     except (OSError, ValueError, LookupError, TypeError):
         return None
 
 
-def _keep(record: Path, content: dict[str, object]) -> None:
+def _write_record(record: Path, content: dict[str, object]) -> None:
     """Write a record; a hash that cannot be stored is only slower."""
     try:
         clear_left_behind(record.parent)

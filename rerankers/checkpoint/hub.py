@@ -138,7 +138,7 @@ def resolve(source: str, revision: str | None = None, cache_dir: str | None = No
     else:
         raise InputError(f"model source '{source}': no such folder, and not a hub id (owner/name)")
     if (base := base_of(files.root)) is not None:
-        files = _merged(files, resolve(base.source, base.revision, cache_dir))
+        files = _merge_into_base(files, resolve(base.source, base.revision, cache_dir))
     read_json(files.folder / "config.json")
     weight_files(files.folder)
     if not any((files.folder / name).is_file() for name in _TOKENIZERS):
@@ -146,7 +146,7 @@ def resolve(source: str, revision: str | None = None, cache_dir: str | None = No
     return files
 
 
-def _merged(adapter: Resolved, base: Resolved) -> Resolved:
+def _merge_into_base(adapter: Resolved, base: Resolved) -> Resolved:
     """Return the folder in which an adapter is merged into its base."""
     parts = ({"weights": fingerprint(adapter.root, [])}, base.identity)
     target = cache_folder() / "merged" / merged_name(*parts)

@@ -99,9 +99,9 @@ def _merged(adapter: Path, base: Path) -> Any:
     from safetensors.torch import save_file
 
     config = transformers.AutoConfig.from_pretrained(adapter if (adapter / "config.json").is_file() else base)
-    kind = _kind(adapter / ADAPTER, config)
-    held = _tensors(adapter)
-    if kind == _KINDS["SEQ_CLS"] and (outputs := _outputs(held)):
+    kind = _find_kind(adapter / ADAPTER, config)
+    held = _read_tensors(adapter)
+    if kind == _KINDS["SEQ_CLS"] and (outputs := _count_outputs(held)):
         config.num_labels = outputs
     wording = "dtype" if int(transformers.__version__.split(".")[0]) >= 5 else "torch_dtype"
     model, report = getattr(transformers, kind).from_pretrained(
@@ -113,7 +113,7 @@ def _merged(adapter: Path, base: Path) -> Any:
         missing = {name for name in missing if not name.startswith("pooler.")}
     if missing:
         raise InputError(
-            f"{adapter}: {_some(sorted(missing))} is neither in its base {base.name} nor in the adapter, so it would "
+            f"{adapter}: {_names(sorted(missing))} is neither in its base {base.name} nor in the adapter, so it would "
             "be random; train it with the adapter (modules_to_save), or name a base that has it"
         )
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as plain:
@@ -137,7 +137,7 @@ def _merged(adapter: Path, base: Path) -> Any:
     return merged
 
 
-def _kind(where: Path, config: Any) -> str:
+def _find_kind(where: Path, config: Any) -> str:
     """Return the class of transformers that the adapter was trained on."""
     raw = read_json(where)
     _refuse_unknown(raw, where)
@@ -181,7 +181,7 @@ def _refuse_unknown(raw: Mapping[str, Any], where: Path) -> None:
             )
 
 
-def _tensors(adapter: Path) -> dict[str, Any]:
+def _read_tensors(adapter: Path) -> dict[str, Any]:
     """Return the adapter's tensors by the names of its file."""
     import torch
     from safetensors.torch import load_file
@@ -194,7 +194,7 @@ def _tensors(adapter: Path) -> dict[str, Any]:
     raise InputError(f"{adapter}: no weights of an adapter; expected {' or '.join(WEIGHTS)}")
 
 
-def _outputs(held: Mapping[str, Any]) -> int | None:
+def _count_outputs(held: Mapping[str, Any]) -> int | None:
     """Count outputs of a classifier that is in the adapter itself."""
     heads = [tensor for name, tensor in held.items() if _HEAD.search(name) and "lora_" not in name]
     return int(heads[-1].shape[0]) if heads else None
@@ -215,12 +215,12 @@ def _check_landed(state: Mapping[str, Any], held: Mapping[str, Any], adapter: Pa
         else:
             astray.append(name)
     if astray:
-        raise InputError(f"{adapter}: {_some(astray)} of its weights has no place in the base; is it another model's?")
+        raise InputError(f"{adapter}: {_names(astray)} of its weights has no place in the base; is it another model's?")
     if lacking := [name for name in state if ".default" in name and name not in landed]:
-        raise InputError(f"{adapter}: its weights lack {_some(lacking)}, which {ADAPTER} lists as trained")
+        raise InputError(f"{adapter}: its weights lack {_names(lacking)}, which {ADAPTER} lists as trained")
 
 
-def _some(names: Iterable[str], most: int = 3) -> str:
+def _names(names: Iterable[str], most: int = 3) -> str:
     listed = list(names)
     return ", ".join(listed[:most]) + (f" and {len(listed) - most} more" if len(listed) > most else "")
 

@@ -94,34 +94,34 @@ def transformer_folder(root: Path) -> Path:
     """Return the folder of `config.json`, weights and tokenizer: the top, or the first that `modules.json` names."""
     if not (root / MODULES).is_file():
         return root
-    return _places(root)[0][1]
+    return _list_modules(root)[0][1]
 
 
 def module_folders(root: Path) -> list[str]:
     """Return the folders, relative to `root`, that `modules.json` names beside the root itself."""
-    return sorted({folder.relative_to(root).as_posix() for _, folder in _places(root)} - {"."})
+    return sorted({folder.relative_to(root).as_posix() for _, folder in _list_modules(root)} - {"."})
 
 
 def read_st_folder(root: Path) -> StFolder:
     """Read everything in the folder that bears on scores. Raises InputError for what is not understood, by name."""
-    config = _optional(transformer_folder(root) / "config.json")
+    config = _read_optional(transformer_folder(root) / "config.json")
     activation = _old_activation(config, root)
     if not (root / MODULES).is_file():
         if stray := sorted(root.glob("[0-9]_*/config.json")):
             raise InputError(f"{stray[0]}: a module of sentence-transformers, but {root / MODULES} is missing")
         return StFolder(activation=activation)
-    listed = _places(root)
+    listed = _list_modules(root)
     if not listed[0][0].endswith(".Transformer"):
         raise InputError(f"{root / MODULES}: the first module is {listed[0][0]}; only Transformer is supported")
-    modules = tuple(_module(root, kind, folder) for kind, folder in listed[1:])
-    settings = _settings(root / SETTINGS)
+    modules = tuple(_read_module(root, kind, folder) for kind, folder in listed[1:])
+    settings = _read_settings(root / SETTINGS)
     kind = settings.pop("kind")
     if kind == "CrossEncoder":  # its own default is the sigmoid
         activation = settings.pop("activation") or activation or "torch.nn.modules.activation.Sigmoid"
     else:
         settings.pop("activation")
         activation = None
-    return StFolder(kind, modules, activation=activation, **settings, **_transformer(listed[0][1], root))
+    return StFolder(kind, modules, activation=activation, **settings, **_read_transformer(listed[0][1], root))
 
 
 def take(config: Mapping[str, Any], key: str, kinds: type | tuple[type, ...], where: Path, default: Any = None) -> Any:
@@ -151,11 +151,11 @@ def positive(config: Mapping[str, Any], key: str, where: Path) -> int | None:
     return value
 
 
-def _optional(path: Path) -> dict[str, Any]:
+def _read_optional(path: Path) -> dict[str, Any]:
     return read_json(path) if path.is_file() else {}
 
 
-def _places(root: Path) -> list[tuple[str, Path]]:
+def _list_modules(root: Path) -> list[tuple[str, Path]]:
     """List dotted type and folder of every module."""
     where = root / MODULES
     listed = read_json_value(where)
@@ -171,19 +171,19 @@ def _places(root: Path) -> list[tuple[str, Path]]:
     return modules
 
 
-def _module(root: Path, type_name: str, folder: Path) -> Module:
+def _read_module(root: Path, type_name: str, folder: Path) -> Module:
     kind = type_name.rpartition(".")[2]
     known = ("Pooling", "Dense", "LayerNorm", "Normalize", "Dropout", "LogitScore")
     if kind not in known:
         raise InputError(f"{root / MODULES}: module '{kind}' is not supported; supported: {', '.join(known)}")
-    config = _optional(folder / "config.json")
+    config = _read_optional(folder / "config.json")
     if not config and kind not in ("Normalize", "Dropout"):  # these had no file before 5.4
         raise InputError(f"{folder / 'config.json'}: not found or empty; {root / MODULES} names this folder")
     return Module(kind, folder, config)
 
 
-def _settings(where: Path) -> dict[str, Any]:
-    config = _optional(where)
+def _read_settings(where: Path) -> dict[str, Any]:
+    config = _read_optional(where)
     names = ("model_type", "prompts", "default_prompt_name", "similarity_fn_name", "truncate_dim", "activation_fn")
     refuse_others(config, names + _SETTINGS_IDLE, where)
     kind = take(config, "model_type", str, where, "SentenceTransformer")
@@ -208,7 +208,7 @@ def _settings(where: Path) -> dict[str, Any]:
     }
 
 
-def _transformer(folder: Path, root: Path) -> dict[str, Any]:
+def _read_transformer(folder: Path, root: Path) -> dict[str, Any]:
     """Read `sentence_bert_config.json`, about the transformer module."""
     where = next((folder / name for name in _TRANSFORMER_CONFIGS if (folder / name).is_file()), None)
     if where is None:

@@ -23,7 +23,7 @@ def weight_files(folder: Path) -> dict[Path, frozenset[str] | None]:
         if (folder / single).is_file():
             return {inside(folder, single, folder): None}
         if (folder / f"{single}.index.json").is_file():
-            return _indexed(folder, folder / f"{single}.index.json")
+            return _read_index(folder, folder / f"{single}.index.json")
     strays = sorted(path.name for kind in ("*.safetensors", "*.bin", "*.gguf") for path in folder.glob(kind))
     hint = f"; {', '.join(strays[:3])} is not such a name" if strays else ""
     raise InputError(f"{folder}: no weights; expected {SINGLE[0]}, its index and shards, or {SINGLE[1]}{hint}")
@@ -52,7 +52,7 @@ def _map_of(index: Path) -> dict[str, Any]:
     return weight_map
 
 
-def _indexed(folder: Path, index: Path) -> dict[Path, frozenset[str] | None]:
+def _read_index(folder: Path, index: Path) -> dict[Path, frozenset[str] | None]:
     tensors: dict[Path, list[str]] = {}
     for tensor, name in _map_of(index).items():
         path = inside(folder, name, index)

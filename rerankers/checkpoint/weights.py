@@ -41,7 +41,7 @@ class Checkpoint:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.stored = list(_stored(folder))
+        self.stored = list(_list_stored(folder))
         self._found: dict[str, Stored] = {}
 
     def match(
@@ -80,7 +80,7 @@ class Checkpoint:
             "one tensor twice": twice,
             "no floating-point numbers (a quantised checkpoint is not supported)": integers,
         }
-        faults = [f"{fault}: {_shortened(sorted(names))}" for fault, names in problems.items() if names]
+        faults = [f"{fault}: {_shorten(sorted(names))}" for fault, names in problems.items() if names]
         if faults:
             raise InputError(f"{self.folder}: the checkpoint does not fit its config.json; {'; '.join(faults)}")
         return self
@@ -106,21 +106,21 @@ def load_weights(
     return targets
 
 
-def _shortened(names: list[str], most: int = 4) -> str:
+def _shorten(names: list[str], most: int = 4) -> str:
     rest = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + rest
 
 
-def _stored(folder: Path) -> Iterator[Stored]:
+def _list_stored(folder: Path) -> Iterator[Stored]:
     for path, names in weight_files(folder).items():
-        read = safetensors_file.entries(path) if path.suffix == ".safetensors" else _pickled(path)
+        read = safetensors_file.entries(path) if path.suffix == ".safetensors" else _read_pickled(path)
         tensors = {stored[0]: Stored(*stored) for stored in read if names is None or stored[0] in names}
         if names is not None and (absent := sorted(names - tensors.keys())):
-            raise InputError(f"{path}: lacks {_shortened(absent)}, which the index lists in it")
+            raise InputError(f"{path}: lacks {_shorten(absent)}, which the index lists in it")
         yield from tensors.values()
 
 
-def _pickled(path: Path) -> Iterable[tuple[str, Shape, torch.dtype, Callable[[Tensor], None]]]:
+def _read_pickled(path: Path) -> Iterable[tuple[str, Shape, torch.dtype, Callable[[Tensor], None]]]:
     try:
         try:
             state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)

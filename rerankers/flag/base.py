@@ -73,7 +73,7 @@ class FlagBase:
         chosen = {name: value for name, value in options.items() if name in self.family.options.model_fields}
         unknown = {name: value for name, value in options.items() if name not in chosen}
         refuse_unknown(unknown, type(self).__name__, *constructors, also=self.family.options.model_fields)
-        device = _device(devices)
+        device = _choose_device(devices)
         half = "bfloat16" if use_bf16 else "float16" if use_fp16 and device != "cpu" else "float32"
         spec = self._spec(str(model_name_or_path)).with_options(**chosen)
         files = files_of(spec, cache_dir)
@@ -176,7 +176,7 @@ def refuse_unknown(given: dict[str, Any], where: str, *functions: Callable[..., 
             )
 
 
-def _device(devices: str | int | Sequence[str] | Sequence[int] | None) -> str:
+def _choose_device(devices: str | int | Sequence[str] | Sequence[int] | None) -> str:
     """Return one device string, `cpu` or with a CUDA index."""
     if isinstance(devices, (list, tuple)):
         if len(devices) > 1:

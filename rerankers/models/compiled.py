@@ -31,11 +31,11 @@ _WIDEST = 32768  # numbers in a row that one program of a kernel takes
 
 def can_compile(x: Tensor) -> bool:
     """Return whether torch.compile makes kernels for the GPU that x is on."""
-    return x.is_cuda and _triton() and _allow_shapes()
+    return x.is_cuda and _has_triton() and _allow_shapes()
 
 
 @cache
-def _triton() -> bool:
+def _has_triton() -> bool:
     # torch's own answer would import its compiler
     try:
         import triton  # noqa: F401  # pyright: ignore[reportMissingImports]
@@ -49,11 +49,11 @@ def _triton() -> bool:
     if not _program("CC", "cc", "gcc", "clang"):
         log.warning("no C compiler on the PATH, which Triton needs; falling back to slower kernels")
         return False
-    _place()
+    _choose_folder()
     return True
 
 
-def _place() -> None:
+def _choose_folder() -> None:
     """Choose Triton's folder: where it cannot write below the home folder, kernels last as long as this process."""
     if os.environ.get("TRITON_CACHE_DIR"):
         return
@@ -98,7 +98,7 @@ def fused(kernel: str) -> Callable[[Formula], Formula]:
     def decorate(formula: Formula) -> Formula:
         @wraps(formula)
         def run(x: Tensor, *rest: Any) -> Any:
-            if x.is_cuda and x.dtype in _HALVES and x.shape[-1] <= _WIDEST and _triton():
+            if x.is_cuda and x.dtype in _HALVES and x.shape[-1] <= _WIDEST and _has_triton():
                 return _kernel(kernel)(x, *rest)
             return formula(x, *rest)
 

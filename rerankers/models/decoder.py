@@ -189,14 +189,14 @@ class Decoder:
         final: dict[int, Tensor] = {}
         x = F.embedding(ids, self.embedding) * self._embedding_scale
         masks = Masks(layout.longest, x.dtype, x.device)
-        tables = self._tables(layout)
+        tables = self._make_tables(layout)
         last = as_index(layout.last, x.device)
         for i in range(deepest):
             if i in wanted:
                 final[i] = self._final(x, layout, last)
             if i and ratio > 1 and i in compress_layers:
                 x, layout = compress(x, layout, ratio)
-                tables = self._tables(layout)
+                tables = self._make_tables(layout)
                 last = as_index(layout.last, x.device)
             only = i == deepest - 1 and not config.bidirectional
             x = self._layer(i, x, layout, tables, last if only else None, masks, ops)
@@ -209,12 +209,12 @@ class Decoder:
     def states(self, ids: Tensor, layout: Layout, at: Tensor, ops: Ops) -> Tensor:
         """Return normed float32 states (tokens, hidden) after all layers, of the rows `at` of a packed batch."""
         x = F.embedding(ids, self.embedding) * self._embedding_scale
-        masks, tables = Masks(layout.longest, x.dtype, x.device), self._tables(layout)
+        masks, tables = Masks(layout.longest, x.dtype, x.device), self._make_tables(layout)
         for i in range(self.config.layers):
             x = self._layer(i, x, layout, tables, None, masks, ops)
         return rms_norm(x[at].float(), self._norms["model.norm.weight"], self.config.norm_eps)
 
-    def _tables(self, layout: Layout) -> list[tuple[Tensor, Tensor]]:
+    def _make_tables(self, layout: Layout) -> list[tuple[Tensor, Tensor]]:
         """Return the tables of layers that see everything, then of those that slide."""
         positions = as_index(layout.positions, self.embedding.device)
         return [

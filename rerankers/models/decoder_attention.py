@@ -121,7 +121,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, layout: Layout, spec: AttentionSpec,
     if kind == "auto":
         kind = "varlen" if spec.softcap is None and varlen.serves(q) else "flex" if flex.serves(q) else "blocks"
     if kind in ("varlen", "flex"):
-        ops.attention(q.shape[1], q.shape[2], _products(layout, spec.last_only))
+        ops.attention(q.shape[1], q.shape[2], _count_products(layout, spec.last_only))
         if kind == "flex":
             return flex.flex_attend(q, k, v, masks.whole(layout, spec), spec.scale, spec.softcap)
         gathered = masks.gathered(layout, spec.last_only)
@@ -137,7 +137,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, layout: Layout, spec: AttentionSpec,
         own = slice(block.start, block.start + block.count * block.length)
         rows = slice(block.first, block.first + block.count) if spec.last_only else own
         queries = q[rows].unflatten(0, (block.count, -1)).transpose(1, 2)
-        result = _dense(queries, _keys(k, block, own), _keys(v, block, own), spec, masks, ops)
+        result = _dense(queries, _gather_keys(k, block, own), _gather_keys(v, block, own), spec, masks, ops)
         out[rows] = result.transpose(1, 2).flatten(0, 1)
     return out
 
@@ -160,7 +160,7 @@ def _dense(q: Tensor, k: Tensor, v: Tensor, spec: AttentionSpec, masks: Masks, o
     return attended.reshape(count, heads, queries, head_dim)
 
 
-def _keys(x: Tensor, block: SuffixBlock, own: slice) -> Tensor:
+def _gather_keys(x: Tensor, block: SuffixBlock, own: slice) -> Tensor:
     """Return a block's keys or values (count, kv_heads, keys, head_dim): the shared prefix, then each one's own."""
     suffixes = x[own].unflatten(0, (block.count, -1)).transpose(1, 2)
     if not block.prefix:
@@ -169,7 +169,7 @@ def _keys(x: Tensor, block: SuffixBlock, own: slice) -> Tensor:
     return torch.cat((prefix.expand(block.count, -1, -1, -1), suffixes), dim=2)
 
 
-def _products(layout: Layout, last_only: bool) -> int:
+def _count_products(layout: Layout, last_only: bool) -> int:
     """Return queries x keys, summed over prefixes and suffixes, or over the last tokens."""
     keys = layout.prefixes[layout.groups] + layout.lengths
     return int(keys.sum() if last_only else (layout.prefixes**2).sum() + (layout.lengths * keys).sum())

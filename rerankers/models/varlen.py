@@ -48,15 +48,15 @@ class Gathered:
 
     Attributes:
         keys: rows of the keys, (keys,) int64; None where they lie as they are needed.
-        asks, sees: int32 (sequences + 1,): where the queries, and the keys, of each sequence begin.
-        most_asked, most_seen: of one sequence.
+        query_starts, key_starts: int32 (sequences + 1,): where the queries, and the keys, of each sequence begin.
+        most_queries, most_keys: of one sequence.
     """
 
     keys: Tensor | None
-    asks: Tensor
-    sees: Tensor
-    most_asked: int
-    most_seen: int
+    query_starts: Tensor
+    key_starts: Tensor
+    most_queries: int
+    most_keys: int
 
     @classmethod
     def of(cls, layout: Layout, last_only: bool, device: torch.device) -> Gathered:
@@ -72,10 +72,10 @@ class Gathered:
             rows = np.concatenate([np.arange(own.sum()), rows])
         return cls(
             keys=as_index(rows, device) if shared.any() else None,
-            asks=_offsets(queries, device),
-            sees=_offsets(keys, device),
-            most_asked=int(queries.max()),
-            most_seen=int(keys.max()),
+            query_starts=_offsets(queries, device),
+            key_starts=_offsets(keys, device),
+            most_queries=int(queries.max()),
+            most_keys=int(keys.max()),
         )
 
 
@@ -102,8 +102,8 @@ def attend_gathered(
         v: the same.
         batch: of `Gathered.of`.
         scale: factor on q.k.
-        window: a token sees itself and the `window` - 1 tokens before it; None: all of them.
-        causal: a token sees those before it only.
+        window: a token key_starts itself and the `window` - 1 tokens before it; None: all of them.
+        causal: a token key_starts those before it only.
 
     Returns:
         The shape of q.
@@ -117,4 +117,4 @@ def attend_gathered(
         else:
             k, v = (x.repeat_interleave(share, dim=1) for x in (k, v))
     run = kernel("window_size", "scale")
-    return run(q, k, v, batch.asks, batch.sees, batch.most_asked, batch.most_seen, **more)
+    return run(q, k, v, batch.query_starts, batch.key_starts, batch.most_queries, batch.most_keys, **more)

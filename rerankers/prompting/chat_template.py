@@ -71,7 +71,7 @@ def read_chat_template(folder: Path, structured: bool, positions: int) -> Prompt
     )
     characters = _CHARACTERS * min(positions, _MOST)
     long = ("word " * (characters // 5), "x" * characters)  # as long as the model reads, so that no cut goes unseen
-    return _proven(template, render, folder, [*_PROBES, long, (long[1], long[0])])
+    return _prove(template, render, folder, [*_PROBES, long, (long[1], long[0])])
 
 
 def _split(text: str, folder: Path) -> tuple[str, str, str, str]:
@@ -87,7 +87,7 @@ def _split(text: str, folder: Path) -> tuple[str, str, str, str]:
     return before + "{query}", between, "{passage}", after
 
 
-def _proven(
+def _prove(
     template: PromptTemplate, render: Callable[..., str], folder: Path, probes: Sequence[tuple[str, str]]
 ) -> PromptTemplate:
     """Return the template, once it gives the same texts; stripped where the folder's strips."""

@@ -52,14 +52,14 @@ class PermutationPrompt:
     def chat(self, query: str, passages: Sequence[str]) -> Messages:
         """Return the messages; passages are numbered from 1 and cut to `words` words."""
         count = len(passages)
-        chat = [_filled(message, count=count, query=query) for message in self.messages]
+        chat = [_fill(message, count=count, query=query) for message in self.messages]
         for number, passage in enumerate(passages, 1):
             short = " ".join(passage.split()[: self.words])
-            chat += [_filled(message, number=number, passage=short) for message in self.each]
-        return chat + [_filled(message, count=count, query=query) for message in self.last]
+            chat += [_fill(message, number=number, passage=short) for message in self.each]
+        return chat + [_fill(message, count=count, query=query) for message in self.last]
 
 
-def _filled(message: Mapping[str, str], **values: str | int) -> dict[str, str]:
+def _fill(message: Mapping[str, str], **values: str | int) -> dict[str, str]:
     return {"role": message["role"], "content": message["content"].format(**values)}
 
 

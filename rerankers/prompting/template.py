@@ -56,18 +56,18 @@ class PromptTemplate:
     def of_query(self, text: str, instruction: str = "") -> str:
         """Return the piece with the query, filled in."""
         piece = self.query if self.bare_query is None or instruction else self.bare_query
-        return filled(piece, query=self._trimmed(text, self.query_characters), instruction=instruction)
+        return filled(piece, query=self._trim(text, self.query_characters), instruction=instruction)
 
     def of_passage(self, text: str, instruction: str = "") -> str:
         """Return the piece with the passage, filled in."""
-        return filled(self.passage, passage=self._trimmed(text, self.passage_characters), instruction=instruction)
+        return filled(self.passage, passage=self._trim(text, self.passage_characters), instruction=instruction)
 
     def shortens(self, query: str, passage: str) -> bool:
         """Return whether one of them has more characters than count."""
         limits = ((query, self.query_characters), (passage, self.passage_characters))
         return any(most is not None and len(text) > most for text, most in limits)
 
-    def _trimmed(self, text: str, most: int | None) -> str:
+    def _trim(self, text: str, most: int | None) -> str:
         return text[:most].strip() if self.stripped else text[:most]
 
     def separator(self, instruction: str) -> str:
@@ -103,10 +103,10 @@ class PromptTemplate:
         pieces = [*self.head(instruction), *self.tail(instruction)]
         if self.limit != "released":
             pieces.append(self.pair("", "", instruction))
-        return sum(_estimated(piece) for piece in pieces)
+        return sum(_estimate_tokens(piece) for piece in pieces)
 
 
-def _estimated(piece: str) -> int:
+def _estimate_tokens(piece: str) -> int:
     """Return tokens of a text: a marker such as `<|im_end|>` is one, a text without words too."""
     rest, markers = _MARKER.subn(" ", piece)
     words = len(rest.split())

@@ -49,7 +49,7 @@ def read_template(value: object, where: str) -> PromptTemplate:
         raise InputError(f"{where}: key 'limit': expected {' or '.join(_LIMITS)}, found {value['limit']!r:.60}")
     if value.get("joined_tail") and not value.get("joined"):
         raise InputError(f"{where}: key 'joined_tail': needs `joined: true`")
-    return replace(_BARE, **{key: _value(key, value[key], where) for key in value})
+    return replace(_BARE, **{key: _check_value(key, value[key], where) for key in value})
 
 
 def written(template: PromptTemplate) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def written(template: PromptTemplate) -> dict[str, Any]:
     }
 
 
-def _value(key: str, value: Any, where: str) -> Any:
+def _check_value(key: str, value: Any, where: str) -> Any:
     if key in _SWITCHES:
         if not isinstance(value, bool):
             raise InputError(f"{where}: key '{key}': expected true or false, found {value!r:.60}")

@@ -48,13 +48,13 @@ class TextRules:
                 raise InputError(f"model '{self.model}': {reason}; leave out {option} {value!r:.60}")
         length = text.max_length or self.max_length
         query = text.query_max_length or self.query_max_length or int(length * self.query_share)
-        return ResolvedText(self._instruction(text), length, query, text.truncation or self.truncation)
+        return ResolvedText(self._choose_instruction(text), length, query, text.truncation or self.truncation)
 
     def count_own_tokens(self, text: TextOptions) -> int:
         """Count tokens that the template puts around a pair, as `PromptTemplate.own_tokens` estimates them."""
         return self.template.own_tokens(self.resolve(text).instruction) if self.template else 0
 
-    def _instruction(self, text: TextOptions) -> str:
+    def _choose_instruction(self, text: TextOptions) -> str:
         """Return the experiment's prompt, else the model's wording for the task; empty where neither is needed."""
         if self.template is None:
             return ""

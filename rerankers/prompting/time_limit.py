@@ -30,7 +30,7 @@ def run_limited(work: Callable[[], Any], seconds: float) -> Any:
 
     Raises TookTooLong, or RuntimeError with the message of what it raises.
     """
-    answer = _forked(work, seconds) if hasattr(os, "fork") else _in_thread(work, seconds)
+    answer = _run_forked(work, seconds) if hasattr(os, "fork") else _run_in_thread(work, seconds)
     try:
         result = json.loads(answer)
     except ValueError:
@@ -40,16 +40,16 @@ def run_limited(work: Callable[[], Any], seconds: float) -> Any:
     return result["value"]
 
 
-def _answer(work: Callable[[], Any]) -> bytes:
+def _run_to_bytes(work: Callable[[], Any]) -> bytes:
     try:
         return json.dumps({"value": work()}).encode()
     except BaseException as err:
         return json.dumps({"error": f"{type(err).__name__}: {err}"}).encode()
 
 
-def _in_thread(work: Callable[[], Any], seconds: float) -> bytes:
+def _run_in_thread(work: Callable[[], Any], seconds: float) -> bytes:
     answers: list[bytes] = []
-    thread = threading.Thread(target=lambda: answers.append(_answer(work)), daemon=True)
+    thread = threading.Thread(target=lambda: answers.append(_run_to_bytes(work)), daemon=True)
     thread.start()
     thread.join(seconds)
     if not answers:
@@ -57,7 +57,7 @@ def _in_thread(work: Callable[[], Any], seconds: float) -> bytes:
     return answers[0]
 
 
-def _forked(work: Callable[[], Any], seconds: float) -> bytes:
+def _run_forked(work: Callable[[], Any], seconds: float) -> bytes:
     reading, writing = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of threads: the child uses none, and no lock of theirs
@@ -86,7 +86,7 @@ def _be_child(work: Callable[[], Any], writing: int, seconds: float) -> NoReturn
         with suppress(OSError, ValueError):
             size = int(open("/proc/self/statm").read().split()[0]) * os.sysconf("SC_PAGE_SIZE")  # noqa: PTH123, SIM115
             resource.setrlimit(resource.RLIMIT_AS, (size + _MEMORY, size + _MEMORY))
-        answer = memoryview(_answer(work))
+        answer = memoryview(_run_to_bytes(work))
         while answer:
             answer = answer[os.write(writing, answer) :]
     finally:

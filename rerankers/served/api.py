@@ -42,7 +42,7 @@ class Api:
         Raises ScoreError for an answer of another shape, an index out of range or repeated, or a score that
         is no number.
         """
-        results = _at(answer, self.results) if self.results else answer
+        results = _look_up(answer, self.results) if self.results else answer
         if not isinstance(results, list):
             raise ScoreError(f"the answer has no list '{self.results}'" if self.results else "the answer is no list")
         if len(results) > documents:
@@ -58,7 +58,7 @@ class Api:
             if isinstance(score, bool) or not isinstance(score, int | float) or _too_large(score):
                 raise ScoreError(f"{self.score} {score!r:.40} in the answer is no number")
             scores[index] = float(score)
-        billed = _at(answer, self.billed) if self.billed else None
+        billed = _look_up(answer, self.billed) if self.billed else None
         if isinstance(billed, bool) or not isinstance(billed, int | float) or not 0 <= billed < 1e15:
             return Answer(scores)
         return Answer(scores, float(billed))
@@ -89,7 +89,7 @@ def _too_large(score: float) -> bool:
     return isinstance(score, int) and abs(score) >= _LARGEST
 
 
-def _at(answer: Any, path: str) -> Any:
+def _look_up(answer: Any, path: str) -> Any:
     """Return the value below dotted keys; None where there is none."""
     for key in path.split("."):
         answer = answer.get(key) if isinstance(answer, dict) else None

@@ -91,7 +91,7 @@ class Client:
             if self.stop.is_set():
                 raise Stopped
             try:
-                return self._once(body, documents, attempt, parse)
+                return self._try_once(body, documents, attempt, parse)
             except Lost as lost:
                 why, requested = str(lost), lost.wait
             if attempt == self.service.attempts or (requested or 0) > _PATIENCE:
@@ -99,13 +99,13 @@ class Client:
             wait = max(requested or 0.0, min(_LONGEST_WAIT, _FIRST_WAIT * 2**attempt) * random.uniform(0.5, 1.0))
             log.warning("%s: %s; tried again in %.1f s", self.url, why, wait)
             if requested is not None:
-                self._hold(wait)
+                self._delay_all(wait)
             else:
                 self._sleep(wait)
         more = f" (it requests a wait of {requested:.0f} s)" if requested and requested > _PATIENCE else ""
         raise ScoreError(f"{self.url}: {why}; given up after {attempt} tries{more}; the same command tries again")
 
-    def _once(self, body: bytes, documents: int, attempt: int, parse: Callable[[Any], Parsed]) -> Parsed:
+    def _try_once(self, body: bytes, documents: int, attempt: int, parse: Callable[[Any], Parsed]) -> Parsed:
         start = time.perf_counter()
         with self._lock:
             self.sent.requests += 1
@@ -114,9 +114,9 @@ class Client:
         words = reply.body.decode("utf-8", "replace")
         if reply.status in _AGAIN:
             message = shown(words, self._key)
-            raise Lost(f"status {reply.status}{f' ({message})' if message else ''}", _asked(reply.headers))
+            raise Lost(f"status {reply.status}{f' ({message})' if message else ''}", _read_retry_after(reply.headers))
         if reply.status != 200:
-            raise InputError(f"{self.url}: {self._refusal(reply.status, shown(words, self._key))}")
+            raise InputError(f"{self.url}: {self._describe_refusal(reply.status, shown(words, self._key))}")
         try:
             answer = json.loads(reply.body)
         except (ValueError, RecursionError) as err:
@@ -154,12 +154,12 @@ class Client:
                 f"{self.url}: the answer is compressed as '{shown(str(err), self._key)}', which was not requested"
             ) from None
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as err:
-            raise Lost(shown(_told(err), self._key)) from None
+            raise Lost(shown(_describe_error(err), self._key)) from None
         if reply is None:
             raise Stopped
         return reply
 
-    def _refusal(self, status: int, message: str) -> str:
+    def _describe_refusal(self, status: int, message: str) -> str:
         refusal = f"status {status}{f': {message}' if message else ''}"
         if status in (401, 403):
             return f"{refusal}; the server refuses the key" + ("" if self._key else " (none was sent)")
@@ -181,13 +181,13 @@ class Client:
         if self.stop.wait(seconds):
             raise Stopped
 
-    def _hold(self, seconds: float) -> None:
+    def _delay_all(self, seconds: float) -> None:
         """Make all requests wait, not only the one that was turned away."""
         with self._lock:
             self._earliest = max(self._earliest, time.monotonic() + seconds)
 
 
-def _asked(headers: Mapping[str, str]) -> float | None:
+def _read_retry_after(headers: Mapping[str, str]) -> float | None:
     """Read the seconds of `Retry-After`, given as a number or as a date; None for what is neither."""
     stated = headers.get("Retry-After")
     if stated is None:
@@ -203,7 +203,7 @@ def _asked(headers: Mapping[str, str]) -> float | None:
     return None if math.isnan(seconds) else min(max(0.0, seconds), _LONGEST_ASKED)
 
 
-def _told(err: BaseException) -> str:
+def _describe_error(err: BaseException) -> str:
     """Return what an error of urllib3 means, in a few words."""
     kinds = {
         urllib3.exceptions.NameResolutionError: "the server's name is unknown",

@@ -55,9 +55,9 @@ def service_of(raw: Mapping[str, Any], where: str) -> Service:
         raise InputError(f"{where}: key 'server.api' is missing")
     service = Service(**raw)
     for name in ("documents_per_request", "concurrency", "attempts"):
-        _number(where, name, getattr(service, name), whole=True)
+        _check_number(where, name, getattr(service, name), whole=True)
     for name in ("timeout", "requests_per_minute"):
-        _number(where, name, getattr(service, name), whole=False)
+        _check_number(where, name, getattr(service, name), whole=False)
     if not isinstance(service.parameters, dict):
         raise InputError(f"{where}: key 'server.parameters': expected keys and values")
     if not isinstance(service.listwise, bool):
@@ -97,7 +97,7 @@ def checked_url(url: Any, where: str) -> str:
     return str(url).rstrip("/")
 
 
-def _number(where: str, name: str, value: Any, *, whole: bool) -> None:
+def _check_number(where: str, name: str, value: Any, *, whole: bool) -> None:
     if value is None and name in ("documents_per_request", "requests_per_minute"):
         return
     kinds = int if whole else (int, float)

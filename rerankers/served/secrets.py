@@ -42,7 +42,7 @@ def holds(text: str, key: str | None) -> bool:
     for _ in range(_ROUNDS):
         if any(wanted in form.casefold() for form in forms):
             return True
-        forms = {decoded for form in forms for decoded in (_unescaped(form), html.unescape(form), unquote(form))}
+        forms = {decoded for form in forms for decoded in (_unescape(form), html.unescape(form), unquote(form))}
     forms |= {unquote_plus(form) for form in forms}
     return any(wanted in form.casefold() for form in forms)
 
@@ -55,7 +55,7 @@ def shown(text: str, key: str | None) -> str:
     return one_line(text[:_SHOWN]) if text[:_SHOWN].strip() else ""
 
 
-def _unescaped(text: str) -> str:
+def _unescape(text: str) -> str:
     """Return JSON's escapes undone, also those of a text that was escaped twice."""
     text = _UNICODE.sub(lambda match: chr(int(match[1] or match[2], 16)), text)
     return re.sub(r"\\+(.)", r"\1", text)

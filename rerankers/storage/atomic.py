@@ -67,7 +67,7 @@ def refuse_odd(top: Path) -> None:
     mode = top.lstat().st_mode
     if not stat.S_ISDIR(mode):
         if not stat.S_ISREG(mode):
-            raise _odd(os.fspath(top), stat.S_ISLNK(mode))
+            raise _odd_file_error(os.fspath(top), stat.S_ISLNK(mode))
         return
     below = [os.fspath(top)]
     while below:
@@ -76,10 +76,10 @@ def refuse_odd(top: Path) -> None:
                 if entry.is_dir(follow_symlinks=False):
                     below.append(entry.path)
                 elif not entry.is_file(follow_symlinks=False):
-                    raise _odd(entry.path, entry.is_symlink())
+                    raise _odd_file_error(entry.path, entry.is_symlink())
 
 
-def _odd(path: str, link: bool) -> InputError:
+def _odd_file_error(path: str, link: bool) -> InputError:
     kind = "a link" if link else "no regular file"
     return InputError(f"{path}: is {kind}, and nothing is written through such; remove it")
 
@@ -117,14 +117,14 @@ def file_sha256(path: Path) -> str:
 def temporary_name(name: str) -> str:
     """Return a name beside `name`, hidden, with its process in it and random digits at its end."""
     short = os.fsencode(name)[:_LONGEST].decode(errors="ignore")
-    return f".{short}.{_host()}-{os.getpid()}-{secrets.token_hex(8)}.tmp"
+    return f".{short}.{_read_host()}-{os.getpid()}-{secrets.token_hex(8)}.tmp"
 
 
 def left_behind(folder: Path, name: str = "") -> Iterator[Path]:
     """Yield temporary files and folders directly below `folder` whose process, on this machine, is dead; of `name`."""
     for path in folder.iterdir() if folder.is_dir() else ():
         match = _TEMPORARY.fullmatch(path.name) if path.name.startswith(f".{name}") else None
-        if match and match["host"] == _host() and not _alive(int(match["pid"])):
+        if match and match["host"] == _read_host() and not _is_alive(int(match["pid"])):
             yield path
 
 
@@ -135,11 +135,11 @@ def clear_left_behind(folder: Path, name: str = "") -> None:
 
 
 @cache
-def _host() -> str:
+def _read_host() -> str:
     return hashlib.sha256(platform.node().encode(errors="replace")).hexdigest()[:8]
 
 
-def _alive(pid: int) -> bool:
+def _is_alive(pid: int) -> bool:
     if pid == os.getpid() or os.name == "nt":  # where signal 0 is none
         return True
     try:

@@ -26,7 +26,7 @@ def check_name(name: str) -> str:
     for char in name:
         if unicodedata.category(char)[0] not in "LNM" and char not in _MARKS:
             raise InputError(
-                f"name {name!a:.120}: {_called(char)} cannot be in a name; use letters, digits and {_MARKS}"
+                f"name {name!a:.120}: {_describe_character(char)} cannot be in a name; use letters, digits and {_MARKS}"
             )
     if name[0] in ".+-" or name[-1] == "." or unicodedata.category(name[0])[0] == "M":
         raise InputError(f"name '{name}': must begin with a letter, digit or underscore, and not end with a dot")
@@ -35,7 +35,7 @@ def check_name(name: str) -> str:
     return name
 
 
-def _called(char: str) -> str:
+def _describe_character(char: str) -> str:
     if char == " ":
         return "a blank"
     return f"'{char}'" if char.isprintable() else unicodedata.name(char, f"U+{ord(char):04X}")

@@ -58,8 +58,8 @@ def pair_tokens(
 
     Raises InputError when the template alone is longer than the limit.
     """
-    frame = _frame(tokenizer, text, template, begin)
-    return list((_joined if template.joined else _cut_apart)(tokenizer, groups, text, template, frame))
+    frame = _make_frame(tokenizer, text, template, begin)
+    return list((_cut_joined if template.joined else _cut_apart)(tokenizer, groups, text, template, frame))
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,9 @@ class _Frame:
     limit: int
 
 
-def _frame(tokenizer: Tokenizer, text: ResolvedText, template: PromptTemplate, begin: Sequence[int]) -> _Frame:
+def _make_frame(tokenizer: Tokenizer, text: ResolvedText, template: PromptTemplate, begin: Sequence[int]) -> _Frame:
     head = [*begin, *chain.from_iterable(tokenizer.ids(template.head(text.instruction)))]
-    tail = _tail(tokenizer, text, template)
+    tail = _find_tail(tokenizer, text, template)
     if template.limit == "sequence":
         limit = text.max_length - len(tail)
         if limit <= len(head):
@@ -86,12 +86,12 @@ def _frame(tokenizer: Tokenizer, text: ResolvedText, template: PromptTemplate, b
     return _Frame(head, tail, limit)
 
 
-def _tail(tokenizer: Tokenizer, text: ResolvedText, template: PromptTemplate) -> list[int]:
+def _find_tail(tokenizer: Tokenizer, text: ResolvedText, template: PromptTemplate) -> list[int]:
     """Return ids after the pair; where joined to it, the last ones that two prompts share (sentence-transformers)."""
     if not template.joined_tail:
         return list(chain.from_iterable(tokenizer.ids(template.tail(text.instruction))))
     first, second = tokenizer.ids([template.whole(filler, filler, text.instruction) for filler in ("0", "1 2 3 4")])
-    count = _in_common(first[::-1], second[::-1])
+    count = _count_common(first[::-1], second[::-1])
     return first[len(first) - count :] if count < min(len(first), len(second)) else []
 
 
@@ -126,7 +126,7 @@ def _cut_apart(
             )
 
 
-def _joined(
+def _cut_joined(
     tokenizer: Tokenizer, groups: Sequence[Group], text: ResolvedText, template: PromptTemplate, frame: _Frame
 ) -> Iterator[PairTokens]:
     """Tokenise each pair as one text. Its query part is what it has in common with that part tokenised alone."""
@@ -148,12 +148,12 @@ def _joined(
                 tail = frame.tail
             yield PairTokens(
                 ids=frame.head + cut + tail,
-                query=len(frame.head) + _in_common(alone[start], cut),
+                query=len(frame.head) + _count_common(alone[start], cut),
                 prompt=len(tail),
                 truncated=len(cut) < len(whole) or template.shortens(group.query, passage),
             )
 
 
-def _in_common(first: Sequence[int], second: Sequence[int]) -> int:
+def _count_common(first: Sequence[int], second: Sequence[int]) -> int:
     """Return how many leading ids are the same."""
     return next((i for i, (a, b) in enumerate(zip(first, second)) if a != b), min(len(first), len(second)))

@@ -103,7 +103,7 @@ class Tokenizer:
             try:
                 encoded = encode(chunk, add_special_tokens=False)
             except (TypeError, ValueError, UnicodeEncodeError) as err:
-                bad = next((t for t in chunk if not isinstance(t, str) or not _encodable(t)), None)
+                bad = next((t for t in chunk if not isinstance(t, str) or not _is_encodable(t)), None)
                 raise InputError(f"text {bad!r:.80}: cannot be tokenised; expected a valid Unicode string") from err
             ids.extend(encoding.ids for encoding in encoded)
         return ids
@@ -117,14 +117,16 @@ class Tokenizer:
 
     def single_template(self) -> Template:
         """Return what is around a single text."""
-        return self._template(1)
+        return self._read_template(1)
 
     def pair_template(self) -> Template:
         """Return what is around the two texts of a pair."""
-        return self._template(2)
+        return self._read_template(2)
 
-    def _template(self, texts: int) -> Template:
-        probe = next((text for text in self._probes() if self.backend.encode(text, add_special_tokens=False).ids), None)
+    def _read_template(self, texts: int) -> Template:
+        probe = next(
+            (text for text in self._make_probes() if self.backend.encode(text, add_special_tokens=False).ids), None
+        )
         if probe is None:
             raise InputError(f"{self.folder}: the tokenizer yields no token for any text")
         encoded = self.backend.encode(*[probe] * texts, add_special_tokens=True)
@@ -144,7 +146,7 @@ class Tokenizer:
             tuple(text_types),
         )
 
-    def _probes(self) -> Iterator[str]:
+    def _make_probes(self) -> Iterator[str]:
         """Yield texts, one with a token in any tokenizer; a word-level one without `unk` has only its own words."""
         yield "a"
         vocabulary = sorted(self.backend.get_vocab().items(), key=lambda item: item[1])
@@ -158,7 +160,7 @@ def _max_length(stated: Any, folder: Path) -> int | None:
     return int(stated) if stated < 1e9 else None
 
 
-def _encodable(text: str) -> bool:
+def _is_encodable(text: str) -> bool:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:

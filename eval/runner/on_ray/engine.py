@@ -69,7 +69,7 @@ def cluster(options: RayOptions) -> Iterator[Fleet]:
         try:
             if not joined:
                 _connect(ray, options)
-            yield _fleet(options, [node["Resources"] for node in ray.nodes() if node["Alive"]])
+            yield _fill_fleet(options, [node["Resources"] for node in ray.nodes() if node["Alive"]])
         finally:
             if not joined:
                 ray.shutdown()
@@ -88,7 +88,7 @@ def _connect(ray: Any, options: RayOptions) -> None:
     ray.init(address="local", num_cpus=cpus, include_dashboard=False, object_store_memory=_OBJECT_STORE, **quiet)
 
 
-def _fleet(options: RayOptions, nodes: Sequence[dict[str, float]]) -> Fleet:
+def _fill_fleet(options: RayOptions, nodes: Sequence[dict[str, float]]) -> Fleet:
     """Fill in what is not given from what the nodes have: a worker per GPU, and the cores shared among workers."""
     here = sum(node.get("GPU", 0.0) for node in nodes)
     gpus = options.gpus_per_worker
@@ -142,7 +142,7 @@ class RayEngine:
             load_options = replace(load_options, device="cpu")
         recipe = Recipe(
             load=load,
-            model=replace(model, source=_anywhere(model.source)),
+            model=replace(model, source=_absolute_name(model.source)),
             options=load_options,
             texts=tuple(texts),
             settings=tuple(settings),
@@ -165,7 +165,7 @@ class RayEngine:
 
     def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Scored, str]]:
         """Yield each block with its scores, as it is done. Raises BlocksFailed at the end if some were given up."""
-        self._pool.order = lambda index: _order(jobs[index])
+        self._pool.order = lambda index: _make_order(jobs[index])
         before, start = self._wall, perf_counter()
         for worker, index, answer in self._schedule.run(job_costs(jobs, self.loaded)):
             self._wall = before + perf_counter() - start
@@ -222,13 +222,13 @@ class RayEngine:
             )  # fmt: skip
 
 
-def _order(job: Job) -> Order:
+def _make_order(job: Job) -> Order:
     task = job.task
     groups = tuple((task.dataset.queries[query], docs) for query, docs in job.block.candidates)
-    return Order(_anywhere(task.source), task.dataset.checksum, task.settings, task.text, groups)
+    return Order(_absolute_name(task.source), task.dataset.checksum, task.settings, task.text, groups)
 
 
-def _anywhere(name: str) -> str:
+def _absolute_name(name: str) -> str:
     """Return a name as it is; a folder or file by its full path, since workers have another working directory."""
     known = name in entries() or name in builtin_folders()
     return name if known or not Path(name).exists() else str(Path(name).resolve())

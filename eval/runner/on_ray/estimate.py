@@ -29,17 +29,17 @@ def job_costs(jobs: Sequence[Job], loaded: LoadedModel) -> list[float]:
 
 def _task_costs(jobs: Sequence[Job], loaded: LoadedModel) -> list[float]:
     task = jobs[0].task
-    passage = _passage_tokens(jobs)
+    passage = _mean_passage_tokens(jobs)
     costs: list[float] = []
     for job in jobs:
         language = task.dataset.policy.language
-        query = np.array([_tokens(task.dataset.queries[q], language) for q, _ in job.block.candidates], np.int64)
+        query = np.array([_count_tokens(task.dataset.queries[q], language) for q, _ in job.block.candidates], np.int64)
         docs = np.array([len(docs) for _, docs in job.block.candidates], np.int64)
-        costs.append(float(np.sum(docs * _pair(task, loaded, query, passage))))
+        costs.append(float(np.sum(docs * _estimate_pair(task, loaded, query, passage))))
     return costs
 
 
-def _pair(task: ScoringTask, loaded: LoadedModel, query: np.ndarray, passage: int) -> np.ndarray:
+def _estimate_pair(task: ScoringTask, loaded: LoadedModel, query: np.ndarray, passage: int) -> np.ndarray:
     """Return the cost of a pair, per query."""
     rules, shape = family_of(loaded.spec).text_rules(loaded.spec), loaded.shape
     text = rules.resolve(task.text)
@@ -53,14 +53,14 @@ def _pair(task: ScoringTask, loaded: LoadedModel, query: np.ndarray, passage: in
     return np.max(np.stack([np.asarray(estimate, dtype=np.float64) for estimate in each]), axis=0)
 
 
-def _passage_tokens(jobs: Sequence[Job]) -> int:
+def _mean_passage_tokens(jobs: Sequence[Job]) -> int:
     """Return the mean over some candidates, taken evenly from all blocks."""
     dataset = jobs[0].task.dataset
     blocks = [job.block for job in jobs[:: max(1, len(jobs) // 10)]]
     docs = [doc for block in blocks for _, docs in block.candidates for doc in docs]
     texts = dataset.texts(docs[:: max(1, len(docs) // _SAMPLE)])
-    return round(sum(_tokens(text, dataset.policy.language) for text in texts) / max(len(texts), 1))
+    return round(sum(_count_tokens(text, dataset.policy.language) for text in texts) / max(len(texts), 1))
 
 
-def _tokens(text: str, language: str) -> int:
+def _count_tokens(text: str, language: str) -> int:
     return round(len(text) if language in WITHOUT_BLANKS else len(text.split()) * TOKENS_PER_WORD) + 2

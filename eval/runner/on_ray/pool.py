@@ -47,7 +47,7 @@ class RayPool:
         """
         self.workers = workers
         self.introductions: dict[int, Introduced] = {}
-        self.order: Callable[[int], Any] = _no_orders
+        self.order: Callable[[int], Any] = _refuse_orders
         self._recipe = recipe
         # an actor that died stays dead, so that Ray reports why; `_begin` makes its successor
         self._prepares = hasattr(actor, "prepare")
@@ -90,9 +90,9 @@ class RayPool:
         if done:  # what else has come meanwhile
             done, _ = ray.wait(list(self._calls), num_returns=len(self._calls), timeout=0)
         # a dead worker's calls fail together; the first one is reported, and the others with it
-        return [self._event(ref) for ref in done if ref in self._calls]
+        return [self._take_event(ref) for ref in done if ref in self._calls]
 
-    def _event(self, ref: Any) -> Event:
+    def _take_event(self, ref: Any) -> Event:
         worker, job = self._calls.pop(ref)
         try:
             value: Any = ray.get(ref)
@@ -103,9 +103,9 @@ class RayPool:
             if isinstance(fault, (InputError, ScoreError)):
                 return Refused(worker, fault) if job is None else Failed(worker, job, str(fault))
             self.restart(worker)  # whatever went wrong, the process may not be sound any more
-            return Lost(worker, _short(f"{type(fault).__name__}: {fault}"))
+            return Lost(worker, _shorten(f"{type(fault).__name__}: {fault}"))
         except RayError as err:
-            cause = self._death(worker, err)
+            cause = self._describe_death(worker, err)
             self.restart(worker)
             return Lost(worker, cause)
         if job is not None:
@@ -120,12 +120,12 @@ class RayPool:
         self.introductions[worker] = introduction
         return Ready(worker, introduction)
 
-    def _death(self, worker: int, err: RayError) -> str:
+    def _describe_death(self, worker: int, err: RayError) -> str:
         match = _DETAIL.search(" ".join(str(err).split()))
         detail = f"{match['kind']}, {match['detail']}" if match else str(err)
         known = self.introductions.get(worker)
         where = f"process {known.pid} on {known.node}" if known else "its process"
-        return _short(f"{where} died: {detail}")
+        return _shorten(f"{where} died: {detail}")
 
     def now(self) -> float:
         """See `Pool.now`."""
@@ -137,10 +137,10 @@ class RayPool:
             self.retire(worker)
 
 
-def _short(cause: str) -> str:
+def _shorten(cause: str) -> str:
     line = " ".join(cause.split())
     return line if len(line) <= _LONGEST else line[:_LONGEST] + "…"
 
 
-def _no_orders(job: int) -> Any:
+def _refuse_orders(job: int) -> Any:
     raise RuntimeError(f"block {job} of nothing")

@@ -97,7 +97,7 @@ class Worker:
     def prepare(self, order: Order) -> None:
         """Read and tokenise a block, which stays here for `score`."""
         assert self._reranker is not None, "ready() comes first"
-        dataset = self._dataset(order)
+        dataset = self._open_dataset(order)
         groups = [Group(query, dataset.texts(docs)) for query, docs in order.groups]
         self._ahead[order] = groups, self._reranker.prepare(groups, order.text)
 
@@ -112,7 +112,7 @@ class Worker:
         device = self._reranker.device
         return Answer(scored, device_name(device), perf_counter() - start, peak_memory(device))
 
-    def _dataset(self, order: Order) -> Dataset:
+    def _open_dataset(self, order: Order) -> Dataset:
         if order.source not in self._datasets:
             try:
                 with name_lock(order.source):  # the first process fetches and indexes, the others find it there

@@ -198,10 +198,10 @@ def test_what_a_server_answers(status: int, answer: str, monkeypatch: pytest.Mon
         url = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.handle_request)
         thread.start()
-        reach._ask(url, answers)
+        reach._try_hosts(url, answers)
         thread.join()
     assert answers == {url: answer}
-    reach._ask(url, answers)  # nobody listens any more
+    reach._try_hosts(url, answers)  # nobody listens any more
     assert answers[url].startswith("not reachable: ")
 
 
@@ -221,9 +221,9 @@ def test_a_model_in_the_hub_cache_is_here(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     hub = reach.Host("", "", "reachable")
     spec = ModelSpec("model", "cross-encoder", "owner/model", revision=commit)
-    assert reach._model(spec, hub).state == "needs download"  # the weights are missing
+    assert reach._find_model(spec, hub).state == "needs download"  # the weights are missing
     (snapshot / "model.safetensors").write_bytes(b"")
-    assert reach._model(spec, hub).state == "here"
+    assert reach._find_model(spec, hub).state == "here"
 
 
 def test_problems_and_remarks(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import yaml
 from fake_parts import FakeDataset, FakeReranker, fake_retrieve
 from rerankbench.eval.cli import main
 from rerankbench.eval.data import list_datasets
-from rerankbench.eval.exchange.formats import _mteb_tasks, export
+from rerankbench.eval.exchange.formats import _read_mteb_tasks, export
 from rerankbench.eval.experiment.file import parse_experiment
 from rerankbench.eval.first_stage import read_run
 from rerankbench.eval.results import load_cells
@@ -194,7 +194,7 @@ def test_no_score_of_a_part(results, tmp_path: Path):
 
 
 def test_mteb_knows_every_published_dataset():
-    assert set(_mteb_tasks()) == {i.name for i in list_datasets() if not i.name.startswith("builtin/")}
+    assert set(_read_mteb_tasks()) == {i.name for i in list_datasets() if not i.name.startswith("builtin/")}
 
 
 def test_command(results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):

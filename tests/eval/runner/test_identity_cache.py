@@ -84,7 +84,7 @@ def test_whatever_changes_a_score_or_a_cell_loads_it(run: Any, tmp_path: Path, m
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert run()[1], "another device may be seen"
     assert not run()[1]
-    monkeypatch.setattr(known, "_code", lambda: "another release")
+    monkeypatch.setattr(known, "_hash_code", lambda: "another release")
     assert run()[1]
     assert not run()[1]
     for path in tmp_path.glob("cache/known/*.json"):
@@ -95,4 +95,4 @@ def test_whatever_changes_a_score_or_a_cell_loads_it(run: Any, tmp_path: Path, m
 def test_code_that_is_hashed_is_what_makes_identities() -> None:
     hashed = set(Path(rerankers.__file__).parent.rglob("*.py"))
     assert {Path(registry.__file__), *Path(families.__file__).parent.glob("*.py")} <= hashed
-    assert len(known._code()) == 64
+    assert len(known._hash_code()) == 64

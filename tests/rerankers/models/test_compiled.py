@@ -15,11 +15,11 @@ def test_kernels_are_kept_at_home_and_for_the_process_where_home_is_read_only(
 ) -> None:
     monkeypatch.setenv("TRITON_CACHE_DIR", "")
     monkeypatch.setenv("TRITON_HOME", str(tmp_path))
-    compiled._place()
+    compiled._choose_folder()
     assert os.environ["TRITON_CACHE_DIR"] == ""
     (tmp_path / "file").touch()
     monkeypatch.setenv("TRITON_HOME", str(tmp_path / "file"))
     with caplog.at_level(logging.WARNING, "rerankbench"):
-        compiled._place()
+        compiled._choose_folder()
     assert "cannot be written to" in caplog.text
     assert Path(os.environ["TRITON_CACHE_DIR"]).is_dir()
