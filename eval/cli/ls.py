@@ -36,12 +36,17 @@ _NUMBERS = {*_HEADS, "columns", "rows", "variants"}
 
 
 def ls(
-    kind: Annotated[str, typer.Argument(help=f"One of {', '.join(_COLUMNS)}.")],
+    kind: Annotated[str | None, typer.Argument(help=f"One of {', '.join(_COLUMNS)}; none: what there is.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with everything that is known.")] = False,
 ) -> None:
     """List what comes with the package: models, datasets, experiments, metrics, retrievers and more."""
     from ..inventory import shipped
 
+    if kind is None:
+        counts = {name: len(getattr(shipped, name)()) for name in _COLUMNS}
+        told = "".join(f"rerankbench ls {name:<12} {count:>6,}\n" for name, count in counts.items())
+        emit(to_json(counts, indent=2) + "\n" if as_json else told)
+        return
     if kind not in _COLUMNS:
         raise InputError(f"ls '{kind}': nothing to list{suggest(kind, _COLUMNS)}")
     items: list[dict[str, Any]] = getattr(shipped, kind)()

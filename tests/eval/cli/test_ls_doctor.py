@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from in_process import Command
 from rerankbench.configs import CONFIGS
 from rerankbench.eval.cli import main
 from rerankbench.eval.data import list_datasets
@@ -270,3 +271,11 @@ def test_table_refuses_in_one_line(run, tmp_path: Path, arguments: list[str], me
     assert (status, out) == (2, "")
     assert message in err
     assert err.count("\n") == 1
+
+
+def test_ls_alone_lists_what_there_is(command: Command) -> None:
+    status, out, _ = command("ls")
+    assert status == 0
+    kinds = dict(line.removeprefix("rerankbench ls ").split() for line in out.splitlines())
+    assert int(kinds["models"]) == len(json.loads(command("ls", "models", "--json")[1]))
+    assert {"datasets", "experiments", "metrics"} < set(kinds)
