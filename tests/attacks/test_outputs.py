@@ -89,6 +89,8 @@ def test_everything_the_gate_writes(tmp_path: Path, text: str) -> None:
         "--markdown",
         markdown,
         "--github",
+        "--policy",
+        "identity=refuse",
     )
     assert done.status == 1
     ET.parse(junit)
