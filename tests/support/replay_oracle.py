@@ -115,7 +115,9 @@ def check(run: Path, dataset: str) -> int:
         same(row["headroom_taken"], float((row["metrics"]["nDCG@10"] - start) / (best - start)))
         same(row["candidates_recall"], float(np.mean([_recall(files, q) for q in queries])))
     for row in told("depth", str(run), "--dataset", dataset, "--json"):
-        found = [cascade(files, q, [(row["setting"], int(row["origin"].split()[1]))]) for q in queries]
+        # The first stage has no depth: its own order, and no reranker's FLOPs.
+        stages = [(row["setting"], int(row["origin"].split()[1]))] if row["origin"] else []
+        found = [cascade(files, q, stages) for q in queries]
         same(row["score"], 100 * float(np.mean([score for score, _ in found])))
         same(row["flops_per_query"], float(np.mean([flops for _, flops in found])))
     (record,) = told("cascade", str(run), "--dataset", dataset, "--json", "--splits", "3")

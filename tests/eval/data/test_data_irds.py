@@ -135,7 +135,9 @@ def test_scifact_complete(home: Path, shared_data: Path):
 def test_miracl_topics_and_judgements(home: Path, shared_data: Path, language: str, queries: int, judgements: int):
     folder = shared_data / "miracl-dev"
     topics, qrels = ((folder / f"{part}.{language}.tsv").read_text(encoding="utf-8") for part in ("topics", "qrels"))
-    put_miracl(home, language, topics, qrels, MIRACL_DOCS)
+    # One relevant passage, made up: a corpus without any is refused.
+    relevant = next(line.split("\t")[2] for line in qrels.splitlines() if line.split("\t")[3] == "1")
+    put_miracl(home, language, topics, qrels, [*MIRACL_DOCS, {"docid": relevant, "title": "", "text": "Chai."}])
     data = load_dataset(f"miracl/{language}")
     assert (len(data.queries), sum(map(len, data.qrels.values()))) == (queries, judgements)
     assert len(data.queries) == data.policy.n_queries
