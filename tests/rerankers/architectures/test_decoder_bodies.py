@@ -11,21 +11,13 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from config_cases import CPU, TEMPLATE
 from decoder_goldens import PARITY
-from rerankbench.rerankers import Group, InputError, LoadOptions, ModelSpec, Setting, TextOptions, load
+from rerankbench.rerankers import Group, InputError, ModelSpec, Setting, TextOptions, load
 from rerankbench.rerankers.registry import family_named
 from transformers import LlamaConfig, LlamaModel
 from wild import edit, lively, word_tokenizer
 
-CPU = LoadOptions(device="cpu", dtype="float32")
-TEMPLATE = {
-    "before": "the",
-    "query": "{query}",
-    "passage": " . {passage}",
-    "after": "?",
-    "joined": True,
-    "limit": "sequence",
-}
 LONG = "the quiet lamp of the river and the green paper of china . "
 GROUPS = [
     Group("what is a panda ?", ["the panda is a bear of china .", LONG * 3, "", "bread"]),
