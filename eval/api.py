@@ -161,8 +161,8 @@ def compare(
 
     Raises InputError when nothing pairs, or a metric is unknown.
     """
-    from .compare.runs import Selector
     from .compare.runs import compare as difference
+    from .compare.selector import Selector
     from .metrics import statistics
 
     if correction not in statistics.CORRECTIONS:

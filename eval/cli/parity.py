@@ -14,7 +14,7 @@ from .output import emit
 
 if TYPE_CHECKING:
     from ..compare.parity import Parity
-    from ..compare.runs import Selector
+    from ..compare.selector import Selector
 
 
 def parity(
@@ -57,7 +57,7 @@ def parity(
     from ...rerankers.errors import InputError
     from ..compare import parity as figures
     from ..compare import parity_text
-    from ..compare.runs import Selector
+    from ..compare.selector import Selector
 
     sides = Selector.parse(a), Selector.parse(b)
     stored = [(side.folder / "cells").is_dir() for side in sides]
@@ -91,7 +91,7 @@ def _scored(
     import shlex
     import sys
 
-    from ..compare.runs import Selector
+    from ..compare.selector import Selector
     from ..experiment.parity_experiment import SIDES, two_sided, with_families
     from ..results import digest
     from ..runner.run import run_experiment

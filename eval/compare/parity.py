@@ -14,7 +14,8 @@ from ..gate.snapshot import changed_parts, flatten
 from ..metrics import statistics
 from ..metrics.trec import rank
 from ..results import Cell
-from .runs import DEPTH, Selector, pair_cells, values_by_query, variant
+from .runs import DEPTH, pair_cells, values_by_query, variant
+from .selector import Selector, load_sides
 
 Run = Mapping[str, Mapping[str, float]]
 
@@ -72,7 +73,7 @@ def parity(a: Selector, b: Selector, *, metric: str, seed: int = 0) -> list[Pari
 
     Raises InputError when nothing pairs, a metric is unknown, or the two scored other candidates.
     """
-    pairs = pair_cells(a.cells(metric), b.cells(metric))
+    pairs = pair_cells(*load_sides(a, b, metric))
     return [_parity(left, right, metric, seed) for left, right in pairs]
 
 

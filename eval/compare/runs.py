@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,45 +14,11 @@ from ...rerankers.errors import InputError, suggest
 from ..gate.snapshot import changed_parts, flatten
 from ..metrics import statistics
 from ..metrics.trec import rank
-from ..results import FIRST_STAGE, Cell, find_cells, load_cells, with_metric
+from ..results import Cell
+from .selector import Selector, load_sides
 
 DEPTH = 10
 _SNIPPET = 80
-
-
-@dataclass(frozen=True)
-class Selector:
-    """`DIR`, `DIR#model`, `DIR#model@setting` or `DIR#@setting`: cells of a run's folder."""
-
-    folder: Path
-    model: str | None = None
-    setting: str | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> Selector:
-        """The setting begins behind the first `@` (`small@L4-r2@3`); an existing folder with a `#` is a folder."""
-        if Path(text).is_dir():
-            return cls(Path(text))
-        folder, _, variant = text.partition("#")
-        model, _, setting = variant.partition("@")
-        return cls(Path(folder), model or None, setting or None)
-
-    def cells(self, metric: str) -> list[Cell]:
-        """Those chosen, with `metric`. Raises InputError when the folder has no such cell, naming those it has."""
-        chosen = load_cells([self.folder], self._has)
-        if not chosen:
-            names = {f"{model}@{setting}" for _, model, setting in (c.place for c in find_cells(self.folder))}
-            wanted = f"{self.model or ''}@{self.setting}" if self.setting else self.model or ""
-            raise InputError(f"{self.folder}: has no cell of '{wanted}'; it has {', '.join(sorted(names))}")
-        if all(metric in cell.manifest.metrics for cell in chosen):
-            return chosen
-        stages = load_cells([self.folder], lambda _, setting: setting == FIRST_STAGE)  # they have the judgements
-        own = {cell.path for cell in chosen}
-        judged = with_metric([*chosen, *(cell for cell in stages if cell.path not in own)], metric)
-        return [cell for cell in judged if cell.path in own]
-
-    def _has(self, model: str, setting: str) -> bool:
-        return self.model in (None, model) and self.setting in (None, setting)
 
 
 @dataclass(frozen=True)
@@ -130,7 +96,7 @@ def compare(
     Cells pair by dataset when each side holds one variant, else by dataset, model and setting.
     Raises InputError when nothing pairs, or a metric is unknown.
     """
-    cells = a.cells(metric), b.cells(metric)
+    cells = load_sides(a, b, metric)
     pairs = pair_cells(*cells)
     found = [_difference(left, right, metric, worst, load, seed) for left, right in pairs]
     adjusted = statistics.CORRECTIONS[correction]([d.paired.p for d in found])
@@ -208,20 +174,32 @@ def _difference(a: Cell, b: Cell, metric: str, worst: int, load: Callable[[str],
 def _changes(
     a: Cell, b: Cell, queries: list[tuple[str, float, float]], load: Callable[[str], Any] | None
 ) -> tuple[tuple[QueryChange, ...], str | None]:
+    """Return the changed queries with both tops, each with the grades and texts of its own side's dataset."""
     if not queries:
         return (), None
-    dataset, note = None, None
-    try:
-        dataset = load(a.source) if load else None
-    except (InputError, OSError) as err:
-        note = f"without texts: {err}"
+    notes: list[str] = []
+    read = cache(load) if load else None  # both sides often have one dataset
+    datasets = [_load_own(side, cell, read, notes) if read else None for side, cell in zip("AB", (a, b))]
     runs = a.run(), b.run()
     shown = []
     for query, before, after in queries:
-        tops = [_top(run.get(query, {}), query, dataset) for run in runs]
-        text = dataset.queries.get(query) if dataset else None
+        tops = [_top(run.get(query, {}), query, dataset) for run, dataset in zip(runs, datasets)]
+        text = next((dataset.queries[query] for dataset in datasets if dataset and query in dataset.queries), None)
         shown.append(QueryChange(query, text, before, after, tops[0], tops[1]))
-    return tuple(shown), note
+    return tuple(shown), "; ".join(dict.fromkeys(notes)) or None
+
+
+def _load_own(side: str, cell: Cell, load: Callable[[str], Any], notes: list[str]) -> Any | None:
+    """Return the dataset that a cell was judged by; None, with a note, where it cannot be read or is another now."""
+    try:
+        dataset = load(cell.source)
+    except (InputError, OSError) as err:
+        notes.append(f"without texts: {err}")
+        return None
+    if dataset.checksum == cell.manifest.identity_parts.get("checksum"):
+        return dataset
+    notes.append(f"{side} without grades and texts: {cell.source} has changed since that run")
+    return None
 
 
 def _top(scores: dict[str, float], query: str, dataset: Any) -> tuple[Document, ...]:

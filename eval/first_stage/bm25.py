@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
@@ -60,7 +60,8 @@ def bm25_candidates(
         "tokenizer": tokenizer.description,
         "bm25s": version("bm25s"),
     }
-    return kept_candidates(dataset, k, folder, source, lambda: _retrieve(dataset, k, options, tokenizer, progress))
+    kept = kept_candidates(dataset, k, folder, source, lambda: _retrieve(dataset, k, options, tokenizer, progress))
+    return replace(kept, warnings=(*kept.warnings, *filter(None, [tokenizer.warning])))
 
 
 def _retrieve(dataset: Dataset, k: int, options: Bm25Options, tokenizer: Tokenizer, progress: bool | None) -> Run:

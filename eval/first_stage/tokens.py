@@ -37,6 +37,7 @@ _UNSPACED = re.compile(
     "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+)"
 )
+_UNSPACED_LANGUAGES = frozenset({"ja", "km", "ko", "lo", "my", "th", "zh"})
 _TURKIC = ("tr", "az")
 _TURKIC_CASE = str.maketrans("Iİ", "ıi")  # there the small letters of I and İ are ı and i
 _ASCII_WORD = re.compile("[a-z0-9]{2,}")
@@ -51,7 +52,7 @@ class Tokenizer:
     """
 
     def __init__(self, language: str, stemmer: str | None = None, stopwords: Stopwords | None = None) -> None:
-        """Make a tokenizer for an ISO 639-1 language; unknown ones get words without stemming.
+        """Make a tokenizer for an ISO 639-1 language; one without a stemmer gets words as written, and a `warning`.
 
         `stemmer` is one of Snowball's algorithms, `none`, or None for the language's; `stopwords` likewise.
         """
@@ -68,6 +69,13 @@ class Tokenizer:
             "stemmer": algorithm if self._stemmer else None,
             "stopwords": removed if self._removes else None,
         }
+
+        self.warning: str | None = None
+        if stemmer is None and language not in {*STEMMERS, *_UNSPACED_LANGUAGES}:
+            self.warning = (
+                f"BM25 has no stemmer for language '{language}' and matches words as they are written; "
+                "`stemmer` of first_stage names another one, or `none`"
+            )
 
     def __call__(self, text: str) -> list[str]:
         """Return the words of `text` as they are matched, in order, with repetitions."""

@@ -62,8 +62,9 @@ def _judge(metrics: Sequence[Metric], run: Run, qrels: Qrels) -> Iterator[tuple[
     # loop.
     judged = {q: {doc: max(count(int(grade), parameters), 0) for doc, grade in qrels[q].items()} for q in qrels}
     if parameters.get(JUDGED_ONLY.name):
+        # as trec_eval -J: a negative grade is a passage of the pool that nobody judged
         judged_only = {
-            query: {doc: s for doc, s in docs.items() if doc in judged[query]} for query, docs in run.items()
+            query: {doc: s for doc, s in docs.items() if qrels[query].get(doc, -1) >= 0} for query, docs in run.items()
         }
         run = {query: docs for query, docs in judged_only.items() if docs}
     native = {metric.trec for metric in metrics if metric.trec}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,14 +9,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from gate_cells import FakeCell, some_scores
-from rerankbench.eval.compare.runs import Comparison, Difference, Selector, compare
+from rerankbench.eval.compare.runs import Comparison, Difference, compare
 from rerankbench.eval.compare.runs_text import to_json, to_text
+from rerankbench.eval.compare.selector import Selector
 from rerankbench.rerankers.errors import InputError
 
 
 def fake_dataset(name: str) -> SimpleNamespace:
     assert name == "toy"
     return SimpleNamespace(
+        checksum="sha256:bb",
         queries={f"q{i:03d}": f"question number {i}" for i in range(40)},
         qrels={f"q{i:03d}": {"d0": 1, "d5": 0} for i in range(40)},
         texts=lambda ids: [f"text of {doc}" for doc in ids],
@@ -93,6 +96,26 @@ def test_without_the_dataset_ids_remain(root: Path) -> None:
     assert found.worst[0].text is None
     assert found.worst[0].top_a[0].id == "d0"
     assert "without texts" in to_text(Comparison((found,)), "nDCG@10")
+
+
+def test_each_side_is_shown_by_its_own_qrels(root: Path, tmp_path: Path) -> None:
+    anew = FakeCell(some_scores(signal=2, seed=1), provenance={"experiment": {"datasets": ["anew/toy"]}})
+    anew.with_part("checksum", "sha256:dd").write(tmp_path / "anew")
+    judged_anew = fake_dataset("toy")
+    judged_anew.checksum, judged_anew.qrels = "sha256:dd", {f"q{i:03d}": {"d0": 2} for i in range(40)}
+    sides = Selector(root, "small", "L4"), Selector(tmp_path / "anew")
+
+    def compare_with(load: Callable[[str], SimpleNamespace]) -> tuple[set[int | None], set[int | None], str | None]:
+        (difference,) = compare(*sides, metric="nDCG@10", worst=40, load=load).differences
+        a, b = (
+            {doc.grade for c in difference.worst for doc in top(c)} for top in (lambda c: c.top_a, lambda c: c.top_b)
+        )
+        return a, b, difference.note
+
+    load = {"toy": fake_dataset("toy"), "anew/toy": judged_anew}.__getitem__
+    assert compare_with(load) == ({0, 1, None}, {2, None}, None)
+    note = "B without grades and texts: anew/toy has changed since that run"
+    assert compare_with(lambda name: fake_dataset("toy")) == ({0, 1, None}, {None}, note)
 
 
 def test_whole_folders_pair_by_variant_and_are_corrected(root: Path, tmp_path: Path) -> None:

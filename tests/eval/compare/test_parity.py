@@ -13,7 +13,7 @@ import yaml
 from gate_cells import FakeCell
 from in_process import Command
 from rerankbench.eval.compare.parity import parity
-from rerankbench.eval.compare.runs import Selector
+from rerankbench.eval.compare.selector import Selector
 from rerankbench.rerankers import InputError
 from scipy.stats import spearmanr
 

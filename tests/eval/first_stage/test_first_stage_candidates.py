@@ -5,6 +5,7 @@ import json
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -222,6 +223,19 @@ def test_top_with_ties_loses_nothing_that_trec_order_keeps(values: list[float], 
     found = {f"{i:02}": float(score) for i, score in top_with_ties(scores, k)}
     everything = {f"{i:02}": score for i, score in enumerate(values) if score > 0}
     assert trec_order(found)[:k] == trec_order(everything)[:k]
+
+
+@pytest.mark.parametrize(
+    ("language", "stemmer", "warns"),
+    [("sw", None, True), ("sw", "none", False), ("sw", "english", False), ("en", None, False), ("zh", None, False)],
+)
+def test_a_language_without_a_stemmer_is_a_warning(
+    toy: Dataset, tmp_path: Path, language: str, stemmer: str | None, warns: bool
+):
+    data: Any = toy
+    data.policy = replace(data.policy, language=language)
+    warnings = bm25_candidates(toy, 2, tmp_path / "kept", Bm25Options(stemmer=stemmer)).warnings
+    assert [f"no stemmer for language '{language}'" in text for text in warnings] == [True] * warns
 
 
 @pytest.mark.parametrize(

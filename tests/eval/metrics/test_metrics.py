@@ -99,3 +99,17 @@ def test_no_qrels():
 
 def test_mean():
     assert mean([0.0, 0.5, 1.0]) == 0.5
+
+
+@given(RUNS, QRELS)
+def test_condensed_lists_are_those_of_trec_eval_j(run: dict, qrels: dict):
+    """`trec_eval -J` leaves out what has no grade, and what has a negative one."""
+    import pytrec_eval
+
+    judged = {q: grades for q, grades in qrels.items() if max(grades.values()) >= 0}  # else pytrec_eval never ends
+    expected = pytrec_eval.RelevanceEvaluator(judged, {"ndcg_cut_3", "map", "P_5"}, judged_docs_only_flag=True)
+    expected = expected.evaluate({q: docs for q, docs in run.items() if judged.get(q, {}).keys() & docs.keys()})
+    names = {"ndcg_cut_3": "nDCG(judged_only=True)@3", "map": "AP(judged_only=True)", "P_5": "P(judged_only=True)@5"}
+    values = per_query(run, qrels, list(names.values()))
+    for query, of_query in expected.items():
+        assert {trec: values[name][query] for trec, name in names.items()} == pytest.approx(of_query, abs=1e-12)
