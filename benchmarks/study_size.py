@@ -1,7 +1,8 @@
 """What a folder of many cells costs in bytes, and the commands that read it in seconds and memory: a Markdown table.
 
 One class of this file scores as so many variants on so many small collections (12 queries, 24 documents, made here), so
-that nearly all time is the store's. `COMMAND` may be that of another checkout.
+that nearly all time is the store's. Commands that read run three times, for their median. `COMMAND` may be that of
+another checkout.
 
     python benchmarks/study_size.py [--sizes 20x5,50x10,100x20,200x30] [--command COMMAND]
 """
@@ -12,6 +13,7 @@ import argparse
 import json
 import os
 import random
+import statistics
 import subprocess
 import tempfile
 import time
@@ -21,6 +23,7 @@ from typing import Any
 
 SIZES = "20x5,50x10,100x20,200x30"
 QUERIES, DOCUMENTS, CANDIDATES = 12, 24, 10
+REPEATS = 3  # of the commands that read
 MODEL = """
 import zlib
 
@@ -48,7 +51,13 @@ def write_collection(folder: Path, seed: int) -> None:
     (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + rows)
 
 
-def measure(command: Sequence[str], folder: Path) -> tuple[float, int]:
+def measure(command: Sequence[str], folder: Path, repeats: int = 1) -> tuple[float, int]:
+    """Median seconds of a command, and its most bytes in memory."""
+    figures = [measure_once(command, folder) for _ in range(repeats)]
+    return statistics.median(seconds for seconds, _ in figures), max(size for _, size in figures)
+
+
+def measure_once(command: Sequence[str], folder: Path) -> tuple[float, int]:
     """Seconds of a command and its most bytes in memory."""
     start = time.perf_counter()
     environment = {**os.environ, "RERANKBENCH_CACHE": str(folder / "cache"), "HF_HUB_OFFLINE": "1"}
@@ -80,7 +89,8 @@ def measure_study(command: str, variants: int, datasets: int) -> list[str]:
             "compare": ["compare", "out#m0", "out#m1"],
             "report": ["report", "out", "--output", "report.html"],
         }
-        taken = {name: measure([command, *words], folder) for name, words in calls.items()}
+        times = {name: 1 if name in ("run", "report") else REPEATS for name in calls}
+        taken = {name: measure([command, *words], folder, times[name]) for name, words in calls.items()}
         cells = len(list((folder / "out" / "cells").rglob("manifest.json")))
         size = sum(file.stat().st_size for file in (folder / "out").rglob("*") if file.is_file())
         figures = [f"{taken[name][0]:.1f} s, {taken[name][1] / 1e6:,.0f} MB" for name in calls]

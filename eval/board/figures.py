@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from ..results import Cell
@@ -116,7 +116,8 @@ def _macro_limit(limits: Sequence[Limit | None]) -> Limit | None:
     known = [limit for limit in limits if limit is not None]
     if not known or len(known) < len(limits):
         return None
-    return Limit(*(sum(values) / len(known) for values in zip(*map(astuple, known))))
+    parts = [(limit.first, limit.ceiling, limit.recall) for limit in known]
+    return Limit(*(sum(values) / len(known) for values in zip(*parts)))
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

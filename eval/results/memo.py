@@ -55,13 +55,13 @@ class Memo:
 
 def memo_of(root: Path) -> Memo:
     """Return the memo of a run's folder."""
-    name = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:20]
-    return _memo(cache_folder() / "proven" / f"{name}.json")
+    return _memo(root.absolute(), cache_folder())
 
 
 @lru_cache(maxsize=32)
-def _memo(file: Path) -> Memo:
-    return Memo(file)
+def _memo(root: Path, cache: Path) -> Memo:
+    name = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:20]
+    return Memo(cache / "proven" / f"{name}.json")
 
 
 def _read(file: Path) -> dict[str, str]:
