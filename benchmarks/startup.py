@@ -69,11 +69,11 @@ def first_block(started: float, folder: str) -> None:
     phases = Phases(started)
     from rerankbench.eval import cli
     from rerankbench.eval.results import store
-    from rerankbench.eval.runner import engine, run
+    from rerankbench.eval.runner import engine, first_stage, run
     from rerankbench.eval.runner import identity_cache as known
 
     phases.wrap(run, "load_dataset", "read the dataset")
-    phases.wrap(run, "retrieve", "BM25")
+    phases.wrap(first_stage, "retrieve", "BM25")
     phases.wrap(run, "_write_first_stage_cell", "judge the first stage")
     phases.wrap(known, "_file", "look for a finished run")
     phases.wrap(store.PassScores, "write", "score the first block", last=True)

@@ -93,12 +93,15 @@ def read_experiment(experiment: str | Path | Mapping[str, Any] | Experiment, cha
 
 
 def check_retriever(experiment: Experiment) -> None:
-    """Raises InputError for a retriever that is unknown, before any work."""
-    from .experiment.stages import DenseStage
-    from .first_stage.retriever import load_retriever
+    """Raises InputError for a retriever or candidate lists that are unknown, before any work."""
+    from .experiment.stages import DenseSource, ListedSource
+    from .first_stage import load_lists, load_retriever
 
-    if isinstance(experiment.first_stage, DenseStage):
-        load_retriever(experiment.first_stage.retriever)
+    for source in experiment.first_stage.sources:
+        if isinstance(source, DenseSource):
+            load_retriever(source.retriever)
+        elif isinstance(source, ListedSource):
+            load_lists(source.candidates)
 
 
 def results_folder(name: str, limit: int | None = None, sample: int | None = None, sample_seed: int = 0) -> Path:

@@ -21,6 +21,7 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "prompts": ("name", "text"),
     "metrics": ("name", "also", "trec_eval"),
     "retrievers": ("name", "pooling", "passage_max_length", "download_bytes"),
+    "candidates": ("name", "datasets", "k", "positives", "title"),
     "tasks": ("name", "datasets", "models"),
     "keys": ("name", "obeyed"),
 }

@@ -99,23 +99,23 @@ def _load_examples(datasets: Any, source: HubSource, split: str) -> Parts:
         datasets.load_dataset(source.repo, name, split=source.config or split, revision=source.revision)
         for name in ("documents", "examples")
     )
-    named = [(_replace_blanks(row["id"]), row) for row in examples]
+    named = [(replace_blanks(row["id"]), row) for row in examples]
     return Parts(
-        corpus=({"_id": _replace_blanks(row["id"]), "text": row["content"] or ""} for row in documents),
+        corpus=({"_id": replace_blanks(row["id"]), "text": row["content"] or ""} for row in documents),
         queries=({"_id": query, "text": row["query"]} for query, row in named),
-        qrels=((query, _replace_blanks(doc), 1) for query, row in named for doc in row["gold_ids"]),
-        excluded=((q, _replace_blanks(doc)) for q, row in named for doc in row["excluded_ids"] if doc != _NOTHING),
+        qrels=((query, replace_blanks(doc), 1) for query, row in named for doc in row["gold_ids"]),
+        excluded=((q, replace_blanks(doc)) for q, row in named for doc in row["excluded_ids"] if doc != _NOTHING),
     )
 
 
-def _replace_blanks(name: Any) -> str:
+def replace_blanks(name: Any) -> str:
     """Replace blanks in ids by `_`, since run files are separated by them; a repeated id is refused later."""
     return str(name).replace(" ", "_")
 
 
 def _read_texts(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, str]]:
     for row in rows:
-        record = {"_id": _replace_blanks(row["_id"] if "_id" in row else row["id"]), "text": row["text"] or ""}
+        record = {"_id": replace_blanks(row["_id"] if "_id" in row else row["id"]), "text": row["text"] or ""}
         yield record | ({"title": row["title"]} if row.get("title") else {})
 
 
@@ -125,7 +125,7 @@ def _read_qrels(rows: Iterable[dict[str, Any]]) -> Iterator[tuple[str, str, int]
         query, doc = (
             row[name if name in row else other] for name, other in (("query-id", "q_id"), ("corpus-id", "p_id"))
         )
-        yield _replace_blanks(query), _replace_blanks(doc), int(row.get("score", 1))
+        yield replace_blanks(query), replace_blanks(doc), int(row.get("score", 1))
 
 
 def fetch_by_beir(archive: str, split: str, target: Path) -> None:

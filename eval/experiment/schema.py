@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import product
 from typing import Any, Literal
 
@@ -23,7 +24,7 @@ from ..metrics.measures import DEFAULT_METRICS, parse_metric
 from ..published import load_published
 from .engines import EngineOptions, LocalOptions
 from .part import Part, stem
-from .stages import Bm25Stage, FirstStage
+from .stages import Bm25Stage, FirstStage, RunSource
 
 
 class Compression(Part):
@@ -141,13 +142,9 @@ class Experiment(Part):
 
     @model_validator(mode="after")
     def _runs(self) -> Experiment:
-        runs = getattr(self.first_stage, "run", None)
-        if isinstance(runs, dict):
-            for dataset in self.datasets:
-                if dataset not in runs:
-                    raise ValueError(f"first_stage.run: names no run for dataset '{dataset}'")
-        if isinstance(runs, str) and "{dataset}" not in runs and len(self.datasets) > 1:
-            raise ValueError("first_stage.run: one file for several datasets; write {dataset} in it, or a mapping")
+        for source in self.first_stage.sources:
+            if isinstance(source, RunSource):
+                _check_runs(source.run, self.datasets)
         return self
 
     @model_validator(mode="after")
@@ -161,7 +158,7 @@ class Experiment(Part):
     @model_validator(mode="after")
     def _labels(self) -> Experiment:
         if self.first_stage.label is not None:
-            _check_label(self.first_stage.label, "first_stage.retriever")
+            _check_label(self.first_stage.label, "first_stage")
         for index, entry in enumerate(self.rerankers):
             _check_label(entry.label, f"rerankers.{index}")
             for other in self.rerankers[:index]:
@@ -184,6 +181,15 @@ class Experiment(Part):
         for entry in self.rerankers:
             merged.setdefault(entry.label, (entry, []))[1].extend(entry.settings())
         return {entry: list(dict.fromkeys(settings)) for entry, settings in merged.values()}
+
+
+def _check_runs(runs: str | dict[str, str], datasets: Sequence[str]) -> None:
+    if isinstance(runs, dict):
+        for dataset in datasets:
+            if dataset not in runs:
+                raise ValueError(f"first_stage.run: names no run for dataset '{dataset}'")
+    elif "{dataset}" not in runs and len(datasets) > 1:
+        raise ValueError("first_stage.run: one file for several datasets; write {dataset} in it, or a mapping")
 
 
 def _check_label(label: str, where: str) -> None:

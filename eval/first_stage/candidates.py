@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,6 +88,16 @@ def kept_candidates(
     )
 
 
+def refuse_unknown(dataset: Dataset, docs: Iterable[str], where: str) -> None:
+    """Raise InputError for documents that the corpus lacks: their run was made from another version of it."""
+    unknown = dataset.missing(sorted(set(docs)))
+    if unknown:
+        raise InputError(
+            f"{where}: {len(unknown)} documents are not in the corpus of {dataset.name} (first: "
+            f"'{unknown[0]}'); use a run made from this version of it"
+        )
+
+
 def _compute(
     path: Path,
     dataset: Dataset,
@@ -97,13 +107,18 @@ def _compute(
 ) -> None:
     run = compute()
     empty = True
-    with run_writer(path, str(source.get("retriever") or "imported")) as write:
+    with run_writer(path, _make_tag(source)) as write:
         for query in dataset.queries:
             top = dict(_cut_to_top(query, run.get(query, {}), k, dataset))
             empty = empty and not top
             write(query, top)
         if empty:
             raise InputError(f"{dataset.name}: no judged query has a candidate; do the run and the dataset fit?")
+
+
+def _make_tag(source: Mapping[str, Any]) -> str:
+    """Return the last column of the run: what the candidates were made by."""
+    return str(source.get("retriever") or source.get("candidates") or source.get("method") or "imported")
 
 
 def _hash(run: Mapping[str, list[tuple[str, float]]]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from ...rerankers.errors import InputError
 from ...rerankers.storage.names import check_name
 from ..data import Dataset
-from .candidates import Candidates, file_sha256, kept_candidates
+from .candidates import Candidates, file_sha256, kept_candidates, refuse_unknown
 from .runs import Run, read_run
 
 
@@ -37,12 +37,7 @@ def imported_candidates(dataset: Dataset, run_file: Path, k: int, folder: Path) 
         judged = [query for query in run if query in dataset.queries]
         if not judged:
             raise InputError(f"{run_file}: none of its queries is judged in {dataset.name}; do they fit?")
-        unknown = dataset.missing(sorted({doc for query in judged for doc in run[query]}))
-        if unknown:
-            raise InputError(
-                f"{run_file}: {len(unknown)} documents are not in the corpus of {dataset.name} (first: "
-                f"'{unknown[0]}'); use a run made from this version of it"
-            )
+        refuse_unknown(dataset, (doc for query in judged for doc in run[query]), str(run_file))
         return run
 
     return kept_candidates(dataset, k, folder, {"run": run_file.name, "sha256": file_sha256(run_file)}, compute)

@@ -154,6 +154,14 @@ def retrievers() -> list[dict[str, Any]]:
     return [bm25, *({key: getattr(spec, key) for key in keys} for spec in dense)]
 
 
+def candidates() -> list[dict[str, Any]]:
+    """Return lists of candidates that publishers fixed, by name."""
+    from ..first_stage import list_candidates, load_lists
+
+    found = [load_lists(name) for name in list_candidates()]
+    return [{**lists.model_dump(exclude={"datasets"}), "datasets": list(lists.datasets)} for lists in found]
+
+
 def tasks() -> list[dict[str, Any]]:
     """Return tasks, with the datasets that have them, and the models that have a wording for them."""
     from ..data import list_datasets

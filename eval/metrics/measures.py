@@ -1,6 +1,8 @@
 """The measures, one row each: adding a row to `MEASURES` is all that a new one needs.
 
-Spelled as in ir_measures: `nDCG@10`, `AP`, `P(rel=2)@10`, `nDCG(dcg='exp-log2')@10`.
+Spelled as in ir_measures: `nDCG@10`, `AP`, `P(rel=2)@10`, `nDCG(dcg='exp-log2')@10`. One that ir_measures lacks:
+`nDCG(ideal='candidates')@10`, whose best ranking holds the relevant documents of the run alone, as
+sentence-transformers' CrossEncoderRerankingEvaluator has it.
 """
 
 from __future__ import annotations
@@ -90,9 +92,10 @@ class Measure:
 
 
 JUDGED_ONLY = Parameter("judged_only", False)  # unjudged documents leave the ranking: condensed lists (Sakai 2007)
+IDEAL = Parameter("ideal", "judgements", ("judgements", "candidates"))  # of what the best ranking is made
 _REL = (Parameter("rel", 1),)
 _CONDENSED = (*_REL, JUDGED_ONLY)
-_DCG = (Parameter("dcg", "log2", ("log2", "exp-log2")), JUDGED_ONLY)
+_DCG = (Parameter("dcg", "log2", ("log2", "exp-log2")), JUDGED_ONLY, IDEAL)
 MEASURES: dict[str, Measure] = {
     row.name: row
     for row in (

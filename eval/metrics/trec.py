@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from ...rerankers.errors import InputError
-from .measures import DEFAULT_METRICS, JUDGED_ONLY, Metric, Value, parse_metric
+from .measures import DEFAULT_METRICS, IDEAL, JUDGED_ONLY, Metric, Value, parse_metric
 
 Run = Mapping[str, Mapping[str, float]]
 Qrels = Mapping[str, Mapping[str, int]]
@@ -61,6 +61,8 @@ def _judge(metrics: Sequence[Metric], run: Run, qrels: Qrels) -> Iterator[tuple[
     # A negative grade gains nothing, as 0 does; a query with none but negative ones sends pytrec_eval into an endless
     # loop.
     judged = {q: {doc: max(count(int(grade), parameters), 0) for doc, grade in qrels[q].items()} for q in qrels}
+    if parameters.get(IDEAL.name) == "candidates":
+        judged = {q: {doc: g if doc in run.get(q, ()) else 0 for doc, g in judged[q].items()} for q in judged}
     if parameters.get(JUDGED_ONLY.name):
         # as trec_eval -J: a negative grade is a passage of the pool that nobody judged
         judged_only = {

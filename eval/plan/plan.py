@@ -16,8 +16,8 @@ from ..data import load_dataset, load_policy
 from ..data.catalog import entries
 from ..experiment.models import Specs, find_models
 from ..experiment.schema import Experiment, RerankerEntry
-from ..experiment.stages import DenseStage
-from ..first_stage.retriever import RetrieverSpec, load_retriever
+from ..experiment.stages import DenseSource, ListedSource
+from ..first_stage import RetrieverSpec, load_lists, load_retriever
 from .lengths import ASSUMED, counted_lengths, published_lengths
 
 
@@ -139,8 +139,8 @@ def make_plan(
     cells: list[PlannedCell] = []
     passes: list[PlannedPass] = []
     specs = find_models(experiment) if specs is None else specs
-    retriever = _find_retriever(experiment)
-    unknown = [retriever.name] if retriever and retriever.shape is None else []
+    retrievers = _find_retrievers(experiment)
+    unknown = [retriever.name for retriever in retrievers if retriever.shape is None]
     for entry, settings in experiment.variants().items():
         spec = specs[entry.label]
         shape = shape_of(spec)
@@ -150,13 +150,13 @@ def make_plan(
             planned = [_plan_cell(entry, spec, shape, setting, size) for setting in settings]
             cells += planned
             passes += _plan_passes(settings, planned)
-    download_bytes, unsized = _sum_downloads(experiment, specs.values(), retriever)
+    download_bytes, unsized = _sum_downloads(experiment, specs.values(), retrievers)
     return Plan(
         experiment=experiment.name,
         sizes=tuple(sizes),
         cells=tuple(cells),
         passes=tuple(passes),
-        encodings=tuple(_plan_encoding(retriever, size) for size in sizes) if retriever else (),
+        encodings=tuple(_plan_encoding(retriever, size) for retriever in retrievers for size in sizes),
         download_bytes=download_bytes,
         unknown=tuple(unknown),
         unsized=unsized,
@@ -211,9 +211,9 @@ def _plan_passes(settings: Sequence[Setting], cells: Sequence[PlannedCell]) -> l
     ]
 
 
-def _find_retriever(experiment: Experiment) -> RetrieverSpec | None:
-    stage = experiment.first_stage
-    return load_retriever(stage.retriever) if isinstance(stage, DenseStage) else None
+def _find_retrievers(experiment: Experiment) -> list[RetrieverSpec]:
+    sources = experiment.first_stage.sources
+    return [load_retriever(source.retriever) for source in sources if isinstance(source, DenseSource)]
 
 
 def _plan_encoding(retriever: RetrieverSpec, size: Size) -> PlannedEncoding:
@@ -229,7 +229,7 @@ def _plan_encoding(retriever: RetrieverSpec, size: Size) -> PlannedEncoding:
 
 
 def _sum_downloads(
-    experiment: Experiment, specs: Iterable[ModelSpec], retriever: RetrieverSpec | None
+    experiment: Experiment, specs: Iterable[ModelSpec], retrievers: Iterable[RetrieverSpec]
 ) -> tuple[int, tuple[str, ...]]:
     """Return bytes of datasets and models by their published sizes, what is shared once; and what has no known size."""
     sizes: dict[str, int | None] = {}
@@ -238,8 +238,11 @@ def _sum_downloads(
         if name in entries():  # others are here already
             sizes[policy.archive or name] = policy.download_bytes
     fetched = [spec for spec in specs if family_of(spec).has_files]
-    for spec in (*fetched, *([retriever] if retriever else [])):
+    for spec in (*fetched, *retrievers):
         if not is_local(spec.source):
             sizes[spec.name] = spec.download_bytes
+    for source in experiment.first_stage.sources:
+        if isinstance(source, ListedSource):
+            sizes[load_lists(source.candidates).name] = None
     unsized = tuple(name for name, size in sizes.items() if size is None)
     return sum(size or 0 for size in sizes.values()), unsized

@@ -17,15 +17,13 @@ from ...rerankers.registry import load as load_from_registry
 from ..data import load_dataset
 from ..experiment.models import Specs, find_models, unresolved
 from ..experiment.schema import Experiment
-from ..experiment.stages import Bm25Stage, RunStage
-from ..first_stage import imported_candidates, imported_name, retrieve
-from ..first_stage.bm25 import Bm25Options
 from ..first_stage.dense import MakeEncoder
 from ..locks import folder_lock
 from ..results import FIRST_STAGE, SCHEMA_VERSION, Cell, memo_of, write_expected
 from .cells import Target, data_provenance, remove_stale
 from .engine import BlocksFailed
 from .engines import Loader, encoders, engines
+from .first_stage import find_candidates, name_of_stage
 from .first_stage_check import check_first_stage
 from .identity_cache import finished, remember
 from .inputs import Inputs, check_row_names
@@ -97,21 +95,14 @@ def _prepare(experiment: Experiment, name: str, out: Path, part: Part, make_enco
         dataset = part.of(whole)
         if part.sample is not None and len(dataset.queries) == len(whole.queries):
             cut = {}  # a sample of all queries is the dataset
-    stage = experiment.first_stage
-    if isinstance(stage, RunStage):
-        candidates = imported_candidates(dataset, stage.run_file(name), stage.k, folder)
-    else:
-        bm25 = stage.options if isinstance(stage, Bm25Stage) else Bm25Options()
-        how: dict[str, Any] = {"device": experiment.engine.device, "make_encoder": make_encoder}
-        candidates = retrieve(stage.retriever, dataset, stage.k, folder, bm25=bm25, **how)
+    candidates = find_candidates(experiment, name, dataset, folder, make_encoder)
     for warning in (*dataset.warnings, *candidates.warnings):
         log.warning("%s: %s", dataset.name, warning)
     return Inputs(dataset, candidates, cut or None, name)
 
 
 def _write_first_stage_cell(experiment: Experiment, out: Path, inputs: Inputs, shared: dict[str, Any]) -> Cell:
-    source = inputs.candidates.source
-    model = experiment.first_stage.label or imported_name(str(source["run"]))
+    source, model = inputs.candidates.source, name_of_stage(experiment, inputs.source)
     identity = {"schema": SCHEMA_VERSION, "first_stage": source, **inputs.identity()}
     target = Target(out, experiment.name, model, FIRST_STAGE, identity, experiment.metrics)
     if (done := target.existing(inputs)) is not None:

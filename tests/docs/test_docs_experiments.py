@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from rerankbench.eval.data.dataset import Policy
 from rerankbench.eval.experiment.engines import LocalOptions, RayOptions
 from rerankbench.eval.experiment.schema import Compression, Experiment, RerankerEntry
-from rerankbench.eval.experiment.stages import Bm25Stage, DenseStage, RunStage
+from rerankbench.eval.experiment.stages import Bm25Stage, DenseStage, FusedStage, ListedStage, RunStage
 from rerankbench.eval.results import PER_QUERY_COLUMNS, Manifest
 from rerankbench.rerankers.registry import option_defaults
 from rerankbench.rerankers.spec import KEYS, ModelSpec
@@ -42,6 +42,8 @@ def names(rows: list[list[str]]) -> list[str]:
         ("First stage by BM25", Bm25Stage),
         ("First stage by a dense retriever", DenseStage),
         ("First stage from runs", RunStage),
+        ("First stage from lists", ListedStage),
+        ("First stage from several, fused", FusedStage),
         ("rerankers", RerankerEntry),
         ("compress", Compression),
         ("engine", LocalOptions),

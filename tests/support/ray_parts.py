@@ -13,6 +13,7 @@ import numpy as np
 from fake_parts import FakeDataset, FakeReranker, fake_retrieve
 from rerankbench.eval.experiment.file import parse_experiment
 from rerankbench.eval.first_stage.retriever import RetrieverSpec
+from rerankbench.eval.runner import first_stage
 from rerankbench.eval.runner import run as runner
 from rerankbench.rerankers.api import Prepared, Scored
 from rerankbench.rerankers.errors import InputError, ScoreError
@@ -87,7 +88,7 @@ def run(out: Path, loader: Loader, engine: dict[str, Any], *, model: str = "fake
         "rerankers": [{"model": model, "cutoff_layers": [1, 3]}],
         "engine": engine,
     }
-    with patch.object(runner, "load_dataset", open_dataset), patch.object(runner, "retrieve", fake_retrieve):
+    with patch.object(runner, "load_dataset", open_dataset), patch.object(first_stage, "retrieve", fake_retrieve):
         return runner.run_experiment(parse_experiment(raw, "here"), out, load=loader)
 
 

@@ -18,6 +18,7 @@ from rerankbench.eval.exchange.formats import _read_mteb_tasks, export
 from rerankbench.eval.experiment.file import parse_experiment
 from rerankbench.eval.first_stage import read_run
 from rerankbench.eval.results import load_cells
+from rerankbench.eval.runner import first_stage
 from rerankbench.eval.runner import run as runner
 from rerankbench.eval.runner.subset import Part
 from rerankbench.rerankers.errors import InputError
@@ -28,7 +29,7 @@ DATASETS = ["beir/scifact", "miracl/sw", "miracl/yo", "own"]
 @pytest.fixture
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(runner, "load_dataset", FakeDataset)
-    monkeypatch.setattr(runner, "retrieve", fake_retrieve)
+    monkeypatch.setattr(first_stage, "retrieve", fake_retrieve)
 
     def run(**options: Any) -> Path:
         raw = {"name": "x", "datasets": DATASETS, "rerankers": [{"model": "fake", "cutoff_layers": [2, None]}]}

@@ -11,6 +11,7 @@ from rerankbench.eval.exchange.formats import export
 from rerankbench.eval.experiment.file import parse_experiment
 from rerankbench.eval.metrics.measures import MEASURES, Measure, parse_metric, split_metrics
 from rerankbench.eval.metrics.trec import evaluate
+from rerankbench.eval.runner import first_stage
 from rerankbench.eval.runner import run as runner
 from rerankbench.rerankers.errors import InputError
 
@@ -114,7 +115,7 @@ def test_a_new_measure_is_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         parse_metric("Rprec@5")
 
     monkeypatch.setattr(runner, "load_dataset", FakeDataset)
-    monkeypatch.setattr(runner, "retrieve", fake_retrieve)
+    monkeypatch.setattr(first_stage, "retrieve", fake_retrieve)
     raw = {"name": "x", "datasets": ["a"], "first_stage": {"retriever": "bm25", "k": 5}, "metrics": ["Rprec", "DCG@3"]}
     cells = runner.run_experiment(parse_experiment(raw, "x"), tmp_path / "run", load=lambda *_: FakeReranker())
     assert set(cells[0].manifest.metrics) == {"Rprec", "DCG@3"}

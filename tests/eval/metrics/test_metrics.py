@@ -19,7 +19,15 @@ QRELS = st.dictionaries(
     min_size=1,
 )
 NAMES = ["nDCG@3", "nDCG@10", "nDCG", "R@5", "RR", "RR@2", "AP", "AP@4", "P@5", "Judged@5", "Success@2"]
-WITH_PARAMETERS = ["nDCG(dcg='exp-log2')@3", "P(rel=2)@5", "R(rel=2)@5", "RR(rel=3)@2", "AP(rel=2)", "Success(rel=2)@1"]
+WITH_PARAMETERS = [
+    "nDCG(dcg='exp-log2')@3",
+    "P(rel=2)@5",
+    "R(rel=2)@5",
+    "RR(rel=3)@2",
+    "AP(rel=2)",
+    "Success(rel=2)@1",
+    "nDCG(ideal='candidates')@3",
+]
 
 
 def oracle(scores: dict[str, float], grades: dict[str, int], name: str) -> float:
@@ -29,6 +37,8 @@ def oracle(scores: dict[str, float], grades: dict[str, int], name: str) -> float
     if parameter.startswith("rel="):
         least = int(parameter[4:-1])
         grades = {doc: grade if grade >= least else 0 for doc, grade in grades.items()}
+    if "ideal" in parameter:
+        grades = {doc: grade for doc, grade in grades.items() if doc in scores}
     if "exp" in parameter:
         grades = {doc: 2 ** max(grade, 0) - 1 for doc, grade in grades.items()}
     order = sorted(scores, reverse=True)  # ids descending first; the sort below is stable

@@ -12,6 +12,7 @@ from pathlib import Path
 from fake_parts import FakeDataset, FakeReranker, fake_retrieve
 from rerankbench.eval.experiment.file import parse_experiment
 from rerankbench.eval.results import load_cells
+from rerankbench.eval.runner import first_stage
 from rerankbench.eval.runner import run as runner
 
 KILLS = int(os.environ.get("RERANKBENCH_KILLS", "20"))
@@ -19,7 +20,7 @@ KILLS = int(os.environ.get("RERANKBENCH_KILLS", "20"))
 
 def run_once(out: Path, log: Path) -> None:
     runner.load_dataset = lambda name: FakeDataset(name, queries=24)  # pyright: ignore[reportAttributeAccessIssue]
-    runner.retrieve = fake_retrieve
+    first_stage.retrieve = fake_retrieve
     raw = {
         "name": "killed",
         "datasets": ["one", "two"],

@@ -10,6 +10,7 @@ from fake_parts import FakeDataset, FakeReranker, fake_retrieve
 from rerankbench.eval.experiment.file import parse_experiment
 from rerankbench.eval.metrics.trec import evaluate
 from rerankbench.eval.results import PER_QUERY_COLUMNS, Cell, digest, load_cells
+from rerankbench.eval.runner import first_stage
 from rerankbench.eval.runner import run as runner
 from rerankbench.eval.runner.subset import Part
 from rerankbench.rerankers.errors import InputError, ScoreError
@@ -18,7 +19,7 @@ from rerankbench.rerankers.errors import InputError, ScoreError
 @pytest.fixture(autouse=True)
 def _fake_data(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(runner, "load_dataset", lambda name: FakeDataset(name))
-    monkeypatch.setattr(runner, "retrieve", fake_retrieve)
+    monkeypatch.setattr(first_stage, "retrieve", fake_retrieve)
 
 
 def run(

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from rerankbench.eval.experiment.file import parse_experiment
 from rerankbench.eval.metrics.statistics import bootstrap_interval
 from rerankbench.eval.results import load_cells
+from rerankbench.eval.runner import first_stage
 from rerankbench.eval.runner import run as runner
 from rerankbench.eval.runner.subset import Part, sampled_queries, stratified
 from rerankbench.eval.tables import render
@@ -49,7 +50,7 @@ def test_queries_keep_their_order():
 @pytest.fixture
 def sampled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(runner, "load_dataset", lambda name: FakeDataset(name, queries=6 if name == "small" else 12))
-    monkeypatch.setattr(runner, "retrieve", fake_retrieve)
+    monkeypatch.setattr(first_stage, "retrieve", fake_retrieve)
     experiment = parse_experiment({"name": "x", "datasets": ["one", "small"], "rerankers": [{"model": "fake"}]}, "x")
     runner.run_experiment(experiment, tmp_path / "out", part=Part(sample=6, seed=3), load=lambda *_: FakeReranker())
     return tmp_path / "out"
