@@ -84,7 +84,8 @@ class Scored:
         scores: float32 logits, shape (settings, pairs).
         query_tokens, passage_tokens, prompt_tokens: int32, shape (pairs,): the ids fed to the model. The query
             counts its BOS and the separator after it, the prompt counts the separator before it; in encoders the
-            special tokens count with the query (`<s> q </s></s>`) and the passage (`p </s>`). All 0: not counted.
+            special tokens count with the query (`<s> q </s></s>`) and the passage (`p </s>`). Where vectors of tokens
+            are compared, the prompt counts tokens of the passage that are read and not compared. All 0: not counted.
         truncated: bool, shape (pairs,): the query or the passage lost tokens; not known where tokens are not counted.
         executed: what ran.
     """

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..checkpoint.token_vectors import TokenVectors
 from ..flops import Shape
 from ..models.config import DecoderConfig, EncoderConfig
 from ..models.output_rows import OutputRows
@@ -109,3 +110,26 @@ class ListPlan:
     spec: ModelSpec
     text: TextRules
     config: DecoderConfig
+
+
+@dataclass(frozen=True)
+class TokensPlan:
+    """Everything that an adapter needs of an encoder whose vectors of tokens are compared.
+
+    Attributes:
+        adapter: name and version of the family; part of the identity.
+        spec: the specification, its length filled in.
+        text: limits of each text.
+        vectors: how they are made and compared, as the folder states it.
+        shape: what a pair costs; None: not known.
+        width: of a vector.
+        positions: most tokens of a text, as the model has positions; None: any number.
+    """
+
+    adapter: str
+    spec: ModelSpec
+    text: TextRules
+    vectors: TokenVectors
+    shape: Shape | None
+    width: int
+    positions: int | None

@@ -51,7 +51,7 @@ def load_model(spec: ModelSpec, files: Resolved, dtype: torch.dtype, device: tor
     kind = "CausalLM" if causal else "SequenceClassification"
     if modules and not causal:
         kind = "Body"
-    model = _load(spec, files, dtype, kind).to(device).eval()
+    model = load_class(spec, files, dtype, kind).to(device).eval()
     if kind == "CausalLM":
         return model, _read_logit_score(files, model)
     if kind == "Body":
@@ -87,7 +87,11 @@ def embedding_rows(model: Any) -> int | None:
     return table.num_embeddings if isinstance(table, torch.nn.Embedding) else None
 
 
-def _load(spec: ModelSpec, files: Resolved, dtype: torch.dtype, kind: str) -> Any:
+def load_class(spec: ModelSpec, files: Resolved, dtype: torch.dtype, kind: str) -> Any:
+    """Load `AutoModelFor<kind>`, or the body alone (`Body`), every weight of which is in the files.
+
+    Raises InputError when transformers cannot load it, or weights are missing.
+    """
     import transformers
     from transformers import CONFIG_MAPPING
 

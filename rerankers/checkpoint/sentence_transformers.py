@@ -14,6 +14,7 @@ from typing import Any
 
 from ..errors import InputError, suggest
 from .json_files import inside, read_json, read_json_value
+from .token_vectors import KIND, MASK, OLD_KEYS, OLD_KIND, TokenVectors, compares_tokens, read_token_vectors
 
 MODULES, SETTINGS = "modules.json", "config_sentence_transformers.json"
 # keys of these files without a consequence for a score; None: whatever the value
@@ -31,6 +32,7 @@ _TRANSFORMER_CONFIGS = tuple(
     f"sentence_{kind}_config.json"
     for kind in ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
 )
+_DENSE_OF_OTHERS = "pylate.models.Dense.Dense"  # the same module by the name of another package
 _OUTPUTS = ("last_hidden_state", "logits", ["last_hidden_state"], ["logits"])
 
 
@@ -59,7 +61,7 @@ class StFolder:
     """A sentence-transformers folder; of a plain transformers folder, `kind` is None and the rest is at its default.
 
     Attributes:
-        kind: `SentenceTransformer`, `CrossEncoder` or None.
+        kind: `SentenceTransformer`, `CrossEncoder`, `MultiVectorEncoder` or None.
         modules: those after the transformer, in order.
         task: what the transformer is loaded for: `feature-extraction`, `sequence-classification`, `text-generation`.
         chat: the form of messages where pairs go through a chat template, `flat` or `structured`; None: they do not.
@@ -69,6 +71,7 @@ class StFolder:
         similarity: `cosine`, `dot`, `euclidean` or `manhattan`.
         truncate_dim: how many leading dimensions of a vector count; None: all.
         activation: dotted name of the function on a cross-encoder's logit; None: the logit itself.
+        token_vectors: of a MultiVectorEncoder; None of the others.
     """
 
     kind: str | None = None
@@ -84,6 +87,7 @@ class StFolder:
     similarity: str = "cosine"
     truncate_dim: int | None = None
     activation: str | None = None
+    token_vectors: TokenVectors | None = None
 
     def prompt(self, *names: str) -> str:
         """Return the first prompt of these names, else the empty text (`encode_query` and `encode_document` do so)."""
@@ -121,7 +125,9 @@ def read_st_folder(root: Path) -> StFolder:
     else:
         settings.pop("activation")
         activation = None
-    return StFolder(kind, modules, activation=activation, **settings, **_read_transformer(listed[0][1], root))
+    transformer = _read_transformer(listed[0][1], root, kind)
+    vectors = _read_vectors(root, listed[0][1], modules) if kind == KIND else None
+    return StFolder(kind, modules, activation=activation, token_vectors=vectors, **settings, **transformer)
 
 
 def take(config: Mapping[str, Any], key: str, kinds: type | tuple[type, ...], where: Path, default: Any = None) -> Any:
@@ -165,6 +171,8 @@ def _list_modules(root: Path) -> list[tuple[str, Path]]:
     for entry in listed:
         if not isinstance(entry, dict) or not isinstance(entry.get("type"), str):
             raise InputError(f"{where}: expected objects with 'type' and 'path', found {entry!r:.80}")
+        if entry["type"] == _DENSE_OF_OTHERS:
+            entry = {**entry, "type": "sentence_transformers.base.modules.dense.Dense"}
         if not entry["type"].startswith("sentence_transformers."):
             raise InputError(f"{where}: module {entry['type']} is code of its own, which is not run")
         modules.append((entry["type"], inside(root, entry.get("path", ""), where)))
@@ -173,11 +181,11 @@ def _list_modules(root: Path) -> list[tuple[str, Path]]:
 
 def _read_module(root: Path, type_name: str, folder: Path) -> Module:
     kind = type_name.rpartition(".")[2]
-    known = ("Pooling", "Dense", "LayerNorm", "Normalize", "Dropout", "LogitScore")
+    known = ("Pooling", "Dense", "LayerNorm", "Normalize", "Dropout", "LogitScore", MASK)
     if kind not in known:
         raise InputError(f"{root / MODULES}: module '{kind}' is not supported; supported: {', '.join(known)}")
     config = _read_optional(folder / "config.json")
-    if not config and kind not in ("Normalize", "Dropout"):  # these had no file before 5.4
+    if not config and kind not in ("Normalize", "Dropout", MASK):  # these had no file before 5.4
         raise InputError(f"{folder / 'config.json'}: not found or empty; {root / MODULES} names this folder")
     return Module(kind, folder, config)
 
@@ -185,9 +193,10 @@ def _read_module(root: Path, type_name: str, folder: Path) -> Module:
 def _read_settings(where: Path) -> dict[str, Any]:
     config = _read_optional(where)
     names = ("model_type", "prompts", "default_prompt_name", "similarity_fn_name", "truncate_dim", "activation_fn")
-    refuse_others(config, names + _SETTINGS_IDLE, where)
+    late = compares_tokens(config)
+    refuse_others(config, names + _SETTINGS_IDLE + ((*OLD_KEYS, "query_expansion") if late else ()), where)
     kind = take(config, "model_type", str, where, "SentenceTransformer")
-    if kind not in ("SentenceTransformer", "CrossEncoder"):
+    if kind not in ("SentenceTransformer", "CrossEncoder", KIND, OLD_KIND):
         raise InputError(f"{where}: model_type '{kind}' is not supported")
     prompts = {str(k): v for k, v in take(config, "prompts", dict, where, {}).items() if v is not None}
     if not all(isinstance(text, str) for text in prompts.values()):
@@ -196,10 +205,10 @@ def _read_settings(where: Path) -> dict[str, Any]:
     if default is not None and default not in prompts:
         raise InputError(f"{where}: default_prompt_name '{default}' is none of the prompts{suggest(default, prompts)}")
     similarity = take(config, "similarity_fn_name", str, where, "cosine")
-    if similarity not in ("cosine", "dot", "euclidean", "manhattan"):
+    if not late and similarity not in ("cosine", "dot", "euclidean", "manhattan"):
         raise InputError(f"{where}: similarity_fn_name '{similarity}' is not supported")
     return {
-        "kind": kind,
+        "kind": KIND if late else kind,
         "prompts": prompts,
         "default_prompt": default,
         "similarity": similarity,
@@ -208,16 +217,17 @@ def _read_settings(where: Path) -> dict[str, Any]:
     }
 
 
-def _read_transformer(folder: Path, root: Path) -> dict[str, Any]:
+def _read_transformer(folder: Path, root: Path, kind: str | None = None) -> dict[str, Any]:
     """Read `sentence_bert_config.json`, about the transformer module."""
-    where = next((folder / name for name in _TRANSFORMER_CONFIGS if (folder / name).is_file()), None)
+    where = _transformer_file(folder)
     if where is None:
         return {}
     config = read_json(where)
     obeyed = ("max_seq_length", "do_lower_case", "transformer_task", "modality_config", "query_length")
     refuse_others(config, (*obeyed, "document_length", *_TRANSFORMER_IDLE), where)
     for key, idle in _TRANSFORMER_IDLE.items():
-        if key in config and idle is not None and config[key] not in idle:
+        read = kind == KIND and key == "query_expansion"  # by `_read_vectors`
+        if key in config and idle is not None and config[key] not in idle and not read:
             raise InputError(f"{where}: key '{key}': {config[key]!r:.60} is not supported")
     task = take(config, "transformer_task", str, where, "feature-extraction")
     if task not in ("feature-extraction", "sequence-classification", "text-generation"):
@@ -239,6 +249,17 @@ def _read_transformer(folder: Path, root: Path) -> dict[str, Any]:
         "document_length": positive(config, "document_length", where),
         "lower_case": take(config, "do_lower_case", bool, where, False),
     }
+
+
+def _transformer_file(folder: Path) -> Path | None:
+    return next((folder / name for name in _TRANSFORMER_CONFIGS if (folder / name).is_file()), None)
+
+
+def _read_vectors(root: Path, folder: Path, modules: tuple[Module, ...]) -> TokenVectors:
+    """Read how the vectors of tokens are compared."""
+    file = _transformer_file(folder)
+    mask = next((module.config for module in modules if module.kind == MASK), None)
+    return read_token_vectors(_read_optional(root / SETTINGS), read_json(file) if file else {}, mask, root / SETTINGS)
 
 
 def _old_activation(config: Mapping[str, Any], root: Path) -> str | None:

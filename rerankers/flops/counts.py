@@ -21,7 +21,7 @@ def reference(
 
     Returns int64 of shape (pairs,). One layer over s tokens, from the matrix shapes of the architecture:
     `2s(2dHh + 2dKh) + 2s(3 or 2)df + 4s^2Hh`; then the head, at every position that is left or once per pair. A model
-    that reads query and passage apart takes one dot product of them. Raises InputError when the model cannot run the
+    that reads query and passage apart takes products of them. Raises InputError when the model cannot run the
     setting.
     """
     causal = causal and shape.causal
@@ -29,7 +29,7 @@ def reference(
     tokens: Counts = np.asarray(0)
     for layers, tokens in stretches(shape, setting, query, passage, prompt):
         flops = flops + layers * shape.layer.over(tokens, causal=causal)
-    return np.asarray(flops + shape.head_per_position * tokens)
+    return np.asarray(flops + shape.head_per_position * tokens + _compare(shape, query, passage))
 
 
 def useful(shape: Shape, setting: Setting, query: ArrayLike, passage: ArrayLike, prompt: ArrayLike) -> Counts:
@@ -41,7 +41,7 @@ def useful(shape: Shape, setting: Setting, query: ArrayLike, passage: ArrayLike,
     them.
     """
     runs = stretches(shape, setting, query, passage, prompt)
-    flops: Counts = np.asarray(shape.head_needed, dtype=np.int64)
+    flops: Counts = shape.head_needed + _compare(shape, query, passage)
     for layers, tokens in runs:
         flops = flops + layers * shape.layer.over(tokens, causal=shape.causal)
     cost, last, depth = shape.layer, runs[-1][1], sum(layers for layers, _ in runs)
@@ -53,6 +53,11 @@ def useful(shape: Shape, setting: Setting, query: ArrayLike, passage: ArrayLike,
     if depth - 1 in shape.local_layers:
         whole, seen = whole - cost.attention * beyond, np.minimum(last, shape.window + 1)
     return np.asarray(flops - whole + cost.keys * last + cost.attention * seen + cost.rest)
+
+
+def _compare(shape: Shape, query: ArrayLike, passage: ArrayLike) -> Counts:
+    """Return FLOPs of comparing each token of the query with each one of the passage."""
+    return np.asarray(shape.across * np.asarray(query, dtype=np.int64) * np.asarray(passage, dtype=np.int64))
 
 
 def _in_window(tokens: Counts, window: int) -> Counts:
@@ -90,7 +95,7 @@ def stretches(
     """Return (number of layers, tokens of each pair in each of them), from the first layer to the cutoff.
 
     Compression keeps ceil(p / ratio) of p passage tokens, each time. A model that reads the two texts apart has one
-    stretch per text. Raises InputError when the model cannot run the setting.
+    stretch per text, the passage's with the prompt. Raises InputError when the model cannot run the setting.
     """
     shape.check(setting)
     return trunk(shape, setting, query, passage, prompt)
@@ -103,7 +108,7 @@ def trunk(
     query, passage, prompt = (np.asarray(counts, dtype=np.int64) for counts in (query, passage, prompt))
     if shape.apart:
         depth = setting.cutoff_layer or shape.layers
-        return [(depth, query), (depth, passage)]
+        return [(depth, query), (depth, passage + prompt)]  # the prompt is what of a passage is not compared
     runs = []
     for layers, times in _spans(shape.layers, setting):
         if times:

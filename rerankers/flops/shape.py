@@ -67,6 +67,7 @@ class Shape:
         local_layers: numbers, from 0, of layers in which a token sees those at most `window` away. The published code
             computes all products and masks the rest.
         window: see there.
+        across: FLOPs per (query token, passage token) that are compared after the two were read alone.
     """
 
     layers: int
@@ -81,6 +82,7 @@ class Shape:
     pools: bool = False
     local_layers: tuple[int, ...] = ()
     window: int = 0
+    across: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """Return all of it in JSON values, for `of_json`."""

@@ -28,6 +28,7 @@ class PromptTemplate:
             sentence-transformers does.
         limit: what the length limit bounds: `sequence` all tokens, `pair` those from the query to the passage,
             `released` as FlagEmbedding's classes do it, or its card (`TextOptions.truncation`).
+        passage_first: the piece with the passage comes before that with the query; only where they are joined.
         special_tokens: those that the tokenizer begins a text with begin the sequence.
         query_characters, passage_characters: most characters of a text, before anything else; None: any number.
         stripped: white space around query and passage is taken off.
@@ -41,6 +42,7 @@ class PromptTemplate:
     bare_query: str | None = None
     joined: bool = False
     joined_tail: bool = False
+    passage_first: bool = False
     limit: Literal["released", "pair", "sequence"] = "released"
     special_tokens: bool = True
     query_characters: int | None = None
@@ -88,7 +90,8 @@ class PromptTemplate:
 
     def pair(self, query: str, passage: str, instruction: str) -> str:
         """Return query, passage and what is between them as one text."""
-        return self.of_query(query, instruction) + self.separator(instruction) + self.of_passage(passage, instruction)
+        pieces = [self.of_query(query, instruction), self.of_passage(passage, instruction)]
+        return self.separator(instruction).join(pieces[::-1] if self.passage_first else pieces)
 
     def whole(self, query: str, passage: str, instruction: str) -> str:
         """Return the prompt as one text."""

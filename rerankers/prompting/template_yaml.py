@@ -12,7 +12,7 @@ from ..errors import InputError, suggest
 from .template import PromptTemplate
 
 _LIMITS = ("pair", "sequence")
-_SWITCHES = ("joined", "joined_tail", "special_tokens", "stripped")
+_SWITCHES = ("joined", "joined_tail", "passage_first", "special_tokens", "stripped")
 _COUNTS = ("query_characters", "passage_characters")
 _LISTS = ("before", "after")
 _NEEDED = ("query", "passage", "limit")
@@ -47,8 +47,9 @@ def read_template(value: object, where: str) -> PromptTemplate:
             raise InputError(f"{where}: key '{key}' is missing")
     if value["limit"] not in _LIMITS:
         raise InputError(f"{where}: key 'limit': expected {' or '.join(_LIMITS)}, found {value['limit']!r:.60}")
-    if value.get("joined_tail") and not value.get("joined"):
-        raise InputError(f"{where}: key 'joined_tail': needs `joined: true`")
+    for key in ("joined_tail", "passage_first"):
+        if value.get(key) and not value.get("joined"):
+            raise InputError(f"{where}: key '{key}': needs `joined: true`")
     return replace(_BARE, **{key: _check_value(key, value[key], where) for key in value})
 
 

@@ -129,14 +129,19 @@ def _cut_apart(
 def _cut_joined(
     tokenizer: Tokenizer, groups: Sequence[Group], text: ResolvedText, template: PromptTemplate, frame: _Frame
 ) -> Iterator[PairTokens]:
-    """Tokenise each pair as one text. Its query part is what it has in common with that part tokenised alone."""
+    """Tokenise each pair as one text. Its query part is what it has in common with that part tokenised alone.
+
+    Where the passage comes first, only what is before the pair does not depend on it.
+    """
     end = "".join(template.tail(text.instruction)) if template.joined_tail else ""
     opening = template.separator(text.instruction) + template.opening(text.instruction)
     texts = [
         template.pair(group.query, passage, text.instruction) + end for group in groups for passage in group.passages
     ]
     ids_of = distinct_ids(tokenizer, texts)
-    starts = [template.of_query(group.query, text.instruction) + opening for group in groups]
+    starts = [
+        "" if template.passage_first else template.of_query(group.query, text.instruction) + opening for group in groups
+    ]
     alone, remaining, room = distinct_ids(tokenizer, starts), iter(texts), frame.limit - len(frame.head)
     for start, group in zip(starts, groups):
         for passage in group.passages:

@@ -19,7 +19,7 @@ from ..checkpoint.json_files import read_json
 from ..errors import InputError, refusing
 
 _CHUNK = 1024  # texts encoded at a time
-_SPECIAL = ("bos_token", "eos_token", "cls_token", "sep_token", "pad_token", "unk_token")
+_SPECIAL = ("bos_token", "eos_token", "cls_token", "sep_token", "pad_token", "unk_token", "mask_token")
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Tokenizer:
     Attributes:
         backend: the `tokenizers.Tokenizer`.
         special: id by name, for those that the folder declares: `bos_token`, `eos_token`, `cls_token`, `sep_token`,
-            `pad_token`, `unk_token`; `all_special` has every id that is no text.
+            `pad_token`, `unk_token`, `mask_token`; `all_special` has every id that is no text.
         max_length: `model_max_length`, None where the folder states none.
         has_types: whether it yields `token_type_ids`.
         truncation_side, padding_side: `left` or `right`.

@@ -31,6 +31,8 @@ CASES = {
     "modern-encoder": ("modernbert-s1", ("full",)),
     "sequence-classification": ("xlmr-s1", ("full",)),
     "list-states": ("jina-list-s1", ("full",)),
+    "encoder-decoder": ("t5-s1", ("full",)),
+    "late-interaction": ("colbert-s1", ("full",)),
     "llm": ("gemma-s1", ("full",)),
     "token-logit": ("qwen3-s1", ("full",)),
     "mean-pooled": ("nemotron-s1", ("full",)),
