@@ -93,6 +93,12 @@ def tell(place: Path, arguments: Sequence[object]) -> None:
     place.write_text(json.dumps([done.status, done.out, done.err]))
 
 
+def tell_interrupted(number: int, place: Path, arguments: Sequence[object]) -> None:
+    """The outcome of a command that gets a signal when the candidates are stored and nothing is scored yet."""
+    with mock.patch("rerankbench.eval.runner.run.check_first_stage", lambda *_: os.kill(os.getpid(), number)):
+        tell(place, arguments)
+
+
 def on_disk(root: Path) -> dict[str, bytes]:
     """Every file below a folder with its bytes; links are told as links."""
     found: dict[str, bytes] = {}

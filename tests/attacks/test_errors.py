@@ -8,11 +8,10 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-from attack import Outcome, cli, command, on_disk, spawn, tell, together
+from attack import Outcome, cli, command, on_disk, spawn, tell_interrupted, together
 from conftest import Trial
 from processes import started
 
@@ -66,12 +65,8 @@ def test_a_file_in_the_place_of_a_folder(fresh: Trial, place: str) -> None:
 def test_signals(fresh: Trial, tmp_path: Path, number: signal.Signals, word: str) -> None:
     if signal.getsignal(number) == signal.SIG_IGN:
         pytest.skip("a shell's background job: it and its children ignore this signal")
-    call = (tmp_path / "told", ("run", fresh.experiment, "--out", fresh.out))
-    with started(tell, [call]) as (process,):
-        while not (fresh.out / "candidates").exists() and process.exitcode is None:
-            time.sleep(0.001)
-        assert process.pid
-        os.kill(process.pid, number)
+    call = (number, tmp_path / "told", ("run", fresh.experiment, "--out", fresh.out))
+    with started(tell_interrupted, [call]) as (process,):
         process.join(100)
     done = Outcome(*json.loads((tmp_path / "told").read_text()))
     assert done.status == 128 + number, done.err
