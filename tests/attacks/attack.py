@@ -95,7 +95,8 @@ def tell(place: Path, arguments: Sequence[object]) -> None:
 
 def tell_interrupted(number: int, place: Path, arguments: Sequence[object]) -> None:
     """The outcome of a command that gets a signal when the candidates are stored and nothing is scored yet."""
-    with mock.patch("rerankbench.eval.runner.run.check_first_stage", lambda *_: os.kill(os.getpid(), number)):
+    interrupt = mock.Mock(side_effect=lambda *_: os.kill(os.getpid(), number))
+    with mock.patch("rerankbench.eval.runner.run.check_first_stage", interrupt):
         tell(place, arguments)
 
 
