@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 from rerankbench.eval.data.catalog import entries
+from rerankbench.eval.first_stage import load_lists
 
 
 def write_set(repo: Path, split: str, parts: dict[str, list[dict[str, Any]]]) -> Path:
@@ -57,3 +58,18 @@ def put_nanobeir(root: Path) -> Iterable[str]:
         assert entry.policy.n_queries is not None
         write_set(root / "datasets" / entry.hub.repo, "train", made_up(entry.policy.n_docs, entry.policy.n_queries))
     return [entry.name for entry in found]
+
+
+def put_nanobeir_lists(root: Path, name: str, best: int) -> None:
+    """Lists of `best` documents each, where the published ones are: the relevant one in every second list only."""
+    lists = load_lists(name)
+    for dataset, entry in lists.datasets.items():
+        queries = made_up(entries()[dataset].policy.n_docs or 0, entry.queries or 0)["qrels"]
+        rows = []
+        for number, judged in enumerate(queries):
+            others = [f"d{(number * 11 + i) % 1000 + 1001}" for i in range(best)]
+            found = [judged["corpus-id"], *others[1:]] if number % 2 else others
+            rows.append({lists.columns.query: judged["query-id"], lists.columns.passages: found})
+        file = root / "datasets" / lists.hub / entry.file
+        file.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.Table.from_pylist(rows), file)

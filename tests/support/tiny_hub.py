@@ -48,6 +48,7 @@ MORE = {
     "ms-marco-minilm-l6-v2": ("bert", 512),
     "ms-marco-minilm-l12-v2": ("bert", 512),
     "gte-multilingual-reranker-base": ("xlmr", 8194),
+    **dict.fromkeys(("mxbai-rerank-xsmall-v1", "mxbai-rerank-base-v1", "mxbai-rerank-large-v1"), ("bert", 514)),
 }
 COPIES = {
     "mxbai-rerank-base-v2": "mxbai-s1",
@@ -56,8 +57,8 @@ COPIES = {
     "gte-reranker-modernbert-base": "modernbert-s1",
     "granite-embedding-reranker-english-r2": "modernbert-s1",
     "ruri-v3-reranker-310m": "modernbert-s1",
-    "ettin-reranker-32m": "modernbert-s1",
-    "ettin-reranker-68m": "modernbert-s1",
+    **{f"ettin-reranker-{size}": "modernbert-s1" for size in ("17m", "32m", "68m", "150m", "400m", "1b")},
+    "mxbai-rerank-large-v2": "mxbai-s1",
     "zerank-1-small": "qwen3-s1",
     "zerank-2": "qwen3-s1",
 }

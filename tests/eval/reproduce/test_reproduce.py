@@ -14,7 +14,7 @@ import pytest
 import torch
 import yaml
 from hub_folders import hub_of
-from hub_sets import put_nanobeir
+from hub_sets import put_nanobeir, put_nanobeir_lists
 from rerankbench.eval.published import load_published
 from rerankbench.eval.verify.golden import list_goldens, load_golden
 from tiny_hub import write_hub_tree
@@ -179,6 +179,35 @@ def test_nanobeir_from_the_hub_and_then_offline(call: Call, place: Path):
     again = call("run", "nanobeir", *some, "--out", "again", **offline)
     assert again.returncode == 0, again.stderr
     assert again.stdout == done.stdout
+
+
+def test_nanobeir_on_its_own_lists_in_both_orders(call: Call, place: Path):
+    """Lists alone, then with the relevant passages that they lack; a verdict for each model that was run."""
+    names = put_nanobeir(place / "hub")
+    put_nanobeir_lists(place / "hub", "nanobeir-bm25", 3)
+    models = ["ettin-reranker-17m", "mxbai-rerank-xsmall-v1"]
+
+    def some(*names: str) -> list[str]:
+        return ["--set", f"rerankers=[{', '.join(names)}]", "--tflops", "1", "--goldens", "none"]
+
+    done = call("reproduce", "nanobeir-bm25", *some(*models), "--set", "first_stage.k=2")
+    assert done.returncode == 1, done.stderr  # random weights reproduce nothing
+    assert "nanobeir-bm25: of 19 published figures 17 not run, 2 off" in done.stdout
+    for told in (
+        "25 relevant passages of 25 queries are not among",
+        "none was put in",
+        "reranks the first 100, k is 2",
+    ):
+        assert done.stderr.count(told) == len(names), told
+    cells = list((place / "results/runs/nanobeir-bm25").glob("cells/**/manifest.json"))
+    assert len(cells) == len(names) * (1 + len(models))
+    offline = {"HF_HUB_OFFLINE": "1", "HF_ENDPOINT": "http://127.0.0.1:9"}
+    more = ["--set", "first_stage.positives=added", "--out", "added"]
+    added = call("reproduce", "nanobeir-bm25", *some(models[0]), *more, **offline)
+    assert added.returncode == 1, added.stderr
+    assert "positives: added put them in front" in added.stderr
+    stages = {json.loads(path.read_text())["model"] for path in (place / "added").glob("cells/**/manifest.json")}
+    assert stages == {"nanobeir-bm25-positives-added", models[0]}
 
 
 def test_unusable_input_is_one_line(call: Call, place: Path):
