@@ -30,6 +30,7 @@ quickstart: $(STAMP) ## retrieve, rerank and print the table, with a small real 
 	$(BIN)/rerankbench run quickstart --out $(RUN_DIR)/quickstart
 	@$(BIN)/rerankbench pareto $(RUN_DIR)/quickstart --dataset mean --plot $(RUN_DIR)/quickstart/pareto.svg
 	@$(BIN)/rerankbench report $(RUN_DIR)/quickstart -o $(RUN_DIR)/quickstart/report.html
+	@echo ">> written:" && find $(RUN_DIR)/quickstart -maxdepth 1 ! -name ".*" ! -path $(RUN_DIR)/quickstart | sort
 
 test: $(STAMP) ## run the tests on every core
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal

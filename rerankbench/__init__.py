@@ -16,7 +16,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .eval.api import compare, depth, evaluate, pareto, published, report, run, table
+    from .eval.api import (
+        cascade,
+        compare,
+        decide,
+        depth,
+        evaluate,
+        load_cells,
+        pareto,
+        published,
+        report,
+        run,
+        significance,
+        table,
+    )
     from .rerankers import (
         CustomReranker,
         Group,
@@ -48,20 +61,37 @@ __all__ = [
     "Setting",
     "TextOptions",
     "__version__",
+    "cascade",
     "compare",
+    "decide",
     "depth",
     "evaluate",
     "list_models",
     "load",
+    "load_cells",
     "load_spec",
     "pareto",
     "published",
     "report",
     "run",
+    "significance",
     "table",
     "with_version",
 ]
-_OF_EVAL = {"compare", "depth", "evaluate", "pareto", "published", "report", "run", "table"}
+_OF_EVAL = {
+    "cascade",
+    "compare",
+    "decide",
+    "depth",
+    "evaluate",
+    "load_cells",
+    "pareto",
+    "published",
+    "report",
+    "run",
+    "significance",
+    "table",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,10 +12,28 @@ import numpy as np
 
 from .groups import Group
 
-__all__ = ["Executed", "Group", "Prepared", "Requests", "Scored"]
+__all__ = ["Executed", "Group", "Prepared", "Requests", "Scored", "listening", "report_share"]
 
 
 REMOTE = "remote"  # the device of models that a server runs
+
+_listener: ContextVar[Callable[[float], None] | None] = ContextVar("listener", default=None)
+
+
+@contextmanager
+def listening(listener: Callable[[float], None]) -> Iterator[None]:
+    """Within, `listener` is told which share of a call of `Reranker.score` is done, batch by batch."""
+    before = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(before)
+
+
+def report_share(share: float) -> None:
+    """Tell whoever listens which share of the tokens of a call is done."""
+    if (listener := _listener.get()) is not None:
+        listener(share)
 
 
 @dataclass(frozen=True)
@@ -96,6 +117,9 @@ class Scored:
     prompt_tokens: np.ndarray
     truncated: np.ndarray
     executed: Executed
+
+    def __repr__(self) -> str:
+        return f"<Scored {self.scores.shape[0]} settings x {self.scores.shape[1]} pairs>"
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ Nothing of this module has to be inherited: any class with a `version` and a `pr
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import inspect
 import re
@@ -135,6 +136,16 @@ def find(reference: str) -> Any:
     if not callable(value):
         raise InputError(f"model '{reference}': expected a class or a function, found {type(value).__name__}")
     return value
+
+
+def source_hash(reference: str) -> str | None:
+    """Return the SHA-256 of the file that has the module of a reference; None where there is no such file.
+
+    It is kept beside a result, to tell that a class changed and its version did not.
+    """
+    module = sys.modules.get(reference.partition(":")[0])
+    file = getattr(module, "__file__", None)
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file and Path(file).is_file() else None
 
 
 def make(reference: str, offers: dict[str, Callable[[], str]]) -> tuple[Any, dict[str, str]]:

@@ -156,6 +156,10 @@ class Family(ABC):
         """Return the shape of a model that has no `config.json`."""
         return None
 
+    def source_hash(self, spec: ModelSpec) -> str | None:
+        """Return the SHA-256 of the file with the model's code, where only a stated version identifies that."""
+        return None
+
     def tensors(self, raw: Mapping[str, Any], where: str = "config.json") -> Tensors:
         """Return what a checkpoint holds, for random ones."""
         raise InputError(f"{where}: no random checkpoint can be written for the family {self.name}")

@@ -119,7 +119,7 @@ def load(
         if own:
             raise InputError(f"{type(model).__name__}: an object at hand takes no {next(iter(own))}")
         return CUSTOM.take(model, options)
-    spec = choose(model if isinstance(model, ModelSpec) else find_spec(str(model)), own)
+    spec = choose(model if isinstance(model, ModelSpec) else find_spec(str(model), own.get("template")), own)
     family = family_of(spec)
     family.choose(spec)
     return family.open(spec, options)
@@ -209,10 +209,11 @@ def load_spec(name: str) -> ModelSpec:
     return spec
 
 
-def find_spec(model: str) -> ModelSpec:
+def find_spec(model: str, template: object = None) -> ModelSpec:
     """Find the specification of a name, a YAML file, a hub id, a local folder or a class of the user.
 
-    Where no file names the family, config.json decides it.
+    Where no file names the family, config.json decides it; where that cannot, the name of a `template` does, which
+    stands for the answer tokens and the formula of the shipped models that have it.
     """
     if (spec := CUSTOM.spec(model, list_models())) is not None:
         return spec
@@ -221,18 +222,35 @@ def find_spec(model: str) -> ModelSpec:
         raise InputError(f"{folder}: is {kind_of_file(folder)}")
     if model in list_models() or not folder.is_dir():
         if model.count("/") == 1 and not model.endswith((".yaml", ".yml")):
-            return _spec_of_hub_id(model)
+            return _spec_of_hub_id(model, template)
         return load_spec(model)
     if not (is_adapter(folder) or (transformer_folder(folder) / "config.json").is_file()):
         raise InputError(f"{folder}: has no config.json, so it is no model folder; or name one of {list_models()}")
-    return spec_of_folder(folder)
+    return spec_of_folder(folder, template)
 
 
-def spec_of_folder(folder: Path) -> ModelSpec:
+def spec_of_folder(folder: Path, template: object = None) -> ModelSpec:
     """Return a specification for a local model folder, its family guessed from the folder's content."""
     files = resolve(str(folder)) if is_adapter(folder) else Resolved(str(folder), folder)
-    family = guess_family(files.config, folder, files.saved)
-    return family.complete(ModelSpec(name=folder.resolve().name, family=family.name, source=str(folder)), files)
+    return _spec_of_files(folder.resolve().name, str(folder), files, template)
+
+
+def _spec_of_files(name: str, source: str, files: Resolved, template: object) -> ModelSpec:
+    try:
+        family = guess_family(files.config, files.root, files.saved)
+    except InputError:
+        like = _model_with(template) if isinstance(template, str) else None
+        if like is None:
+            raise
+        family = family_of(like)
+        return family.complete(ModelSpec(name=name, family=family.name, source=source, options=like.options), files)
+    return family.complete(ModelSpec(name=name, family=family.name, source=source), files)
+
+
+def _model_with(template: str) -> ModelSpec | None:
+    """Return the first shipped model that has a template, by its name."""
+    specs = (read_spec(find_file("models", name, "model")) for name in list_models())
+    return next((spec for spec in specs if spec.options.get("template") == template), None)
 
 
 def guess_family(raw: Mapping[str, Any], where: Path, saved: StFolder | None = None) -> Family:
@@ -247,6 +265,11 @@ def guess_family(raw: Mapping[str, Any], where: Path, saved: StFolder | None = N
     architectures = " ".join(raw.get("architectures") or ())
     if saved.kind == "SentenceTransformer":
         raise InputError(f"{where}: a text encoder of model_type '{model_type(raw)}', which no family runs")
+    if "ForCausalLM" in architectures:
+        raise InputError(
+            f"{where}: a causal language model ({model_type(raw)}), scored by template and answer tokens; "
+            "name a template, as in `--template qwen3-reranker` (`template` in load and experiments), or write a spec"
+        )
     raise InputError(
         f"{where}: no family runs model_type '{model_type(raw)}' with architectures [{architectures}]; write a spec"
     )
@@ -258,10 +281,8 @@ def _models_by_source() -> dict[str, str]:
     return {read_spec(find_file("models", name, "model")).source: name for name in reversed(list_models())}
 
 
-def _spec_of_hub_id(model: str) -> ModelSpec:
+def _spec_of_hub_id(model: str, template: object = None) -> ModelSpec:
     """Return the shipped specification of this hub id, or one guessed from the repository's config.json."""
     if model in _models_by_source():
         return load_spec(_models_by_source()[model])
-    files = resolve(model)
-    family = guess_family(files.config, files.root, files.saved)
-    return family.complete(ModelSpec(name=model.split("/")[1], family=family.name, source=model), files)
+    return _spec_of_files(model.split("/")[1], model, resolve(model), template)

@@ -89,6 +89,7 @@ PUBLIC = {
     "flops",
     "checkpoint.hub",
     "storage.names",
+    "storage.pointers",
     "options",
     "custom",
     "prompting.prompts",

@@ -26,7 +26,7 @@ assert not {"torch", "numpy", "rerankbench.rerankers"} & set(sys.modules)
 print(rerankbench.__version__)
 from rerankbench import rerankers
 from rerankbench.eval import api
-of_eval = {"compare", "depth", "evaluate", "pareto", "published", "report", "run", "table"}
+of_eval = set(api.__all__)
 for name in set(rerankbench.__all__) - {"__version__"}:
     assert getattr(rerankbench, name) is getattr(api if name in of_eval else rerankers, name), name
 assert set(rerankbench.__all__) == {*rerankers.__all__, *of_eval, "__version__"} <= set(dir(rerankbench))

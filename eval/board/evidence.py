@@ -19,7 +19,7 @@ from ...rerankers.errors import InputError, one_line
 from ..metrics.statistics import CORRECTIONS, detectable, interval_tail, randomisation_test, ranks
 from ..results import FIRST_STAGE, Cell
 from .figures import Figure
-from .frontier import MEAN
+from .frontier import MEAN, label
 from .pivot import Board, Variant
 
 DRAWS = 1_999
@@ -151,6 +151,13 @@ class Evidence:
             pairs = [(v, best) for v in self.comparable(row) if best and v != best]
             self._tested[row, "best"] = self._tests(row, pairs)
         return self._tested[row, "best"]
+
+    def against(self, row: str, other: Variant) -> dict[Variant, Test]:
+        """Every other variant of a row against one."""
+        key = row, label(other)
+        if key not in self._tested:
+            self._tested[key] = self._tests(row, [(v, other) for v in self.comparable(row) if v != other])
+        return self._tested[key]
 
     def best(self, row: str) -> Variant | None:
         """The comparable variant with the highest score; of equal ones the cheapest. None where nothing was run."""

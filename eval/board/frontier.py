@@ -8,10 +8,12 @@ exact reference count instead of that paper's estimate, and as ratios of means: 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ..results import FIRST_STAGE, Cell
+from ..text.tabular import Tabular
 from .costs import seconds_per_query
 from .figures import Figure, macro
 from .pivot import Board, Variant, pivot
@@ -70,7 +72,34 @@ class Uncounted:
     dominated_by: Variant | None = None
 
 
-def points(cells: Sequence[Cell], metric: str = "nDCG@10") -> list[Point]:
+class Points(Tabular, list[Point]):
+    """Points of a frontier; the frame has one row per point."""
+
+    COLUMNS = (
+        "dataset",  # or a macro group, or `mean`
+        "model",
+        "setting",
+        "run",
+        "score",  # the metric x 100
+        "flops_per_query",  # reference; 0: a first stage
+        "rpp",
+        "qpp",
+        "frontier",
+        "dominated_by",
+        "partial",
+    )
+
+    def records(self) -> Iterator[tuple[Any, ...]]:
+        """See `Tabular.records`."""
+        for p in self:
+            yield (
+                *(p.dataset, p.variant.model, p.variant.setting, p.variant.origin or None, p.score, p.flops),
+                *(p.rpp, p.qpp, p.dominated_by is None, p.dominated_by and label(p.dominated_by)),
+                "; ".join(p.partial) or None,
+            )
+
+
+def points(cells: Sequence[Cell], metric: str = "nDCG@10") -> Points:
     """First stages and variants whose FLOPs were counted, by dataset and then by cost; the mean last.
 
     The mean is of complete variants only. `uncounted` has the variants whose FLOPs are not known.
@@ -80,9 +109,9 @@ def points(cells: Sequence[Cell], metric: str = "nDCG@10") -> list[Point]:
     return points_of(pivot(cells, metric))
 
 
-def points_of(board: Board) -> list[Point]:
+def points_of(board: Board) -> Points:
     """The same of figures that are put together already."""
-    return [point for name in names(board) for point in _row(board, name)]
+    return Points(point for name in names(board) for point in _row(board, name))
 
 
 def uncounted(board: Board) -> list[Uncounted]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ...rerankers.errors import InputError
 from ...rerankers.settings import Setting
 from ..data import list_datasets
 from ..published import PublishedTable
 from ..results import FIRST_STAGE, QRELS, Cell
+from ..text.tabular import Tabular
 from .figures import NOT_RUN, Figure, figure, macro
 from .limits import candidates_of, limits_of
 
@@ -34,8 +36,26 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Board:
-    """Every figure of a table, by row name and variant. `datasets` adds the members of groups."""
+class Board(Tabular):
+    """Every figure of a table, by row name and variant; its frame has one row per figure, the means last."""
+
+    COLUMNS = (
+        "dataset",  # or a macro group, or `mean`
+        "model",
+        "setting",
+        "run",  # which run, or the depth of a sweep, `top 50`
+        "metric",
+        "score",  # x 100
+        "low",  # 95 % interval, where queries were sampled
+        "high",
+        "flops_per_query",  # reference
+        "flops_saved",  # per cent of the full model's
+        "ceiling",  # x 100, of the best order of the candidates
+        "headroom_taken",  # per cent of what was to gain over the first stage
+        "have",  # how many of a mean's figures there are
+        "of",
+        "partial",  # why the score does not stand for the dataset
+    )
 
     metric: str
     rows: tuple[Row, ...]
@@ -45,6 +65,24 @@ class Board:
     def figure(self, name: str, variant: Variant) -> Figure:
         """The figure of a row, or of a group's member."""
         return self.figures.get((name, variant), NOT_RUN)
+
+    def records(self) -> Iterator[tuple[Any, ...]]:
+        """See `Tabular.records`; figures that were not run are left out."""
+        names = dict.fromkeys(name for row in self.rows for name in (*row.members, row.name))
+        figures = [(name, v, self.figure(name, v)) for name in names for v in self.variants]
+        if len(self.rows) > 1:
+            figures += [("mean", v, self.mean(v)) for v in self.variants]
+        for name, v, f in figures:
+            if f.have:
+                yield (
+                    *(name, v.model, v.setting, v.origin or None, self.metric, f.score),
+                    *(f.interval or (None, None)),
+                    *(f.flops, f.saved, f.limit and f.limit.ceiling, f.headroom),
+                    *(f.have, f.of, "; ".join(f.partial) or None),
+                )
+
+    def __repr__(self) -> str:
+        return f"<Board {self.metric}: {len(self.rows)} rows, {len(self.variants)} variants>"
 
     def mean(self, variant: Variant) -> Figure:
         """The macro mean of the rows: every row one weight, a group being one row."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from ...rerankers.errors import InputError, suggest
 from ..metrics.measures import JUDGED_ONLY, parse_metric
 from ..results import FIRST_STAGE, Cell, with_metric
+from ..text.tabular import Tabular
 from .evidence import Evidence, Interval, Rank, Test
-from .frontier import MEAN, label
+from .frontier import MEAN, label, names
 from .pivot import Board, Variant, pivot
 
 FEWER_JUDGED, MORE_GAIN = 5.0, 1.0  # points; what is told
@@ -37,14 +40,50 @@ class Standing:
     condensed: float | None
 
 
-def standings(cells: Sequence[Cell], metric: str, row: str | None, correction: str) -> tuple[str, list[Standing]]:
+class Standings(Tabular, list[Standing]):
+    """Variants by score; the frame has one row each."""
+
+    COLUMNS = (
+        "model",
+        "setting",
+        "run",
+        "score",  # the metric x 100
+        "low",  # 95 % interval
+        "high",
+        "rank",
+        "rank_low",  # 95 % interval of the rank
+        "rank_high",
+        "to_best",  # difference to the best, x 100
+        "p",  # of that difference, corrected
+        "detectable",
+        "judged",
+        "condensed",
+    )
+
+    def records(self) -> Iterator[tuple[Any, ...]]:
+        """See `Tabular.records`."""
+        for one in self:
+            v, rank = one.variant, one.rank
+            yield (
+                *(v.model, v.setting, v.origin or None, one.score),
+                *((one.interval.low, one.interval.high) if one.interval else (None, None)),
+                *((rank.place, rank.low, rank.high) if rank else (None, None, None)),
+                *((one.best.difference, one.best.p) if one.best else (None, None)),
+                *(one.detectable, one.judged, one.condensed),
+            )
+
+
+def standings(cells: Sequence[Cell], metric: str, row: str | None, correction: str) -> tuple[str, Standings]:
     """The name of the row (a dataset, a group or `mean`; None: the mean, or the only row), and its variants by score.
 
-    Raises InputError as `pivot` does.
+    Raises InputError as `pivot` does, and for a row that is not there.
     """
     cells = with_metric(cells, metric)
     board = pivot(cells, metric)
     row = row or _overall(board)
+    known = [*names(board), *(member for each in board.rows for member in each.members)]
+    if row not in known:
+        raise InputError(f"dataset '{row}': is not among the results{suggest(row, known)}")
     evidence = Evidence(board, correction)
     judged = _other(cells, judged_name(metric))
     condensed = _other(cells, condensed_name(metric)) if _not_relevant(cells) else None
@@ -65,7 +104,7 @@ def standings(cells: Sequence[Cell], metric: str, row: str | None, correction: s
                 _score(condensed, row, variant),
             )
         )
-    return row, sorted(found, key=lambda one: -one.score)
+    return row, Standings(sorted(found, key=lambda one: -one.score))
 
 
 def warnings(found: Sequence[Standing], metric: str) -> list[str]:

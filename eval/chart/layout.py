@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+from ..text.aligned import width
+
 LabelAt = Literal["start", "end", "middle"]
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 COLOURS, SHAPES = (
@@ -94,7 +96,10 @@ def legend(models: Sequence[str]) -> tuple[Legend, ...]:
 
 @dataclass(frozen=True)
 class Plot:
-    """Everything that is drawn, in SVG units; lines are `points` of a polyline."""
+    """Everything that is drawn, in SVG units; lines are `points` of a polyline.
+
+    `level_names` are those of the `levels` that have room for one.
+    """
 
     width: int
     height: int
@@ -105,6 +110,7 @@ class Plot:
     x_ticks: tuple[Text, ...]
     y_ticks: tuple[Text, ...]
     levels: tuple[Text, ...]
+    level_names: tuple[Text, ...]
     series: tuple[tuple[int, str], ...]
     frontiers: tuple[str, ...]
     marks: tuple[Mark, ...]
@@ -142,8 +148,10 @@ def plot(dots: Sequence[Dot], levels: Sequence[Level], width: int, height: int, 
         for dot in sorted(dots, key=lambda d: d.x)
     )
     levels_at = tuple(Text(level.name, right, at_y(level.y), "end") for level in levels)
+    inside = left, top, right, bottom
+    names = [] if small else _place_level_names(marks, levels_at, inside)
     series = [(s % COLOURS, _line([m for m in marks if m.dot.series == s])) for s in sorted({d.series for d in dots})]
-    labels = {} if small else _place_labels(marks, levels_at, (left, top, right, bottom))
+    labels = {} if small else _place_labels(marks, names, inside)
     rungs = range(round((highest - lowest) / step) + 1)
     y_ticks = [Text(f"{lowest + i * step:g}", left - 6, at_y(lowest + i * step), "end") for i in rungs]
     ticks = _choose_x_ticks(first, last, 5 if small else max(3, int((right - left) / 70)))
@@ -154,9 +162,10 @@ def plot(dots: Sequence[Dot], levels: Sequence[Level], width: int, height: int, 
         right,
         top,
         bottom,
-        tuple(_place_tick(_flops(x, small), at_x(x), bottom + (13 if small else 18), width) for x in ticks),
+        tuple(_place_ticks([(_flops(x, small), at_x(x)) for x in ticks], bottom + (13 if small else 18), width)),
         tuple(y_ticks),
         levels_at,
+        tuple(names),
         tuple(series),
         tuple(line for front in _find_fronts(marks) if (line := _draw_steps(front))),
         marks,
@@ -201,9 +210,14 @@ def _choose_x_ticks(first: float, last: float, most: int) -> list[float]:
     return ticks[:: math.ceil(len(ticks) / most)]
 
 
-def _place_tick(text: str, x: float, y: float, width: int) -> Text:
-    """Return a label below its tick, moved inside where it would be cut off."""
-    return Text(text, min(x, width - 3.6 * len(text)), y, "middle")
+def _place_ticks(ticks: Sequence[tuple[str, float]], y: float, width: int) -> list[Text]:
+    """Return labels below their ticks, moved inside where they would be cut off; without those that would touch."""
+    placed: list[Text] = []
+    for text, x in ticks:
+        label = Text(text, min(x, width - text_width(text) / 2 - 1), y, "middle")
+        if not placed or not _overlap(box_of(label), box_of(placed[-1])):
+            placed.append(label)
+    return placed
 
 
 def _flops(value: float, small: bool) -> str:
@@ -211,32 +225,58 @@ def _flops(value: float, small: bool) -> str:
     return f"{value / 1000**power:.3g} {('', *'kMGTPEZ')[power]}{'' if small else 'FLOP'}"
 
 
+def _place_level_names(marks: Sequence[Mark], levels: Sequence[Text], inside: Box) -> list[Text]:
+    """Return names of horizontal lines at their ends, above or below, where they hide nothing; others have none."""
+    left, _, right, _ = inside
+    taken: list[Box] = [(m.x - 6, m.y - 6, m.x + 6, m.y + 6) for m in marks]
+    taken += [(left, level.y - 1, right, level.y + 1) for level in levels]
+    placed: list[Text] = []
+    for level in levels:
+        ends: tuple[tuple[float, LabelAt], ...] = ((right, "end"), (left + 4, "start"))
+        choices = [Text(level.text, x, level.y + dy, anchor) for dy in (-5, 14) for x, anchor in ends]
+        for choice in choices:
+            box = box_of(choice)
+            if _fits(box, inside) and not any(_overlap(box, other) for other in taken):
+                taken.append(box)
+                placed.append(choice)
+                break
+    return placed
+
+
 def _place_labels(marks: Sequence[Mark], levels: Sequence[Text], inside: Box) -> dict[Mark, Text]:
     """Return names beside the marks, frontier first, where they hide nothing; the others are left to the tip."""
-    left, top, right, bottom = inside
     taken: list[Box] = [(m.x - 6, m.y - 6, m.x + 6, m.y + 6) for m in marks]
     taken += [(m.x - 2, m.hi, m.x + 2, m.lo) for m in marks if m.lo is not None and m.hi is not None]
-    taken += [(right - text_width(level.text), level.y - 17, right, level.y + 2) for level in levels]
+    taken += [box_of(level) for level in levels]
     for a, b in (pair for front in _find_fronts(marks) for pair in pairwise(front)):
         taken += [(a.x, a.y - 1, b.x, a.y + 1), (b.x - 1, b.y, b.x + 1, a.y)]
     placed = {}
     for mark in sorted(marks, key=lambda m: not m.dot.frontier):
-        width = text_width(mark.dot.name)
         for dx, dy, anchor in _PLACES:
-            x, y = mark.x + dx, mark.y + dy
-            start = x if anchor == "start" else x - width if anchor == "end" else x - width / 2
-            box = (start, y - 10, start + width, y + 3)
-            fits = box[0] >= left and box[2] <= right and box[1] >= top and box[3] <= bottom
-            if fits and not any(_overlap(box, other) for other in taken):
+            label = Text(mark.dot.name, round(mark.x + dx, 1), round(mark.y + dy, 1), anchor)
+            box = box_of(label)
+            if _fits(box, inside) and not any(_overlap(box, other) for other in taken):
                 taken.append(box)
-                placed[mark] = Text(mark.dot.name, round(x, 1), round(y, 1), anchor)
+                placed[mark] = label
                 break
     return placed
 
 
 def text_width(text: str) -> float:
-    """Return about how wide a name is in SVG units."""
-    return 6.6 * len(text)
+    """Return about how wide a name is in SVG units, in a wide font of its size."""
+    return sum(6.4 * width(char) if not (char.isdigit() or char.isupper()) else 8.0 for char in text)
+
+
+def box_of(text: Text) -> Box:
+    """Return the place that a label takes."""
+    taken = text_width(text.text)
+    start = text.x if text.anchor == "start" else text.x - taken if text.anchor == "end" else text.x - taken / 2
+    return start, text.y - 10, start + taken, text.y + 3
+
+
+def _fits(box: Box, inside: Box) -> bool:
+    left, top, right, bottom = inside
+    return box[0] >= left and box[2] <= right and box[1] >= top and box[3] <= bottom
 
 
 def _overlap(a: Box, b: Box) -> bool:

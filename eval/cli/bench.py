@@ -27,7 +27,7 @@ def bench(
     rows: str = typer.Option("both", help="Of each peer: best (of its grid), default (as it is shipped), or both."),
     token_budget: int = typer.Option(0, min=0, help="Most tokens in one forward pass; 0 lets the engine choose."),
     seed: int = typer.Option(0, help="Seed of the weights and of the texts."),
-    output: Path | None = typer.Option(None, help="Write the result as JSON here, and its table beside it as .md."),
+    output: Path | None = typer.Option(None, "-o", "--out", help="Write JSON here, and its table beside it as .md."),
     as_json: bool = typer.Option(False, "--json", help="Print JSON instead of the table."),
 ) -> None:
     """Score the same generated pairs with this engine and with peers, in alternating rounds.

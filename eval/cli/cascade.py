@@ -37,9 +37,7 @@ def cascade(
     A later stage pays only for layers that no earlier one has computed. No model is loaded.
     """
     from ...rerankers.errors import InputError, suggest
-    from ..replay.cascade import options
-    from ..replay.choice import choose, families_of
-    from ..replay.pool import pools
+    from ..replay.sweep import sweep
     from ..results import FIRST_STAGE, load_cells
     from ..tables.cascade import to_json, to_text
     from ..text.units import parse_flops
@@ -48,13 +46,16 @@ def cascade(
     known = list(dict.fromkeys(cell.manifest.dataset for cell in cells if cell.manifest.setting != FIRST_STAGE))
     if dataset is not None and dataset not in known:
         raise InputError(f"--dataset '{dataset}': was not reranked{suggest(dataset, known)}")
-    texts, records = [], []
-    for pool in pools([cell for cell in cells if dataset in (None, cell.manifest.dataset)]):
-        plans = options(pool, metric, depths=whole_numbers(depths, "--depths"), stages=stages)
-        single = families_of(plans)["single"]
-        costs = sorted(plans.flops[single].mean(axis=1).tolist())
-        limits = [parse_flops(text, "--budget", costs[-1]) for text in budget or ()]
-        choices = choose(plans, limits or costs, splits=splits, seed=seed)
-        texts.append(to_text(plans, choices, metric))
-        records.append(to_json(plans, choices))
-    emit(json.dumps(records, indent=2) + "\n" if as_json else "\n".join(texts))
+    found = sweep(
+        [cell for cell in cells if dataset in (None, cell.manifest.dataset)],
+        metric,
+        depths=whole_numbers(depths, "--depths"),
+        stages=stages,
+        budgets=lambda most: [parse_flops(text, "--budget", most) for text in budget or ()],
+        splits=splits,
+        seed=seed,
+    )
+    if as_json:
+        emit(json.dumps([to_json(one.plans, one.choices) for one in found], indent=2) + "\n")
+    else:
+        emit("\n".join([to_text(one.plans, one.choices, metric) for one in found]))

@@ -32,6 +32,7 @@ from .report import report
 from .reproduce import reproduce
 from .run import run
 from .significance import rank, significance
+from .spelling import Command
 from .table import table
 from .track import track
 from .trend import trend
@@ -108,5 +109,5 @@ for _panel, _commands in {
     ),
 }.items():
     for _command, _summary in _commands:
-        app.command(short_help=_summary, rich_help_panel=_panel)(_command)
-app.command("rank", hidden=True)(rank)
+        app.command(cls=Command, short_help=_summary, rich_help_panel=_panel)(_command)
+app.command("rank", cls=Command, hidden=True)(rank)

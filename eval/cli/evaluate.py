@@ -7,13 +7,18 @@ from typing import Annotated
 
 import typer
 
+from .import_data import read_columns
+
 
 def evaluate(
     run: Annotated[Path, typer.Argument(help="TREC run (6 columns) or JSON dictionary, plain or gz.")],
-    qrels: Annotated[Path, typer.Option(help="Qrels: TREC's 4 columns, or BEIR's TSV.")],
+    qrels: Annotated[Path, typer.Option(help="Qrels: TREC's 4 columns, BEIR's TSV, or what import-data takes.")],
     metrics: Annotated[
         str, typer.Option(help="Separated by commas, spelled as in ir_measures.")
     ] = "nDCG@10,R@100,RR@10,AP,Judged@10",
+    qrels_columns: Annotated[
+        str, typer.Option(metavar="PART=COLUMN,…", help="query, doc and grade of such a table, as for import-data.")
+    ] = "",
     per_query: Annotated[bool, typer.Option("--per-query", help="Also one line per judged query.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -24,12 +29,13 @@ def evaluate(
     import json
 
     from ..api import evaluate_queries
-    from ..first_stage import read_qrels, read_run
+    from ..data.importing import read_judgements
+    from ..first_stage import read_run
     from ..metrics.measures import split_metrics
     from ..metrics.trec import mean
 
     names = split_metrics(metrics)
-    scores, judged = read_run(run), read_qrels(qrels)
+    scores, judged = read_run(run), read_judgements(qrels, read_columns("qrels", qrels_columns))
     values = evaluate_queries(scores, judged, names)
     means = {name: mean(column.values()) for name, column in values.items()}
     missing = sum(not scores.get(query) for query in judged)

@@ -12,7 +12,7 @@ def export(
     dirs: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Output folders of `rerankbench run`.")],
     format: Annotated[str, typer.Option(help="trec, mteb or model-index.")] = "trec",
     plain: Annotated[bool, typer.Option("--plain", help="With trec: .trec files, not gzipped.")] = False,
-    output: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("results/export"),
+    output: Annotated[Path, typer.Option("-o", "--out", help="Folder for the files.")] = Path("results/export"),
 ) -> None:
     """Write TREC runs, mteb's result files, or the model-index of a Hugging Face model card. Nothing is uploaded.
 

@@ -23,6 +23,7 @@ def import_data(
     split: Annotated[str, typer.Option(help="Split; the qrels are written to qrels/SPLIT.tsv.")] = "test",
     language: Annotated[str, typer.Option(help="Language, for BM25: ISO 639 code or English name.")] = "en",
     task: Annotated[str, typer.Option(help="Task of the dataset; see `rerankbench ls tasks`.")] = "answer",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a dataset that is there.")] = False,
 ) -> None:
     """Write a checked dataset folder from tables with named columns. Columns with usual names need not be told.
 
@@ -32,15 +33,16 @@ def import_data(
 
     tables = {"corpus": corpus, "queries": queries, "qrels": qrels}
     told = {"corpus": corpus_columns, "queries": queries_columns, "qrels": qrels_columns}
-    columns = {kind: _columns(kind, text) for kind, text in told.items()}
+    columns = {kind: read_columns(kind, text) for kind, text in told.items()}
     policy = {k: v for k, v, default in (("language", language, "en"), ("task", task, "answer")) if v != default}
-    done = write(out, tables, columns, split=split, policy=policy)
+    done = write(out, tables, columns, split=split, policy=policy, overwrite=overwrite)
     for warning in done.warnings:
         print(f"warning: {warning}")
     print(f"{done.folder}: {done.documents:,} documents, {done.queries:,} queries, {done.judgements:,} judgements")
 
 
-def _columns(kind: str, text: str) -> dict[str, str]:
+def read_columns(kind: str, text: str) -> dict[str, str]:
+    """Parts and their columns, `id=docno,text=body`. Raises InputError for a part without a column."""
     from ...rerankers.errors import InputError
 
     pairs = [word.partition("=") for word in text.split(",") if word]

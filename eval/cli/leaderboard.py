@@ -12,7 +12,7 @@ from .output import emit
 
 def leaderboard(
     dirs: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Output folders of `rerankbench run`.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="The HTML file to write.")] = Path("leaderboard.html"),
+    output: Annotated[Path, typer.Option("-o", "--out", help="The HTML file to write.")] = Path("leaderboard.html"),
     metric: Annotated[str, typer.Option(help="Any metric that can be computed from the stored runs.")] = "nDCG@10",
 ) -> None:
     """Write one HTML page with every variant of many runs: filter by family, size, licence and training data, and sort.

@@ -9,6 +9,7 @@ import typer
 
 from ...rerankers.errors import InputError, suggest
 from ..text.sanitize import to_json
+from .names import starting
 from .output import emit
 
 # what is shown of each kind; the rest is in --json
@@ -37,7 +38,13 @@ _NUMBERS = {*_HEADS, "columns", "rows", "variants"}
 
 
 def ls(
-    kind: Annotated[str | None, typer.Argument(help=f"One of {', '.join(_COLUMNS)}; none: what there is.")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Argument(
+            help=f"One of {', '.join(_COLUMNS)}; none: what there is.",
+            autocompletion=lambda incomplete: starting(_COLUMNS, incomplete),
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with everything that is known.")] = False,
 ) -> None:
     """List what comes with the package: models, datasets, experiments, metrics, retrievers and more."""

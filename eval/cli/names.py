@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 def experiment_names(incomplete: str) -> list[str]:
     """Names of experiments that begin so."""
@@ -13,7 +15,24 @@ def model_names(incomplete: str) -> list[str]:
     return _starting("models", incomplete)
 
 
+def published_names(incomplete: str) -> list[str]:
+    """Names of published tables that begin so."""
+    return _starting("published", incomplete)
+
+
+def dataset_names(incomplete: str) -> list[str]:
+    """Names of datasets that begin so."""
+    from ..data import list_datasets
+
+    return starting((info.name for info in list_datasets()), incomplete)
+
+
+def starting(names: Iterable[str], incomplete: str) -> list[str]:
+    """Those names that begin so."""
+    return [name for name in names if name.startswith(incomplete)]
+
+
 def _starting(kind: str, incomplete: str) -> list[str]:
     from ...configs import names
 
-    return [name for name in names(kind) if name.startswith(incomplete)]
+    return starting(names(kind), incomplete)

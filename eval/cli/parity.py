@@ -10,11 +10,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .bounds import MOST_QUERIES, number
+from .names import dataset_names
 from .output import emit
 
 if TYPE_CHECKING:
     from ..compare.parity import Parity
     from ..compare.selector import Selector
+
+_Datasets = Annotated[
+    list[str] | None,
+    typer.Option(help="Dataset to score; can be repeated. Default: builtin/en.", autocompletion=dataset_names),
+]
+_Out = Annotated[
+    Path | None,
+    typer.Option("-o", "--out", metavar="DIR", help="Folder of the run; default results/runs/parity-…."),
+]
 
 
 def parity(
@@ -25,9 +35,7 @@ def parity(
         typer.Option("--a", metavar="KEY=VALUE", help="Of model A: a key of an experiment's reranker, or family=NAME."),
     ] = None,
     of_b: Annotated[list[str] | None, typer.Option("--b", metavar="KEY=VALUE", help="The same for model B.")] = None,
-    dataset: Annotated[
-        list[str] | None, typer.Option("--dataset", help="Dataset to score; can be repeated. Default: builtin/en.")
-    ] = None,
+    dataset: _Datasets = None,
     limit: Annotated[
         int | None, typer.Option(min=1, max=MOST_QUERIES, help="Only the first N queries of each dataset.")
     ] = None,
@@ -44,9 +52,7 @@ def parity(
         typer.Option(min=0, callback=number, help="Status 1 when the metric differs more, x 100; inf: never."),
     ] = math.inf,
     metric: Annotated[str, typer.Option(help="Metric of the values by query.")] = "nDCG@10",
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder of the run; default results/runs/parity-….")
-    ] = None,
+    out: _Out = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
 ) -> None:

@@ -46,7 +46,9 @@ def _page(cells: Sequence[Cell]) -> str:
 def pull(
     repository: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="Dataset repository on the hub.")],
     name: Annotated[str, typer.Argument(help="Folder in the repository.")],
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Default: results/pulled/NAME.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="DIR", help="Default: results/pulled/NAME.")
+    ] = None,
     revision: Annotated[str | None, typer.Option(help="Commit, branch or tag.")] = None,
 ) -> None:
     """Fetch results that somebody pushed. Every cell is proven before the folder is there."""

@@ -13,7 +13,7 @@ from .stats_options import Correction
 
 def report(
     dirs: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Output folders of `rerankbench run`.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="The HTML file to write.")] = Path("report.html"),
+    output: Annotated[Path, typer.Option("-o", "--out", help="The HTML file to write.")] = Path("report.html"),
     published: Annotated[
         str | None, typer.Option(help="Compare with a published table (see `rerankbench published`).")
     ] = None,

@@ -47,7 +47,9 @@ def reproduce(
         typer.Option(metavar="DIR", help="Folder of published pairs, instead of the shipped ones."),
     ] = None,
     verify: Annotated[bool, typer.Option(help="Score the published pairs of every model first.")] = True,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Output folder; default results/runs/NAME.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="DIR", help="Output folder; default results/runs/NAME.")
+    ] = None,
 ) -> None:
     """Everything for one published table; the same command continues. Status 1: a model or a figure is off.
 

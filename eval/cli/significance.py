@@ -30,19 +30,12 @@ def significance(
     Beside the metric stands the same over judged passages only, and how many are judged; a variant that looks worse
     because it finds unjudged passages is named.
     """
-    from ...rerankers.errors import InputError, suggest
-    from ..board.frontier import names
-    from ..board.pivot import pivot
+    from ...rerankers.errors import InputError
     from ..board.ranking import standings
-    from ..results import load_cells, with_metric
+    from ..results import load_cells
     from ..tables.ranking import to_json, to_text
 
-    cells = with_metric(load_cells(dirs), metric)
-    board = pivot(cells, metric)
-    known = [*names(board), *(member for row in board.rows for member in row.members)]
-    if dataset is not None and dataset not in known:
-        raise InputError(f"--dataset '{dataset}': is not among the results{suggest(dataset, known)}")
-    row, found = standings(cells, metric, dataset, correction.value)
+    row, found = standings(load_cells(dirs), metric, dataset, correction.value)
     if not found:
         raise InputError("no variant was run on every dataset, so there is no mean to rank by; give --dataset")
     write = to_json if as_json else to_text

@@ -12,7 +12,7 @@ from .output import emit
 
 def trend(
     baseline: Annotated[Path, typer.Argument(help="A baseline of `rerankbench accept` in a git repository.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="The HTML file to write.")] = Path("trend.html"),
+    output: Annotated[Path, typer.Option("-o", "--out", help="The HTML file to write.")] = Path("trend.html"),
     metric: Annotated[str, typer.Option(help="A metric of its cells.")] = "nDCG@10",
 ) -> None:
     """Write one HTML page that shows how the means of a baseline moved from commit to commit."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -14,10 +14,12 @@ from ...rerankers.errors import InputError, suggest
 from ..gate.snapshot import changed_parts, flatten
 from ..metrics import statistics
 from ..metrics.trec import rank
-from ..results import Cell
+from ..results import FIRST_STAGE, Cell
+from ..text.tabular import Tabular
 from .selector import Selector, load_sides
 
 DEPTH = 10
+_OF_DATA = ("candidates", "checksum", "dataset", "join", "partial")  # parts of every identity
 _SNIPPET = 80
 
 
@@ -47,7 +49,8 @@ class QueryChange:
 class Difference:
     """B minus A on one dataset. `p_adjusted` is two-sided, corrected over all differences; the interval holds 95 %.
 
-    `parts` are the parts of the identity that differ: name -> (A, B). `only` counts queries that one side lacks.
+    `parts` are the parts of the identity that differ: name -> (A, B); against a first stage, which shares few, none are
+    listed. `folders` are the runs of both sides, where these are two. `only` counts queries that one side lacks.
     """
 
     dataset: str
@@ -62,18 +65,49 @@ class Difference:
     parts: dict[str, tuple[Any, Any]]
     worst: tuple[QueryChange, ...]
     note: str | None = None
+    folders: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Tabular):
     """Differences sorted by dataset, and the cells (`A: model@setting on dataset`) that have no partner.
 
     `correction` is a key of `statistics.CORRECTIONS`.
     """
 
+    COLUMNS = (
+        "dataset",
+        "a",  # model@setting
+        "b",
+        "queries",
+        "mean_a",  # a fraction
+        "mean_b",
+        "difference",  # B minus A
+        "low",  # 95 % interval of the difference
+        "high",
+        "p",  # two-sided, of the paired randomisation test
+        "p_adjusted",  # corrected over all rows
+        "wins",  # queries that are better under B
+        "ties",
+        "losses",
+    )
+
     differences: tuple[Difference, ...]
     left_out: tuple[str, ...] = ()
     correction: str = "holm"
+
+    def records(self) -> Iterator[tuple[Any, ...]]:
+        """See `Tabular.records`."""
+        for d in self.differences:
+            p = d.paired
+            yield (
+                *(d.dataset, d.a, d.b, d.queries, d.mean_a, d.mean_b, p.mean, p.low, p.high),
+                *(p.p, d.p_adjusted, p.wins, p.ties, p.losses),
+            )
+
+    def __repr__(self) -> str:
+        told = [f"{d.dataset} {d.paired.mean:+.4f} (p {d.p_adjusted:.3g})" for d in self.differences[:3]]
+        return f"<Comparison: {', '.join(told)}{', …' if len(self.differences) > 3 else ''}>"
 
 
 def variant(cell: Cell) -> str:
@@ -97,6 +131,21 @@ def compare(
     Raises InputError when nothing pairs, or a metric is unknown.
     """
     cells = load_sides(a, b, metric)
+    return compare_cells(*cells, metric=metric, worst=worst, load=load, seed=seed, correction=correction)
+
+
+def compare_cells(
+    a: list[Cell],
+    b: list[Cell],
+    *,
+    metric: str,
+    worst: int = 0,
+    load: Callable[[str], Any] | None = None,
+    seed: int = 0,
+    correction: str = "holm",
+) -> Comparison:
+    """The same of cells at hand, which have the metric."""
+    cells = a, b
     pairs = pair_cells(*cells)
     found = [_difference(left, right, metric, worst, load, seed) for left, right in pairs]
     adjusted = statistics.CORRECTIONS[correction]([d.paired.p for d in found])
@@ -154,6 +203,8 @@ def _difference(a: Cell, b: Cell, metric: str, worst: int, load: Callable[[str],
     shown, note = _changes(a, b, [(common[i], float(before[i]), float(after[i])) for i in changed], load)
     parts = changed_parts(flatten(a.manifest.identity_parts), flatten(b.manifest.identity_parts))
     parts.pop("setting", None)  # said by the variants
+    if FIRST_STAGE in (a.manifest.setting, b.manifest.setting) and a.manifest.setting != b.manifest.setting:
+        parts = {name: sides for name, sides in parts.items() if name.partition(".")[0] in _OF_DATA}
     result = statistics.paired(d, seed=seed)
     return Difference(
         dataset=a.manifest.dataset,
@@ -168,6 +219,7 @@ def _difference(a: Cell, b: Cell, metric: str, worst: int, load: Callable[[str],
         parts=parts,
         worst=shown,
         note=note,
+        folders=(str(a.root), str(b.root)) if a.root != b.root else None,
     )
 
 

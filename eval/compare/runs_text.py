@@ -9,7 +9,7 @@ from itertools import zip_longest
 from typing import Any
 
 from ..metrics.statistics import CORRECTION_NAMES
-from ..text.aligned import pad, width
+from ..text.aligned import listing, pad, width
 from ..text.sanitize import to_json as json_text
 from .runs import Comparison, Difference, Document, QueryChange
 
@@ -22,17 +22,22 @@ def to_text(comparison: Comparison, metric: str) -> str:
     """A table of differences, then the queries that changed most, both tops side by side."""
     found = comparison.differences
     named = CORRECTION_NAMES[comparison.correction]
-    rows = [("dataset", "queries", "A", "B", "B - A", "95 % interval", "p", f"p ({named})", "win/tie/loss")]
+    rows = [("dataset", "queries", "A", "B", "B - A", "95 % interval", "p", f"p ({named})", "W/T/L")]
     rows += [_row(d) for d in found]
     lines = [metric]
     variants = {(d.a, d.b) for d in found}
+    folders = {d.folders for d in found}
+    told = next(iter(folders)) if len(folders) == 1 else None
     if len(variants) == 1:
-        lines += [f"{side}: {name}" for side, name in zip("AB", *variants)]
+        lines += [
+            f"{side}: {name}{f' of {folder}' if folder else ''}"
+            for side, name, folder in zip("AB", *variants, told or ("", ""))
+        ]
     else:
+        lines += [f"{side}: {folder}" for side, folder in zip("AB", told or ())]
         names = [d.a if d.a == d.b else f"{d.a} | {d.b}" for d in found]
         rows = [(row[0], name, *row[1:]) for row, name in zip(rows, ["variant", *names])]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines += ["  ".join(v.ljust(w) for v, w in zip(row, widths)).rstrip() for row in rows]
+    lines += listing(rows[0], rows[1:], keys=len(rows[0]) - 8).rstrip("\n").split("\n")
     lines += [f"not compared, no partner: {name}" for name in comparison.left_out]
     shared = _shared_parts(found)
     lines += [f"{name} differs: {_short(a)} | {_short(b)}" for name, (a, b) in shared.items()]

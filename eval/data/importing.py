@@ -21,6 +21,7 @@ from .catalog import folder_policy
 from .delimited import parse_grade, write_rows
 from .folder import FolderDataset
 from .lines import check_id, encodable
+from .qrels import read_qrels
 from .rows import Table, open_table
 
 log = logging.getLogger("rerankbench")
@@ -63,6 +64,7 @@ def import_data(
     *,
     split: str = "test",
     policy: Mapping[str, str] | None = None,
+    overwrite: bool = False,
 ) -> Imported:
     """Write `corpus`, `queries` and `qrels` of `tables` as a dataset folder, opened and checked before it is there.
 
@@ -73,12 +75,12 @@ def import_data(
             are found by usual names. Numbers from 1 are places, for files without a header.
         split: the name of the qrels.
         policy: more keys of the folder's policy.yaml, such as `language` and `task`.
+        overwrite: replaces a dataset that an import wrote; a folder with anything else stays and is refused.
 
     Raises InputError naming the file and the record: a column that is missing, an id that is none or comes twice, a
     text that is none, a grade that is no whole number.
     """
-    if out.is_symlink() or (out.exists() and (not out.is_dir() or any(out.iterdir()))):
-        raise InputError(f"{out}: exists already; choose another folder")
+    _check_place(out, overwrite)
     if not re.fullmatch(r"[\w-]+", split):
         raise InputError(f"--split '{split:.40}': write letters, digits, _ and -")
     if not out.resolve().name:
@@ -86,18 +88,50 @@ def import_data(
     out.parent.mkdir(parents=True, exist_ok=True)
     folder = out.with_name(temporary_name(out.name))
     try:
-        _write_records(folder / "corpus.jsonl", *_open_table("corpus", tables, columns, split), allow_empty=True)
-        _write_records(folder / "queries.jsonl", *_open_table("queries", tables, columns, split), allow_empty=False)
-        _write_qrels(folder / "qrels" / f"{split}.tsv", *_open_table("qrels", tables, columns, split))
+        opened = _open_tables(tables, columns, split)
+        _write_records(folder / "corpus.jsonl", *opened["corpus"], allow_empty=True)
+        _write_records(folder / "queries.jsonl", *opened["queries"], allow_empty=False)
+        _write_qrels(folder / "qrels" / f"{split}.tsv", *opened["qrels"])
         stated = {"split": split, **(policy or {})}
         if stated != {"split": "test"}:
             write_whole(folder / "policy.yaml", yaml.safe_dump(stated, sort_keys=False, allow_unicode=True))
         checked = _open_checked(folder, tables, split)
+        old = out.with_name(temporary_name(out.name))
+        if overwrite and out.is_dir():
+            out.replace(old)
         folder.replace(out)
+        shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     judged = sum(map(len, checked.qrels.values()))
     return Imported(out, len(checked), len(checked.queries), judged, tuple(checked.warnings))
+
+
+def _check_place(out: Path, overwrite: bool) -> None:
+    """Raise InputError for a place that is taken; `overwrite` allows a folder with the files of a dataset alone."""
+    if not out.is_symlink() and (not out.exists() or (out.is_dir() and not any(out.iterdir()))):
+        return
+    ours = {"corpus.jsonl", "queries.jsonl", "qrels", "policy.yaml"}
+    if out.is_symlink() or not out.is_dir() or {path.name for path in out.iterdir()} - ours:
+        raise InputError(f"{out}: exists already and is no imported dataset alone; choose another folder")
+    if not overwrite:
+        raise InputError(f"{out}: exists already; choose another folder, or replace it with --overwrite")
+
+
+def _open_tables(
+    tables: Mapping[str, Path], columns: Mapping[str, Mapping[str, str]], split: str
+) -> dict[str, tuple[Table, dict[str, str]]]:
+    """Return each table with its columns. Raises InputError with the faults of all of them."""
+    opened: dict[str, tuple[Table, dict[str, str]]] = {}
+    faults = []
+    for kind in ("corpus", "queries", "qrels"):
+        try:
+            opened[kind] = _open_table(kind, tables, columns, split)
+        except InputError as err:
+            faults.append(str(err))
+    if faults:
+        raise InputError("; ".join(faults))
+    return opened
 
 
 def _open_checked(folder: Path, tables: Mapping[str, Path], split: str) -> FolderDataset:
@@ -127,14 +161,19 @@ def _open_table(
     numbered = bool(named) and all(re.fullmatch(r"[1-9][0-9]?", column) for column in named.values())
     table = open_table(tables[kind], numbered=numbered, split=split)
     chosen: dict[str, str] = {}
+    absent = []
     for part, names in parts.items():
         candidates = [named[part]] if part in named else _guess(table, names) if not numbered else []
         if len(candidates) == 1 and candidates[0] in table.columns:
             chosen[part] = candidates[0]
         elif part in named or (kind, part) not in _OPTIONAL:
-            there = ", ".join(table.columns)[:200]
-            ask = f"which column is the {part}? Give --{kind}-columns {part}=NAME"
-            raise InputError(f"{table.path}: {ask}; it has {there}")
+            absent.append(part)
+    if absent:
+        there = ", ".join(table.columns)[:200]
+        asked = " and which the ".join(absent)
+        give = ",".join(f"{part}=NAME" for part in absent)
+        ask = f"which column is the {asked}? Give --{kind}-columns {give}"
+        raise InputError(f"{table.path}: {ask}; it has {there}")
     return table, chosen
 
 
@@ -203,3 +242,23 @@ def _read_grade(value: Any, where: str) -> int:
     if grade is None:
         raise InputError(f"{where}: grade {value!r:.40} is not a whole number")
     return grade
+
+
+def read_judgements(path: Path, columns: Mapping[str, str] | None = None) -> dict[str, dict[str, int]]:
+    """Read query id -> document id -> grade from whatever `import_data` takes for qrels, or from TREC's columns.
+
+    `columns` are parts (`query`, `doc`, `grade`) -> column. Raises InputError as `import_data` and `read_qrels` do.
+    """
+    kind = path.name.removesuffix(".gz").rpartition(".")[2].lower()
+    if not columns and not path.is_dir() and kind not in ("csv", "jsonl", "ndjson", "parquet"):
+        return read_qrels(path)
+    table, chosen = _open_table("qrels", {"qrels": path}, {"qrels": columns or {}}, "test")
+    qrels: dict[str, dict[str, int]] = {}
+    for where, row in _read_rows(table, chosen):
+        query, doc = _read_id(row["query"], where, "query"), _read_id(row["doc"], where, "document")
+        grade = _read_grade(row["grade"], where)
+        if qrels.setdefault(query, {}).setdefault(doc, grade) != grade:
+            raise InputError(f"{where}: query {query}, document {doc} is judged {qrels[query][doc]} and {grade}")
+    if not qrels:
+        raise InputError(f"{path}: has no qrels")
+    return qrels

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 from ...rerankers.errors import InputError
 from ...rerankers.storage.atomic import refuse_irregular
+from ...rerankers.storage.pointers import refuse_pointer
 
 BOM = b"\xef\xbb\xbf"
 _LONGEST_LINE = 1 << 28
@@ -47,6 +48,8 @@ def packed_with(path: Path) -> str | None:
     try:
         with path.open("rb") as file:
             first = file.read(8)
+        if first == b"version ":
+            refuse_pointer(path)
     except FileNotFoundError as err:
         raise InputError(f"{path}: no such file; check the path") from err
     except OSError as err:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from pathlib import Path
 
 from ...rerankers.errors import InputError, suggest
 from ...rerankers.storage.cache import cache_folder
-from ...rerankers.storage.names import check_name
+from ...rerankers.storage.names import make_name
 from ..locks import name_lock
 from .archive import fetch_archive
 from .catalog import NamedDataset, builtin_folders, entries, folder_policy
@@ -107,7 +108,7 @@ def _open_hub_dataset(entry: NamedDataset, source: HubSource, cache: Path) -> Da
 
 def _name_of(folder: Path) -> str:
     try:
-        return check_name(Path(os.path.normpath(folder.absolute())).name)  # a link is called as it was given
+        return make_name(Path(os.path.normpath(folder.absolute())).name)  # a link is called as it was given
     except InputError as err:
         raise InputError(f"{folder}: {err}, by renaming the folder") from err
 
@@ -120,6 +121,17 @@ def _find(name: str) -> NamedDataset | Path:
     if Path(name).is_dir():
         return Path(name)
     if name.startswith((".", "/", "~")) or name.endswith("/"):
-        raise InputError(f"dataset '{name}': no such folder; check the path, or see `rerankbench ls datasets`")
-    known = [*entries(), *builtin_folders()]
+        near = difflib.get_close_matches(str(Path(name)), _folders_beside(Path(name)), n=1)
+        hint = f" (did you mean '{near[0]}'?)" if near else ""
+        raise InputError(f"dataset '{name}': no such folder{hint}; check the path, or see `rerankbench ls datasets`")
+    known = [*entries(), *builtin_folders(), *_folders_beside(Path(name))]
     raise InputError(f"dataset '{name}' is unknown and no folder{suggest(name, known)}; see `rerankbench ls datasets`")
+
+
+def _folders_beside(path: Path) -> list[str]:
+    """Return folders with a corpus where a path leads nearly, written as it is."""
+    try:
+        folders = [beside for beside in path.parent.iterdir() if (beside / "corpus.jsonl").is_file()]
+    except OSError:
+        return []
+    return [str(folder) for folder in folders]

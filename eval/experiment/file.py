@@ -10,6 +10,7 @@ from typing import Any
 from ...configs import find, names, parse, read
 from ...rerankers.errors import InputError
 from ...rerankers.validate import validated
+from .part import label_of
 from .schema import Experiment
 
 
@@ -25,7 +26,7 @@ def load_experiment(name: str, overrides: Sequence[str] = ()) -> Experiment:
     """
     path = Path(name) if Path(name).is_file() else find("experiments", name, "experiment")
     raw = read(path)
-    raw.setdefault("name", path.stem)
+    raw.setdefault("name", label_of(path.name))
     return parse_experiment(raw, str(path), overrides)
 
 

@@ -27,7 +27,7 @@ def check_ready(specs: Specs) -> None:
 
 def find_model(entry: RerankerEntry) -> ModelSpec:
     """Find the specification of one entry."""
-    return choose(find_spec(entry.model), entry.options)
+    return choose(find_spec(entry.model, entry.options.get("template")), entry.options)
 
 
 def unresolved(experiment: Experiment) -> dict[str, ModelSpec]:

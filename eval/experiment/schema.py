@@ -23,7 +23,7 @@ from ...rerankers.validate import Name
 from ..metrics.measures import DEFAULT_METRICS, parse_metric
 from ..published import load_published
 from .engines import EngineOptions, LocalOptions
-from .part import Part, stem
+from .part import Part, label_of
 from .stages import Bm25Stage, FirstStage, RunSource
 
 
@@ -100,7 +100,7 @@ class RerankerEntry(Part):
     @property
     def label(self) -> str:
         """The folder and column name of this entry's cells: its name, or the last part of the model's."""
-        return self.name or stem(self.model)
+        return self.name or label_of(self.model)
 
     def settings(self) -> list[Setting]:
         """Return cutoffs x compressions without repeats; the first of equal ones keeps its place."""

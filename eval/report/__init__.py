@@ -60,6 +60,7 @@ def render(
         "graphs": graphs(evidence, cells),
         "languages": heat_map(evidence),
         "cost_heads": cost.heads(evidence.board),
+        "not_measured": cost.unmeasured(evidence.board),
         "costs": cost.cost_lines(evidence.board),
         "worst": worst,
         "worst_notes": finder.notes,

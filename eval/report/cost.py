@@ -37,8 +37,20 @@ class CostLine:
 
 
 def heads(board: Board) -> list[str]:
-    """Of the columns."""
-    return [column.head for column in _columns(board)]
+    """Of the columns of which a variant has a value."""
+    return [column.head for column in _measured(board)]
+
+
+def unmeasured(board: Board) -> list[str]:
+    """Heads of what no variant has."""
+    shown = _measured(board)
+    return [column.head for column in _columns(board) if column not in shown]
+
+
+def _measured(board: Board) -> list[costs.Column[costs.Cells]]:
+    variants = [cells_of(board, v) for v in board.variants if v.setting != FIRST_STAGE]
+    variants = [cells for cells in variants if cells]
+    return [column for column in _columns(board) if any(column.value(cells) is not None for cells in variants)]
 
 
 def _columns(board: Board) -> list[costs.Column[costs.Cells]]:
@@ -49,7 +61,7 @@ def _columns(board: Board) -> list[costs.Column[costs.Cells]]:
 
 def cost_lines(board: Board) -> list[CostLine]:
     """One line per reranker variant that was run."""
-    columns = _columns(board)
+    columns = _measured(board)
     return [
         _line(v, cells, columns) for v in board.variants if v.setting != FIRST_STAGE and (cells := cells_of(board, v))
     ]

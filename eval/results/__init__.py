@@ -1,5 +1,6 @@
 """Cells: their content, what proves them, and how they are read."""
 
+from .collection import Cells
 from .contexts import CONTEXTS, context_path, read_context, write_context
 from .identity import canonical, digest
 from .load import MANIFEST, find_cell, find_cells, load_cells
@@ -36,6 +37,7 @@ __all__ = [
     "QRELS",
     "SCHEMA_VERSION",
     "Cell",
+    "Cells",
     "Cost",
     "Count",
     "Counts",

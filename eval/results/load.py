@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...rerankers.errors import InputError
+from ..text.natural import natural
+from .collection import Cells
 from .memo import Memo, memo_of
 from .missing import Place, warn_of_missing
 from .proof import FILES, prove, unproven
@@ -54,8 +56,8 @@ class CellFolder:
 
 
 def find_cells(root: Path) -> list[CellFolder]:
-    """Find all folders below `root` with files of a cell, by path. Nothing of them is read."""
-    return sorted(_walk(root, os.fspath(root / "cells"), ()), key=lambda folder: folder.parts)
+    """Find all folders below `root` with files of a cell, by path, numbers by value. Nothing of them is read."""
+    return sorted(_walk(root, os.fspath(root / "cells"), ()), key=lambda folder: natural(folder.parts))
 
 
 def find_cell(root: Path, path: Path) -> CellFolder:
@@ -64,7 +66,7 @@ def find_cell(root: Path, path: Path) -> CellFolder:
     return next(_walk(root, os.fspath(path), parts, deep=False), CellFolder(root, parts, {}))
 
 
-def load_cells(roots: Iterable[Path], choose: Choice | None = None, *, afresh: bool = False) -> list[Cell]:
+def load_cells(roots: Iterable[Path], choose: Choice | None = None, *, afresh: bool = False) -> Cells:
     """Load cells below some run folders, proven, in the order of the folders, then by path.
 
     Args:
@@ -75,7 +77,7 @@ def load_cells(roots: Iterable[Path], choose: Choice | None = None, *, afresh: b
     Of several folders one without a cell is left out with a warning; alone it is refused.
     Raises InputError when a folder is missing, none has a cell, or one has a cell that cannot be read or proven.
     """
-    cells: list[Cell] = []
+    cells = Cells()
     roots = list(roots)
     for root in roots:
         if not root.is_dir():

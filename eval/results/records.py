@@ -180,6 +180,11 @@ class Cell:
     manifest: Manifest
     computed: Mapping[str, Mapping[str, float]] = field(default_factory=dict, repr=False)
 
+    def __repr__(self) -> str:
+        m = self.manifest
+        values = ", ".join(f"{name} {value:.4f}" for name, value in list(m.metrics.items())[:1])
+        return f"<Cell {m.dataset} {m.model} {m.setting}: {values}>"
+
     @property
     def root(self) -> Path:
         """The run's folder: the one with `cells/<dataset>/<model>/<setting>`."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import Any, Protocol
 
 from ...rerankers import Reranker
 from ...rerankers.api import Group as QueryGroup
-from ...rerankers.api import Prepared, Scored
+from ...rerankers.api import Prepared, Scored, listening
 from ...rerankers.errors import ScoreError
 from ...rerankers.flops import Shape
 from ...rerankers.options import LoadOptions, TextOptions
@@ -102,8 +103,10 @@ class Engine(Protocol):
         """What was loaded."""
         ...
 
-    def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Scored, str]]:
+    def run(self, jobs: Sequence[Job], tell: Callable[[int], None] | None = None) -> Iterator[tuple[Job, Scored, str]]:
         """Yield each block with its scores and the name of the device that made them, as soon as it is done.
+
+        `tell`, where it can be, is called with the pairs of the present block that are done.
 
         Raises ScoreError or InputError: at once, or when all other blocks are done.
         """
@@ -146,7 +149,7 @@ class LocalEngine:
         assert self._reranker is not None, "the engine is closed"
         return self._reranker
 
-    def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Scored, str]]:
+    def run(self, jobs: Sequence[Job], tell: Callable[[int], None] | None = None) -> Iterator[tuple[Job, Scored, str]]:
         """Yield each block with its scores, in order; stops at the first error.
 
         Texts and token ids come one block ahead.
@@ -158,7 +161,8 @@ class LocalEngine:
             return groups, self._loaded.prepare(groups, job.task.text)
 
         for job, (groups, prepared) in prefetch(prepare, jobs):
-            scored = self._loaded.score(groups, job.task.settings, job.task.text, prepared)
+            with listening(partial(_tell_pairs, tell, job.block.pairs)):
+                scored = self._loaded.score(groups, job.task.settings, job.task.text, prepared)
             yield job, scored, self.loaded.device_name
 
     def peak_tflops(self) -> float:
@@ -176,3 +180,8 @@ class LocalEngine:
     def close(self) -> None:
         """Drop the model."""
         self._reranker = None
+
+
+def _tell_pairs(tell: Callable[[int], None] | None, pairs: int, share: float) -> None:
+    if tell is not None:
+        tell(round(share * pairs))

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ...rerankers.errors import ScoreError
+from ...rerankers.registry import family_of
 from ...rerankers.settings import Setting
 from ...rerankers.spec import ModelSpec
 from ..experiment.schema import Experiment, RerankerEntry
@@ -72,8 +73,10 @@ class ModelRun:
         """Load the model. Raises InputError when it cannot be loaded or cannot run a setting."""
         self.experiment, self.entry, self.settings, self.out, self.shared = experiment, entry, settings, out, shared
         self.inputs, self.started = inputs, now()
+        self.source_hash = family_of(spec).source_hash(spec) if spec.family else None
         self.options = experiment.load_options(entry)
         texts = dict.fromkeys(entry.text_options(part.dataset.policy.task) for part in inputs)
+        self.warned = False
         self.engine: Engine = make_engine(spec, self.options, list(texts), settings)
         self.loaded = self.engine.loaded
         log.info("%s: loaded on %s as %s", entry.label, self.loaded.device, self.loaded.dtype)
@@ -127,7 +130,7 @@ class ModelRun:
         read = meter(self.loaded.device) if self.experiment.engine.name == "local" else None
         before = read() if read else 0.0
         try:
-            for job, scored, device in self.engine.run(jobs):
+            for job, scored, device in self.engine.run(jobs, progress.inside):
                 pass_ = by_task[job.task]
                 now_read = read() if read else 0.0
                 pass_.group.write(job.block, scored, block_cost(scored, device, now_read - before if read else None))
@@ -144,6 +147,7 @@ class ModelRun:
         name = pass_.inputs.dataset.name
         existing = existing_cells(pass_.targets, pass_.inputs, pass_.origin)
         cells = {(name, setting): cell for setting, cell in existing.items() if cell is not None}
+        self._warn_of_edited(list(cells.values()))
         targets = {setting: target for setting, target in pass_.targets.items() if (name, setting) not in cells}
         if not targets:
             return cells
@@ -167,6 +171,17 @@ class ModelRun:
         pass_.origin.remember()
         return cells
 
+    def _warn_of_edited(self, cells: Sequence[Cell]) -> None:
+        """Warn, once, where stored cells are of another state of the model's own code, and of the same version."""
+        before = {(cell.provenance.get("model") or {}).get("source_hash") for cell in cells} - {None}
+        if self.source_hash and before - {self.source_hash} and not self.warned:
+            self.warned = True
+            log.warning(
+                "%s: its file changed since its stored results were made, and its version did not: they are taken as "
+                "they are; if a score can differ, give it another version",
+                self.entry.label,
+            )
+
     def _measure(self, setting: Setting, tally: Tally, cost: PassCost) -> Measured:
         return Measured(
             flops=tally.flops(cost.total("flops")),
@@ -182,7 +197,8 @@ class ModelRun:
             "model": {
                 key: getattr(spec, key)
                 for key in ("name", "family", "source", "revision", "parameters", "license", "trained_on")
-            },
+            }
+            | ({"source_hash": self.source_hash} if self.source_hash else {}),
             "options": {**vars(self.options), **self.loaded.spec.options},
             "device": loaded.device,
             "device_name": loaded.device_name,

@@ -18,8 +18,10 @@ class Progress:
     """Counts pairs. Rate and time left come from the pairs of this process alone, not from stored ones."""
 
     def __init__(self, title: str, pairs: int, stored: int) -> None:
-        self.title, self.pairs, self.stored, self.done = title, pairs, stored, 0
-        self.start = perf_counter()
+        self.title, self.pairs, self.stored = title, pairs, stored
+        self.done = 0  # in stored blocks
+        self.scored = 0  # with those of the block that is on its way
+        self.start = self.last = perf_counter()
         note = f", {stored:,} of them stored already" if stored else ""
         log.info("%s: %s pairs%s", title, f"{pairs:,}", note)
         self.bar = tqdm(
@@ -36,27 +38,43 @@ class Progress:
         if self.bar.disable and stored < pairs:
             self.thread.start()
 
+    def inside(self, pairs: int) -> None:
+        """Count so many pairs of the block that is on its way."""
+        self._show(self.done + pairs)
+
     def add(self, pairs: int) -> None:
         """Count some more stored pairs."""
         self.done += pairs
-        self.bar.update(pairs)
+        self._show(self.done)
+
+    def _show(self, scored: int) -> None:
+        if scored > self.scored:
+            self.bar.update(scored - self.scored)
+            self.scored, self.last = scored, perf_counter()
 
     def _log_progress(self) -> None:
         """Log a line now and then, also during a long block."""
         while not self.ended.wait(_SECONDS_BETWEEN_LINES):
-            done, seconds = self.done, perf_counter() - self.start
-            share = 100 * (self.stored + done) / self.pairs
-            if not done:
-                log.info("%s: %.0f %%, first block on its way for %s", self.title, share, _format_seconds(seconds))
-                continue
-            left = (self.pairs - self.stored - done) * seconds / done
-            log.info("%s: %.0f %%, %.1f pairs/s, %s left", self.title, share, done / seconds, _format_seconds(left))
+            log.info("%s: %s", self.title, self.line(perf_counter()))
+
+    def line(self, now: float) -> str:
+        """Return how far it is at a time, `12 %, 3.4 pairs/s, 5:06 min left`.
+
+        The rate is that of the last time that pairs were counted, so that the time left falls while a batch runs.
+        """
+        share = 100 * (self.stored + self.scored) / self.pairs
+        if not self.scored or self.last <= self.start:
+            return f"{share:.0f} %, first batch on its way for {_format_seconds(now - self.start)}"
+        rate = self.scored / (self.last - self.start)
+        left = (self.pairs - self.stored - self.scored) / rate - (now - self.last)
+        told = f"{_format_seconds(left)} left" if left > 0 else "a batch takes longer than those before it"
+        return f"{share:.0f} %, {rate:.1f} pairs/s, {told}"
 
     def close(self) -> None:
         """Stop: all pairs are stored, or the run ends before that."""
         self.ended.set()
         self.bar.close()
-        if self.done:
+        if self.done and self.stored + self.done >= self.pairs:
             seconds = perf_counter() - self.start
             log.info("%s: done in %s, %.1f pairs/s", self.title, _format_seconds(seconds), self.done / seconds)
 

@@ -28,7 +28,7 @@ from .first_stage_check import check_first_stage
 from .identity_cache import finished, remember
 from .inputs import Inputs, check_row_names
 from .provenance import environment, now
-from .run_folder import claim
+from .run_folder import claim, removed_if_refused
 from .subset import WHOLE, Part
 
 log = logging.getLogger("rerankbench")
@@ -55,7 +55,7 @@ def run_experiment(
     """
     if specs is None:
         specs = find_models(experiment) if load is load_from_registry else unresolved(experiment)
-    with folder_lock(out):
+    with removed_if_refused(out), folder_lock(out):
         claim(out, overwrite)
         shared = {"experiment": experiment.model_dump(mode="json"), "command": command, **environment()}
         inputs: list[Inputs] = []

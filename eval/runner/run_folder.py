@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ...rerankers.errors import InputError
@@ -35,3 +37,15 @@ def claim(out: Path, overwrite: bool) -> None:
         write_whole(
             out / MARK, "made by rerankbench run; --overwrite removes cells, scores and candidates beside this\n"
         )
+
+
+@contextmanager
+def removed_if_refused(out: Path) -> Iterator[None]:
+    """Remove a folder that was made within and holds nothing when the input is refused."""
+    fresh = not os.path.lexists(out)
+    try:
+        yield
+    except InputError:
+        if fresh and out.is_dir() and not any(path.is_file() for name in PARTS for path in (out / name).rglob("*")):
+            shutil.rmtree(out, ignore_errors=True)
+        raise

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from ..board.figures import Figure
 from ..board.pivot import Board, Variant
 from ..board.training import knows
 from ..published import PublishedTable, compare
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COLUMNS = (
     "level",  # cell, group or mean
@@ -41,51 +46,64 @@ def write(board: Board, published: PublishedTable | None) -> str:
     out = io.StringIO()
     lines = csv.writer(out, lineterminator="\n")
     lines.writerow(COLUMNS)
+    lines.writerows([*map(_written, line)] for line in _lines(board, published))
+    return out.getvalue()
+
+
+def frame(board: Board, published: PublishedTable | None) -> pd.DataFrame:
+    """The same as a frame, figures unrounded."""
+    import pandas as pd
+
+    return pd.DataFrame(_lines(board, published), columns=list(COLUMNS))
+
+
+def _lines(board: Board, published: PublishedTable | None) -> Iterator[list[Any]]:
     for variant in board.variants:
         for row in board.rows:
             for member in row.members:
-                lines.writerow(_line("cell", member, variant, board.figure(member, variant), board.metric, published))
+                yield _line("cell", member, variant, board.figure(member, variant), board.metric, published)
             level = "group" if row.members else "cell"
-            lines.writerow(_line(level, row.name, variant, board.figure(row.name, variant), board.metric, published))
+            yield _line(level, row.name, variant, board.figure(row.name, variant), board.metric, published)
         same_rows = published if published and len(board.rows) == len(published.rows) else None
-        lines.writerow(_line("mean", "mean", variant, board.mean(variant), board.metric, same_rows))
-    return out.getvalue()
+        yield _line("mean", "mean", variant, board.mean(variant), board.metric, same_rows)
 
 
 def _line(
     level: str, dataset: str, variant: Variant, figure: Figure, metric: str, published: PublishedTable | None
-) -> list[object]:
+) -> list[Any]:
     model, setting = variant.model, variant.setting
     compared = None
     if published:
         compared = compare(published, dataset, model, setting, figure.score, partial=bool(figure.partial))
     return [
         level,
-        _text(dataset),
-        _text(model),
-        _text(setting),
-        _text(variant.origin),
+        dataset,
+        model,
+        setting,
+        variant.origin,
         metric,
-        _number(figure.score),
+        figure.score,
         figure.have,
         figure.of,
-        _text("; ".join(figure.partial)),
-        _number(figure.flops),
-        _number(figure.saved),
-        compared.published if compared else "",
-        _number(compared.difference) if compared else "",
-        compared.verdict if compared else "",
-        _text(str(figure.cells[0].path / "manifest.json")) if level == "cell" and figure.cells else "",
-        *map(_number, figure.interval or (None, None)),
-        _number(figure.limit and figure.limit.ceiling),
-        _number(figure.headroom),
-        _number(figure.limit and figure.limit.recall),
-        (knows(figure.cells[0]) or "") if level == "cell" and figure.cells else "",
+        "; ".join(figure.partial),
+        figure.flops,
+        figure.saved,
+        compared and compared.published,
+        compared and compared.difference,
+        compared and compared.verdict,
+        str(figure.cells[0].path / "manifest.json") if level == "cell" and figure.cells else None,
+        *(figure.interval or (None, None)),
+        figure.limit and figure.limit.ceiling,
+        figure.headroom,
+        figure.limit and figure.limit.recall,
+        knows(figure.cells[0]) if level == "cell" and figure.cells else None,
     ]
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.6f}"
+def _written(value: Any) -> Any:
+    if value is None:
+        return ""
+    return f"{value:.6f}" if isinstance(value, float) else _text(value) if isinstance(value, str) else value
 
 
 def _text(value: str) -> str:

@@ -22,7 +22,8 @@ _SPECIAL = {
     "°": r"\textdegree{}",
     "−": r"$-$",
     "×": r"$\times$",
-    "[": "{[}",  # a bracket after \\ would be read as an option
+    "▲": r"$^{\uparrow}$",
+    "▼": r"$^{\downarrow}$",
     **{char: f"\\{char}" for char in "&%$#_{}"},
 }
 
@@ -40,7 +41,10 @@ def width(grid: Grid) -> int:
 def write(grid: Grid) -> str:
     r"""A tabular with its notes below; needs `\usepackage{booktabs,graphicx}`. What is too wide shrinks to the line."""
     height = max(len(head) for head in grid.head)
-    heads = [_row(_escape(head[level]) if level < len(head) else "" for head in grid.head) for level in range(height)]
+    heads = [
+        _row(_escape(head[level].replace(" x 100", " × 100")) if level < len(head) else "" for head in grid.head)
+        for level in range(height)
+    ]
     body = []
     for index, row in enumerate(grid.rows):
         body += [r"\midrule"] if index in grid.rules else []
@@ -64,7 +68,8 @@ def write(grid: Grid) -> str:
 
 
 def _row(cells: Iterable[str]) -> str:
-    return " & ".join(cells) + r" \\"
+    row = " & ".join(cells)
+    return ("{}" if row.startswith("[") else "") + row + r" \\"  # a bracket after \\ would be read as an option
 
 
 def _cell(entry: GridCell) -> str:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import re
+
 from ..text.aligned import pad, terminal_width, width, wrap
 from .layout import Grid, GridCell
 
 _GAP = "  "
 _HEAD = 16
+_NARROW_HEAD = 10  # above figures of variants that are rows
 
 
 def write(grid: Grid) -> str:
     """The grid in blocks that are no wider than the terminal, then its notes."""
-    corner, *others = [_wrap_head(parts) for parts in grid.head]
+    columns = [_column([row[index] for row in grid.rows], first=index == 0) for index in range(len(grid.head))]
+    rooms = [max(_NARROW_HEAD, *map(width, cells)) - 1 if grid.transposed else _HEAD for cells in columns]
+    corner, *others = [_wrap_head(parts, room) for parts, room in zip(grid.head, rooms)]
     heads = [corner, *([f"{line} " for line in lines] for lines in others)]  # figures end in a blank or a bracket
-    columns = [_column([row[index] for row in grid.rows], first=index == 0) for index in range(len(heads))]
     widths = [max(map(width, [*head, *cells])) for head, cells in zip(heads, columns)]
     table = list(zip(*columns))
     blocks = [_block(heads, table, grid.rules, widths, shown) for shown in _split(widths, terminal_width())]
     best = any(entry.best for row in grid.rows for entry in row)
-    notes = [*([f"[ ] best of the {'row' if grid.rules else 'column'}"] if best else []), *grid.notes]
+    notes = [*([f"[ ] best of the {'column' if grid.transposed else 'row'}"] if best else []), *grid.notes]
     notes = [line for note in notes for line in wrap(note, terminal_width())]
     return "\n".join([*blocks, "".join(f"{note}\n" for note in notes)] if notes else blocks)
 
@@ -34,14 +38,14 @@ def _column(entries: list[GridCell], *, first: bool) -> list[str]:
     return [f"{pad(f, figure_width, right=True)} {pad(e.detail, detail_width)}" for f, e in zip(figures, entries)]
 
 
-def _wrap_head(parts: tuple[str, ...]) -> list[str]:
-    """Each part on lines of its own, long names broken after hyphens."""
+def _wrap_head(parts: tuple[str, ...], room: int) -> list[str]:
+    """Each part on lines of its own, long ones broken at blanks and after hyphens and slashes."""
     lines: list[str] = []
     for part in parts:
         line = ""
-        for piece in part.replace("-", "-\0").split("\0"):
-            if line and width(line + piece) > _HEAD:
-                lines.append(line)
+        for piece in re.sub(r"([-/ ])", "\\1\0", part).split("\0"):
+            if line and width((line + piece).rstrip()) > room:
+                lines.append(line.rstrip())
                 line = ""
             line += piece
         lines.append(line)

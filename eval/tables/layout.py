@@ -6,15 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..board.costs import shown
+from ..board.evidence import Test
 from ..board.figures import Figure
 from ..board.frontier import names, uncounted
 from ..board.pivot import Board, Variant
 from ..board.training import knows, split_means
 from ..published import PublishedTable, compare
 from ..published.table import MEAN
+from .marks import SignificanceMarks, mark_of
 
 _MARKS = "*†‡§¶"
 _KNOWN = "°"
+_OF_CANDIDATES = ("ceiling", "candidates' recall")
 _NONE = "–"
 
 
@@ -41,13 +44,14 @@ class Line:
 class Grid:
     """What a writer prints. A head has one or two parts (`model`, `setting`); the first one is the corner's.
 
-    `rules` are the indices of rows above which a rule is drawn.
+    `rules` are the indices of rows above which a rule is drawn; `transposed` grids have variants as rows.
     """
 
     head: tuple[tuple[str, ...], ...]
     rows: tuple[tuple[GridCell, ...], ...]
     rules: tuple[int, ...]
     notes: tuple[str, ...]
+    transposed: bool = False
 
 
 def layout(
@@ -57,35 +61,51 @@ def layout(
     published: PublishedTable | None,
     frontier: Mapping[Variant, bool] | None,
     all_rows: bool,
+    significance: SignificanceMarks | None = None,
 ) -> Grid:
     """The grid of a board; `transposed` has variants as rows, their mean and costs before the datasets.
 
-    `frontier` says which variants no other one beats in score and cost; without it costs are left out.
+    A mean is shown over several rows only. `frontier` marks variants that no other one beats in score and cost;
+    without it costs are left out.
     """
-    notes = _Notes()
+    notes = _Notes(significance)
     lines = _dataset_lines(board, published, notes, all_rows)
     # a mean over other rows than the published ones is no comparison
     same_rows = published if published and len(board.rows) == len(published.rows) else None
     means = [board.mean(variant) for variant in board.variants]
     mean = _line(f"Mean ({len(board.rows)})", MEAN, means, board, same_rows, notes)
-    split = _split_lines(board, notes)
-    summary = [Line(mean.label, mean.entries, summary=True), *split, *_cost_lines(board, notes, frontier)]
+    several = [Line(mean.label, mean.entries, summary=True)] if len(board.rows) > 1 else []
+    summary = [*several, *_split_lines(board, notes), *_cost_lines(board, notes, frontier)]
     corner = f"{board.metric} x 100"
     heads = [head(v.model, v.setting, v.origin) for v in board.variants]
     if not transposed:
         rows = [(GridCell(line.label), *line.entries) for line in [*lines, *summary]]
-        return Grid(((corner,), *heads), tuple(rows), (len(lines),), notes.lines(published))
+        rules = (len(lines),) if summary else ()
+        return Grid(((corner,), *heads), tuple(rows), rules, notes.lines(published))
+    summary = _without_constants(summary, notes)
     ordered = [*summary, *lines]
     rows = [
         (GridCell(" ".join(parts)), *(line.entries[column] for line in ordered)) for column, parts in enumerate(heads)
     ]
     labels = [(_short(line.label),) for line in ordered]
-    return Grid(((corner,), *labels), tuple(rows), (), notes.lines(published))
+    return Grid(((corner,), *labels), tuple(rows), (), notes.lines(published), transposed=True)
 
 
 def head(model: str, setting: str, origin: str = "") -> tuple[str, ...]:
     """The head of a variant's column."""
     return (model, setting, *([f"[{origin}]"] if origin else []))
+
+
+def _without_constants(lines: list[Line], notes: _Notes) -> list[Line]:
+    """What is the same for all variants is said once, below."""
+    kept = []
+    for line in lines:
+        texts = {entry.text + entry.marks for entry in line.entries}
+        if line.label in _OF_CANDIDATES and len(texts) == 1 and len(line.entries) > 1:
+            notes.constants.append(f"{line.label} {texts.pop()}")
+        else:
+            kept.append(line)
+    return kept
 
 
 def _short(label: str) -> str:
@@ -108,10 +128,12 @@ def _line(
     title: str, row: str, figures: Sequence[Figure], board: Board, published: PublishedTable | None, notes: _Notes
 ) -> Line:
     best = best_of(figures)
+    tests = notes.tests(row)
     entries = []
     for variant, figure, is_best in zip(board.variants, figures, best):
         marks = notes.marks(figure) if figure.score is not None else ""
         marks += notes.training(figure) if row != MEAN else ""
+        marks += mark_of(tests.get(variant)) if figure.score is not None else ""
         entries.append(GridCell(_text(figure), marks, _detail(row, variant, figure, published, notes), is_best))
     return Line(title, tuple(entries))
 
@@ -195,12 +217,18 @@ def _cost(mean: Figure, value: float | None, write: Callable[[float], str]) -> s
 class _Notes:
     """Footnotes in the order in which they are first needed."""
 
-    def __init__(self) -> None:
+    def __init__(self, significance: SignificanceMarks | None = None) -> None:
+        self._significance = significance
+        self.constants: list[str] = []
         self._reasons: list[str] = []
         self._intervals = self._in_domain = False
         self._undisclosed: list[str] = []
         self._errata: list[str] = []
         self._uncounted: list[str] = []
+
+    def tests(self, row: str) -> Mapping[Variant, Test]:
+        """The tests of a row, where marks of significance are wanted."""
+        return self._significance.tests(row) if self._significance else {}
 
     def marks(self, figure: Figure) -> str:
         """The marks of a partial figure; none when it is whole."""
@@ -241,7 +269,9 @@ class _Notes:
 
     def lines(self, published: PublishedTable | None) -> tuple[str, ...]:
         """All footnotes."""
-        lines = [f"{self._mark(reason)} partial: {reason}" for reason in self._reasons]
+        lines = [", ".join(self.constants)] if self.constants else []
+        lines += [f"{self._mark(reason)} partial: {reason}" for reason in self._reasons]
+        lines += [self._significance.note()] if self._significance else []
         if self._in_domain:
             lines.append(f"{_KNOWN} in-domain: the model's publisher names this dataset among its training data")
         if self._undisclosed:

@@ -6,6 +6,8 @@ import shutil
 import unicodedata
 from collections.abc import Collection, Sequence
 
+_LEAST = 20  # columns that the last column of a listing has at least
+
 
 def width(text: str) -> int:
     """Return columns that `text` takes in a terminal."""
@@ -36,9 +38,12 @@ def listing(
     right: Collection[int] = (),
     notes: Sequence[str] | None = None,
     groups: Sequence[str] | None = None,
+    keys: int | None = None,
 ) -> str:
     """Return rows below a head, two blanks between columns; the last column wraps at the width of the terminal.
 
+    Where the others do not fit beside each other, they follow in blocks that all begin with the first `keys` columns,
+    by default those before the first one that is aligned to the right.
     `right` are the columns that are aligned to the right; `notes` has a line for each row, written below it; `groups`
     has the name of each row's group, written above the first of neighbours that share it.
     """
@@ -46,13 +51,52 @@ def listing(
     if not rows:
         return "none\n"
     widths = [max(width(row[i]) for row in everything) for i in range(len(head))]
-    indent = sum(widths[:-1]) + 2 * (len(head) - 1)
-    room = max(20, terminal_width() - indent)
+    leading = next((i for i in range(len(head)) if i in right), 1) if keys is None else keys
+    longest = max(width(word) for row in everything for word in row[-1].split(" "))
+    least = min(widths[-1], longest if len(head) - 1 not in right else widths[-1], _LEAST)
+    blocks = _split([*widths[:-1], least], min(max(1, leading), len(head) - 1))
+    return "\n".join(
+        _write_block(
+            [[row[i] for i in columns] for row in everything],
+            [widths[i] for i in columns],
+            {place for place, i in enumerate(columns) if i in right},
+            (notes, groups) if number == 0 else (None, groups),
+            headed=len(everything) > len(rows),
+        )
+        for number, columns in enumerate(blocks)
+    )
+
+
+def _split(needed: Sequence[int], keys: int) -> list[list[int]]:
+    """Return the columns of each block; one block where they fit, or where the keys alone take most of the room."""
+    room, own = terminal_width(), sum(needed[:keys]) + 2 * keys
+    if sum(needed) + 2 * (len(needed) - 1) <= room or own > 0.75 * room:
+        return [list(range(len(needed)))]
+    blocks: list[list[int]] = [[]]
+    for column in range(keys, len(needed)):
+        taken = own + sum(needed[i] + 2 for i in blocks[-1])
+        if blocks[-1] and taken + needed[column] > room:
+            blocks.append([])
+        blocks[-1].append(column)
+    return [[*range(keys), *columns] for columns in blocks]
+
+
+def _write_block(
+    everything: Sequence[Sequence[str]],
+    widths: Sequence[int],
+    right: Collection[int],
+    beside: tuple[Sequence[str] | None, Sequence[str] | None],
+    *,
+    headed: bool,
+) -> str:
+    notes, groups = beside
+    indent = sum(widths[:-1]) + 2 * (len(widths) - 1)
+    room = max(_LEAST // 2, terminal_width() - indent)
     lines = []
-    for index, row in enumerate(everything, start=len(rows) - len(everything)):
+    for index, row in enumerate(everything, start=-1 if headed else 0):
         front = [pad(cell, widths[i], right=i in right) for i, cell in enumerate(row[:-1])]
-        last = pad(row[-1], widths[-1], right=True) if len(head) - 1 in right else row[-1]
-        first, *more = wrap(last, room)
+        last = pad(row[-1], widths[-1], right=True) if len(widths) - 1 in right else row[-1]
+        first, *more = [last] if len(widths) - 1 in right else wrap(last, room)
         if groups and index >= 0 and (index == 0 or groups[index] != groups[index - 1]):
             lines += ["", *wrap(groups[index], terminal_width())]
         lines.append("  ".join([*front, first]).rstrip())

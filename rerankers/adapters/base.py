@@ -81,6 +81,9 @@ class Reranker(ABC):
     shape: Shape | None = None
     reads_lists: bool = False
 
+    def __repr__(self) -> str:
+        return f"<{self.spec.name} ({self.spec.family}) on {self.device}, {self.dtype}>"
+
     @abstractmethod
     def identity(self, text: TextOptions) -> dict[str, Any]:
         """Return everything on the model's side that can change a score, except the setting: JSON values only."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
+from ..api import report_share
 from ..errors import ScoreError
 from ..models.malloc import keep_freed_memory
 
@@ -48,7 +49,7 @@ def run_batches(
 
     keep_freed_memory()
     plan = plan or by_length
-    waiting = plan(list(range(len(lengths))), budget)[::-1]
+    waiting, total, done = plan(list(range(len(lengths))), budget)[::-1], sum(lengths), 0
     while waiting:
         batch = waiting[-1]
         failed = False
@@ -58,6 +59,8 @@ def run_batches(
             failed = True  # handled below, where the exception no longer holds the batch's tensors
         if not failed:
             waiting.pop()
+            done += sum(lengths[i] for i in batch)
+            report_share(done / total if total else 1.0)
             continue
         tokens = sum(lengths[i] for i in batch)
         if len(batch) == 1:

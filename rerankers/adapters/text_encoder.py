@@ -17,7 +17,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from ..api import Executed, Group, Prepared, Scored
+from ..api import Executed, Group, Prepared, Scored, report_share
 from ..checkpoint.hub import Resolved
 from ..errors import InputError
 from ..models.encoder import Encoder
@@ -157,8 +157,11 @@ class TextEncoder(Reranker):
         if self.cache is None:
             self.token_budget = run_batches(lengths, self.token_budget, run)
         else:
+            done, total = 0, sum(lengths)
             for i, number in enumerate(new):
                 run([i])
+                done += lengths[i]
+                report_share(done / total)
                 self.cache.put((texts[number], *layers), vectors[:, number].clone())
         return vectors, sum(lengths)
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from ..architectures.keys import refuse_code
 from ..checkpoint.hub import Resolved
 from ..checkpoint.logit_score import scoring_tokens
+from ..checkpoint.quiet import without_bars
 from ..errors import InputError, refusing
 from ..models.heads import SCORE, read_head
 from ..models.ops import Ops
@@ -108,7 +109,7 @@ def load_class(spec: ModelSpec, files: Resolved, dtype: torch.dtype, kind: str) 
         module, _, cls = _ENCODERS[name].partition(":")
         auto = getattr(importlib.import_module(f"transformers.models.{module}"), cls)
     wording = "dtype" if int(transformers.__version__.split(".")[0]) >= 5 else "torch_dtype"
-    with refusing(f"model '{spec.name}': transformers cannot load it"):
+    with refusing(f"model '{spec.name}': transformers cannot load it"), without_bars():
         model, report = auto.from_pretrained(
             files.folder, trust_remote_code=spec.trust_remote_code, output_loading_info=True, **{wording: dtype}
         )

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import InputError, one_line
 from ..storage.atomic import refuse_irregular
+from ..storage.pointers import refuse_pointer
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -26,6 +27,8 @@ def read_json_value(path: Path) -> Any:
     except FileNotFoundError as err:
         raise InputError(f"{path}: not found; a model folder needs it") from err
     except (OSError, ValueError, RecursionError) as err:
+        if isinstance(err, ValueError):
+            refuse_pointer(path)
         raise InputError(f"{path}: cannot be read as JSON: {one_line(err)}") from err
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from ..errors import InputError, refusing
 from .json_files import read_json
+from .quiet import without_bars
 
 ADAPTER = "adapter_config.json"
 WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")  # in the order of peft
@@ -104,9 +105,10 @@ def _merged(adapter: Path, base: Path) -> Any:
     if kind == _KINDS["SEQ_CLS"] and (outputs := _count_outputs(held)):
         config.num_labels = outputs
     wording = "dtype" if int(transformers.__version__.split(".")[0]) >= 5 else "torch_dtype"
-    model, report = getattr(transformers, kind).from_pretrained(
-        base, config=config, output_loading_info=True, **{wording: torch.float32}
-    )
+    with without_bars():
+        model, report = getattr(transformers, kind).from_pretrained(
+            base, config=config, output_loading_info=True, **{wording: torch.float32}
+        )
     own = {name.removeprefix(_INNER) for name in held}
     missing = set(report["missing_keys"]) - own
     if kind == _KINDS["FEATURE_EXTRACTION"]:  # a pooler's are in no vector that is pooled here

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..storage.pointers import refuse_pointer
 from .json_files import inside, read_json
 
 SINGLE = ("model.safetensors", "pytorch_model.bin")  # the first that is there, each before its index
@@ -21,7 +22,9 @@ def weight_files(folder: Path) -> dict[Path, frozenset[str] | None]:
     """
     for single in SINGLE:
         if (folder / single).is_file():
-            return {inside(folder, single, folder): None}
+            path = inside(folder, single, folder)
+            refuse_pointer(path)
+            return {path: None}
         if (folder / f"{single}.index.json").is_file():
             return _read_index(folder, folder / f"{single}.index.json")
     strays = sorted(path.name for kind in ("*.safetensors", "*.bin", "*.gguf") for path in folder.glob(kind))
@@ -38,6 +41,7 @@ def kind_of_file(path: Path) -> str:
     """Return what a file is by its first bytes, as a part of a message to somebody who gave it for a model folder."""
     with path.open("rb") as file:
         first = file.read(16)
+    refuse_pointer(path)
     if first.startswith(b"GGUF"):
         return "a GGUF file, llama.cpp's format, which is not run here; give the folder or hub id that it was made from"
     if first.startswith(b"PK\x03\x04") or first[8:9] == b"{":  # what torch.save and safetensors write
@@ -61,4 +65,6 @@ def _read_index(folder: Path, index: Path) -> dict[Path, frozenset[str] | None]:
         if path.suffix not in (".safetensors", ".bin"):
             raise InputError(f"{index}: names {name}; weights are read from .safetensors and .bin files only")
         tensors.setdefault(path, []).append(tensor)
+    for path in tensors:
+        refuse_pointer(path)
     return {path: frozenset(names) for path, names in sorted(tensors.items())}

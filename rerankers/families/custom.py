@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..custom import CustomReranker, check, class_of, find, is_reference, make, plugins
+from ..custom import CustomReranker, check, class_of, find, is_reference, make, plugins, source_hash
 from ..errors import InputError
 from ..flops import Shape
 from ..options import LoadOptions
@@ -50,6 +50,10 @@ class Custom(ForeignFamily):
     def check_ready(self, spec: ModelSpec) -> None:
         """See `Family.check_ready`; module and class are there."""
         find(spec.source)
+
+    def source_hash(self, spec: ModelSpec) -> str | None:
+        """See `Family.source_hash`; None where the class was typed into a notebook."""
+        return source_hash(spec.source)
 
     def take(self, model: CustomReranker, options: LoadOptions) -> CustomAdapter:
         """Return an object that is there already, on the device that it is on."""

@@ -35,6 +35,16 @@ def check_name(name: str) -> str:
     return name
 
 
+def make_name(text: str) -> str:
+    """Return a name made of a file's or folder's: what cannot be in one, blanks among it, becomes `-`.
+
+    Raises InputError where nothing is left, or the rest is still none.
+    """
+    plain = unicodedata.normalize("NFC", text)
+    kept = "".join(c if unicodedata.category(c)[0] in "LNM" or c in _MARKS else "-" for c in plain)
+    return check_name(re.sub("-{2,}", "-", kept).strip("-").lstrip(".+").rstrip(".") if kept != text else text)
+
+
 def _describe_character(char: str) -> str:
     if char == " ":
         return "a blank"

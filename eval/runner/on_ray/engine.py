@@ -163,7 +163,7 @@ class RayEngine:
         if self.loaded.shape is not None:
             self._schedule.patience.assume(_SLOWEST["cuda" if self.loaded.device.startswith("cuda") else "cpu"])
 
-    def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Scored, str]]:
+    def run(self, jobs: Sequence[Job], tell: Callable[[int], None] | None = None) -> Iterator[tuple[Job, Scored, str]]:
         """Yield each block with its scores, as it is done. Raises BlocksFailed at the end if some were given up."""
         self._pool.order = lambda index: _make_order(jobs[index])
         before, start = self._wall, perf_counter()

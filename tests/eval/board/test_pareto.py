@@ -76,7 +76,7 @@ def test_what_has_no_counted_flops_is_told() -> None:
     assert {model: first and first.model for model, first in found.items()} == {"better": None, "worse": "bm25"}
     text = to_text(points(mixed), unplaced=uncounted(pivot(mixed, "nDCG@10")))
     assert "FLOPs not counted: a: better full 90.00" in text
-    shown = " ".join(render(mixed).split())
+    shown = " ".join(render(mixed, layout="datasets").split())
     assert "FLOPs not counted: better, worse" in shown
     assert "Pareto frontier frontier – dominated" in shown
 

@@ -72,7 +72,7 @@ def shown(command: Command, *arguments: str) -> str:
 
 
 def test_table_and_pareto_call_nothing_below_the_first_stage_frontier(run: Path, command: Command) -> None:
-    text = shown(command, "table", str(run))
+    text = shown(command, "table", str(run), "--layout", "datasets")
     assert "Pareto frontier dominated dominated dominated" in text
     assert "FLOPs not counted: Uncounted" in text
     rows = json.loads(command("pareto", str(run), "--json")[1])

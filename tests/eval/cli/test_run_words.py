@@ -55,7 +55,7 @@ def test_words_print_the_file_that_they_stand_for_and_run_it(call: Any, tmp_path
         (("quickstart", "--k", "3"), "--k: is for a run without a file; change 'quickstart' with --set"),
         (("quickstart", "--model", "x"), "--model: is for a run without a file"),
         (("./quickstart",), "experiment './quickstart': no such file"),
-        (("--dataset", "./te"), "dataset './te': no such folder; check the path"),
+        (("--dataset", "./te"), "dataset './te': no such folder (did you mean 'tea'?); check the path"),
         (("--dataset", "te"), "dataset 'te' is unknown and no folder"),
         (("--dataset", "tea", "--model", "all-minilm"), "model 'all-minilm' is unknown; did you mean"),
         (("--dataset", "tea", "--format", "xls"), "format 'xls' is unknown; known: text, md, csv"),
@@ -126,10 +126,16 @@ def test_a_long_block_is_heard_of(monkeypatch: pytest.MonkeyPatch, caplog: pytes
             assert time.monotonic() < end, text
             time.sleep(0.005)
 
-    wait_for("m: 20 %, first block on its way for")
+    wait_for("m: 20 %, first batch on its way for")
+    shown.inside(10)  # within a block
+    wait_for("m: 30 %, ")
     shown.add(30)
     wait_for("m: 50 %, ")
+    left = [shown.line(shown.last + wait) for wait in (0, 1e-4, 1e9)]
+    assert left[0] != left[-1]
+    assert left[-1].endswith("a batch takes longer than those before it")
     assert any(" pairs/s, " in line and line.endswith("left") for line in caplog.messages)
     shown.close()
     shown.thread.join(5)
     assert not shown.thread.is_alive()
+    assert not any("done in" in line for line in caplog.messages)  # 50 pairs are missing

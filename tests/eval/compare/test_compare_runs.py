@@ -166,7 +166,8 @@ def test_what_differs_everywhere_is_told_once(root: Path) -> None:
     ]
 
 
-def test_several_variants_have_a_column(root: Path) -> None:
+def test_several_variants_have_a_column(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
     text = to_text(compare(Selector(root), Selector(root), metric="nDCG@10", worst=0, load=None), "nDCG@10")
     assert "A: " not in text
     assert [line.split()[:2] for line in text.splitlines()[1:]] == [

@@ -162,7 +162,7 @@ def test_the_best_of_a_row_is_bold() -> None:
         make_cell("b", 0.70002, "m2"),
         make_cell("b", 0.30, "m3"),
     ]
-    text = render(cells, format="md")
+    text = render(cells, format="md", layout="datasets")
     assert "| a | 50.00 | **60.00** | not run |" in text
     assert "| b | **70.00** | **70.00** | 30.00 |" in text  # equal as printed
     assert "**" not in render([make_cell("a", 0.5, "m1"), make_cell("a", 0.5, "m2")], format="md")
@@ -190,14 +190,14 @@ def test_the_frontier_is_marked() -> None:
         make_cell("a", 0.4, setting="L9", flops=2),
         make_cell("a", 0.6, flops=3),
     ]
-    assert re.search(r"Pareto +frontier +dominated +frontier\n", render(cells))
+    assert re.search(r"Pareto +frontier +dominated +frontier\n", render(cells, layout="datasets"))
 
 
 def test_columns_start_with_the_first_stage_and_deepen() -> None:
     settings = ["full", "L8", "L28", "L10", "L28-r2@8", "first-stage"]
     models = ["m"] * 5 + ["zz"]
     cells = [make_cell("a", 0.5, model, setting) for model, setting in zip(models, settings)]
-    head = render(cells, format="md").splitlines()[0]
+    head = render(cells, format="md", layout="datasets").splitlines()[0]
     assert re.findall(r"\| (?:m|zz) (\S+)", head) == ["first-stage", "L8", "L10", "L28-r2@8", "L28", "full"]
 
 
@@ -217,11 +217,11 @@ def test_runs_that_disagree_are_shown_apart_and_equal_results_once() -> None:
     assert render([one, same], format="md") == render([one], format="md")
     without = Cell(one.path, one.manifest.model_copy(update={"metrics": {"R@100": 1.0}}))
     assert render([without, one], format="md") == render([one], format="md")
-    head = render([one, other], format="md").splitlines()[0]
+    head = render([one, other], format="md", layout="datasets").splitlines()[0]
     assert r"\[first\]" in head
     assert r"\[second\]" in head
     twins = [one, make_cell("a", 0.6, root=Path("elsewhere"), experiment="first")]
-    assert r"\[elsewhere\]" in render(twins, format="md").splitlines()[0]
+    assert r"\[elsewhere\]" in render(twins, format="md", layout="datasets").splitlines()[0]
 
 
 def test_text_is_aligned_and_no_wider_than_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
