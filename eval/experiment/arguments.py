@@ -28,7 +28,8 @@ def from_arguments(
     """Return what a YAML file would state; its name comes from the models and the datasets.
 
     `models` may be empty, which judges the first stage alone. `candidates` is a run file, in whose path `{dataset}` is
-    the dataset's name, or the name of a publisher's lists; `options` are keys of every model's entry. Raises InputError without a dataset.
+    the dataset's name, or the name of a publisher's lists; `options` are keys of every model's entry.
+    Raises InputError without a dataset.
     """
     if not datasets:
         raise InputError("name an experiment, or give --dataset (and --model); `rerankbench ls datasets` lists them")
