@@ -250,7 +250,7 @@ def test_no_two_places_share_twelve_lines() -> None:
 @pytest.mark.parametrize(
     ("file", "module"),
     [
-        ("eval/cli/flops.py", "rerankers.flops"),
+        ("eval/plan/pair.py", "rerankers.flops"),
         ("eval/api.py", "eval.runner.run"),
         ("eval/results/rejudge.py", "eval.metrics.trec"),
         ("rerankers/models/decoder.py", "torch"),

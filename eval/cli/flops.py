@@ -11,8 +11,6 @@ from .bounds import MOST_TOKENS
 from .family_options import Options, parse_options
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ...rerankers.settings import Setting
 
 
@@ -45,9 +43,12 @@ def flops(
 
     Needs no weights. See docs/flops.md for the conventions.
     """
+    from ..hardware.devices import find_speed
+    from ..plan.pair import count_pair
+
     setting = parse_setting(cutoff_layer, compress_ratio, compress_layers)
     tokens, options = (query_tokens, passage_tokens, prompt_tokens), parse_options(option)
-    report = count(model, setting, tokens, causal, speed(device, tflops), options)
+    report = count_pair(model, setting, tokens, causal, find_speed(device, tflops), options)
     print(json.dumps(report, indent=2) if as_json else _text(report))
 
 
@@ -65,77 +66,6 @@ def parse_setting(cutoff_layer: int | None, compress_ratio: int, compress_layers
     if layers and compress_ratio == 1:
         raise InputError(f"--compress-layers {compress_layers}: say how much, for example --compress-ratio 2")
     return Setting(cutoff_layer, compress_ratio, layers)
-
-
-def count(
-    model: str,
-    setting: Setting,
-    tokens: tuple[int, int, int | None],
-    causal: bool = False,
-    tflops: float | None = None,
-    options: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """The report of one pair, as `--json` prints it, for tokens of query, passage and prompt (None: estimated).
-
-    `options` are those of the model's family.
-
-    Raises InputError for an unknown model or a wrong setting.
-    """
-    from ...rerankers import flops as ledger
-    from ...rerankers.errors import InputError
-    from ...rerankers.options import TextOptions
-    from ...rerankers.registry import choose, family_of, find_spec, shape_of
-    from ...rerankers.settings import Setting
-
-    spec = choose(find_spec(model), options or {})
-    rules, shape = family_of(spec).text_rules(spec), shape_of(spec)
-    query, passage, prompt = tokens
-    if shape is None:
-        raise InputError(
-            f"model '{model}': its shape is not known; a specification states it as `config`, a class as `shape`"
-        )
-    if prompt and rules.template is None:
-        raise InputError(f"--prompt-tokens {prompt}: family '{spec.family}' has no prompt")
-    prompt = rules.count_own_tokens(TextOptions()) if prompt is None else prompt
-    pair = (query, passage, prompt)
-    reference = int(ledger.reference(shape, setting, *pair, causal=causal))
-    full = int(ledger.reference(shape, Setting(), *pair, causal=causal))
-    return {
-        "model": model,
-        "family": spec.family,
-        "setting": setting.name,
-        "tokens": {"query": query, "passage": passage, "prompt": prompt},
-        "stretches": [
-            {"layers": layers, "tokens": int(tokens)} for layers, tokens in ledger.stretches(shape, setting, *pair)
-        ],
-        "layer": {"per_token": shape.layer.per_token, "per_query_key": shape.layer.attention},
-        "head": {"per_token": shape.head_per_position, "per_pair": shape.head_per_pair},
-        "causal": causal,
-        "full": full,
-        "reference": reference,
-        "useful": int(ledger.useful(shape, setting, *pair)),
-        "saved": ledger.saved(shape, setting, *pair, causal=causal),
-        "saved_naive": ledger.saved_naive(shape, setting),
-        "tflops": tflops,
-        "seconds": reference / tflops / 1e12 if tflops else None,
-    }
-
-
-def speed(device: str | None, tflops: float | None) -> float | None:
-    """TFLOP/s of a device, or as given. Raises InputError for an unknown device or when both are given."""
-    from ...configs import CONFIGS, read
-    from ...rerankers.errors import InputError, suggest
-
-    if device is None:
-        if tflops is not None and tflops <= 0:
-            raise InputError(f"--tflops {tflops}: must be positive")
-        return tflops
-    if tflops is not None:
-        raise InputError("--device and --tflops: give one of them")
-    known = read(CONFIGS / "devices.yaml")
-    if device not in known:
-        raise InputError(f"--device '{device}' is unknown{suggest(device, known)}; or give --tflops")
-    return float(known[device])
 
 
 def _text(report: dict[str, Any]) -> str:

@@ -49,11 +49,11 @@ def plan(
     Example: rerankbench plan quickstart --tflops 0.1
     """
     from ..experiment.file import load_experiment
+    from ..hardware.devices import find_speed
     from ..plan.plan import make_plan
     from ..schedule.spread import spread
-    from .flops import speed
 
-    peak = speed(device, tflops)
+    peak = find_speed(device, tflops)
     sustained = peak * share if device and peak else peak
     wanted = load_experiment(experiment, set_ or ())
     made = make_plan(wanted, limit=limit, query_tokens=query_tokens, passage_tokens=passage_tokens)

@@ -105,10 +105,10 @@ def _table(experiment: Experiment, name: str | None) -> PublishedTable:
 def _speed(experiment: Experiment, device: str | None, share: float, tflops: float | None) -> float:
     """Sustained TFLOP/s: as given, a share of a device's peak, or a share of what a matrix product reaches here."""
     from ..first_stage.encode import resolve_device
+    from ..hardware.devices import find_speed
     from ..hardware.peak import peak_tflops
-    from .flops import speed
 
-    told = speed(device, tflops)
+    told = find_speed(device, tflops)
     if told is not None:
         return told * share if device else told
     here = resolve_device(experiment.engine.device)

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from ..text.aligned import listing
 from ..text.sanitize import clean
 from ..text.sanitize import to_json as json_text
 from .check import CellCheck, GateReport, Status
@@ -20,8 +21,7 @@ def to_text(report: GateReport) -> str:
     """A table for the terminal, then what was found, then one line of summary."""
     rows = [("status", "cell", "metric", "accepted", "now", "change", "p (Holm)")]
     rows += [(cell.status, f"{cell.key}", *figures) for cell in report.cells for figures in _figures(cell)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = ["  ".join(value.ljust(width) for value, width in zip(row, widths)).rstrip() for row in rows]
+    lines = listing(rows[0], rows[1:], keys=3).rstrip("\n").split("\n")
     for heading, texts in _told(report):
         lines += ["", heading, *(f"  {text}" for text in texts)]
     remarks = [f"{_cells(n)}: {text}" for text, n in _remarks(report).items()]

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from rerankbench.eval.cli.flops import count
+from rerankbench.eval.plan.pair import count_pair
 from rerankbench.rerankers.settings import Setting
 
 PAGE = (Path(__file__).parents[2] / "docs" / "flops.md").read_text(encoding="utf-8")
@@ -19,7 +19,9 @@ def test_the_page_has_lengths() -> None:
 
 @pytest.mark.parametrize(("query", "passage", "saved"), LENGTHS)
 def test_saved_shares_of_the_page(query: str, passage: str, saved: str) -> None:
-    report = count("bge-reranker-v2.5-gemma2-lightweight", Setting.parse("L25-r2@8"), (int(query), int(passage), 14))
+    report = count_pair(
+        "bge-reranker-v2.5-gemma2-lightweight", Setting.parse("L25-r2@8"), (int(query), int(passage), 14)
+    )
     assert f"{report['saved']:.1%}" == f"{saved}%"
 
 
