@@ -233,7 +233,7 @@ def compare(
     def cells_of(side: str | Path | Cell | Sequence[Cell]) -> list[Cell]:
         return Selector.parse(str(side)).cells(metric) if isinstance(side, str | Path) else with_values(side, metric)
 
-    if isinstance(a, str | Path) and str(a).endswith(".json") and Path(a).is_file():
+    if isinstance(a, str | Path) and str(a).endswith(".json") and not Path(a).is_dir():
         from .compare.accepted import compare_accepted
 
         return compare_accepted(Path(a), cells_of(b), metric, seed=seed, correction=correction)

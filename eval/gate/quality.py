@@ -176,7 +176,8 @@ def _mean_text(m: MetricCheck, policy: GatePolicy) -> str:
         return f"{text}; accept it if intended"
     verdict = "significant" if m.significant(policy.alpha) else "not significant"
     if m.collapsed(policy.max_drop):
-        verdict = f"{verdict}, but more than max_drop {policy.max_drop:g} or nine tenths"
+        joined = "and" if m.significant(policy.alpha) else "but"
+        verdict = f"{verdict}, {joined} more than max_drop {policy.max_drop:g} or nine tenths"
     low, high = m.paired.interval or (m.delta, m.delta)
     level = f"{100 * (1 - 2 * policy.alpha):g} %"
     corrected = "too few queries changed" if m.p_holm is None else f"Holm {m.p_holm:.2g}"
