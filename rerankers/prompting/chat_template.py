@@ -50,14 +50,16 @@ def read_chat_template(folder: Path, structured: bool, positions: int) -> Prompt
             raise InputError(f"{folder}: its chat template takes more than {_SECONDS} s; is it meant to end?") from None
 
     plain = render(_QUERY, _PASSAGE)
-    query, between, passage, after = _split(plain, folder)
+    query, *others = _split(plain, folder)
     rendered = render(_QUERY, _PASSAGE, _SYSTEM)
     bare = None
     if _SYSTEM in rendered:
         bare = query
-        query, between, passage, after = _split(rendered.replace(_SYSTEM, "{instruction}"), folder)
-        if plain != rendered and _split(plain, folder)[1:] != (between, passage, after):
+        query, *prompted = _split(rendered.replace(_SYSTEM, "{instruction}"), folder)
+        if plain != rendered and others != prompted:
             raise InputError(f"{folder}: its chat template puts a prompt after the query, which is not supported")
+        others = prompted
+    between, passage, after = others
     template = PromptTemplate(
         query=query,
         bare_query=bare,
@@ -66,6 +68,7 @@ def read_chat_template(folder: Path, structured: bool, positions: int) -> Prompt
         after=(after,) if after else (),
         joined=True,
         joined_tail=True,
+        passage_first=plain.index(_PASSAGE) < plain.index(_QUERY),
         limit="sequence",
         special_tokens=False,
     )
@@ -75,13 +78,20 @@ def read_chat_template(folder: Path, structured: bool, positions: int) -> Prompt
 
 
 def _split(text: str, folder: Path) -> tuple[str, str, str, str]:
-    """Return the pieces of a rendered text."""
-    if text.count(_QUERY) != 1 or text.count(_PASSAGE) != 1 or text.index(_QUERY) > text.index(_PASSAGE):
-        raise InputError(f"{folder}: its chat template does not put the query, then the document, in once each")
+    """Return a rendered text's pieces: with the query, between, with the passage, and after them.
+
+    Where the query comes last, its piece has what is after it.
+    """
+    if text.count(_QUERY) != 1 or text.count(_PASSAGE) != 1:
+        raise InputError(f"{folder}: its chat template does not put query and document in once each")
     if "{query}" in text or "{passage}" in text:
         raise InputError(
             f"{folder}: its chat template contains {{query}} or {{passage}} as a text, which is not supported"
         )
+    if text.index(_PASSAGE) < text.index(_QUERY):
+        before, rest = text.split(_PASSAGE)
+        between, after = rest.split(_QUERY)
+        return "{query}" + after, between, before + "{passage}", ""
     before, rest = text.split(_QUERY)
     between, after = rest.split(_PASSAGE)
     return before + "{query}", between, "{passage}", after

@@ -146,7 +146,7 @@ def _cut_joined(
     for start, group in zip(starts, groups):
         for passage in group.passages:
             whole, tail = ids_of[next(remaining)], frame.tail
-            if end:
+            if template.joined_tail:
                 whole, tail = whole[: len(whole) - len(tail)], whole[len(whole) - len(tail) :]
             cut = tokenizer.cut(whole, room)
             if len(cut) < len(whole):

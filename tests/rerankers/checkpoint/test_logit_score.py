@@ -30,6 +30,12 @@ TURNS = """{%- for m in messages %}{% if m.role == "query" %}<|im_start|>system
 <|im_start|>assistant
 """
 PARTS = TURNS.replace("m.content | trim", "m.content[0].text").replace("system", "question")
+LAST = """{%- set ns = namespace(q="", d="", s="") %}{%- for m in messages %}
+{%- if m.role == "query" %}{%- set ns.q = m.content %}
+{%- elif m.role == "document" %}{%- set ns.d = m.content %}{%- else %}{%- set ns.s = " " + m.content %}{%- endif %}
+{%- endfor %}Does the document help to answer the query?
+<Document> {{ ns.d }}
+<Query> {{ ns.q }}{{ ns.s }} ??"""
 PAIRS = [
     ("what is tea?", "Tea is a drink."),
     ("what is tea?", "tea leaves.\n\n"),
@@ -58,8 +64,8 @@ def ours(folder: Path, **text: Any) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("template", "kind"),
-    [(CHAT, "qwen3-s1"), (CHAT, "mxbai-s1"), (TURNS, "qwen3-s1"), (PARTS, "qwen3-s1")],
-    ids=["chat", "chat-qwen2", "turns", "parts"],
+    [(CHAT, "qwen3-s1"), (CHAT, "mxbai-s1"), (TURNS, "qwen3-s1"), (PARTS, "qwen3-s1"), (LAST, "qwen3-s1")],
+    ids=["chat", "chat-qwen2", "turns", "parts", "query-last"],
 )
 def test_equal_to_sentence_transformers(tmp_path, template, kind):
     theirs = saved(tmp_path, template, kind)
@@ -78,8 +84,9 @@ def test_equal_to_sentence_transformers(tmp_path, template, kind):
     assert identity["tokens"] == list(reranker.plan.rows[3].rows)
 
 
-def test_a_prompt_is_the_systems_message(tmp_path):
-    theirs = saved(tmp_path, CHAT, prompts={"ask": "Find it."}, default_prompt_name="ask")
+@pytest.mark.parametrize("template", [CHAT, LAST], ids=["chat", "query-last"])
+def test_a_prompt_is_the_systems_message(tmp_path, template):
+    theirs = saved(tmp_path, template, prompts={"ask": "Find it."}, default_prompt_name="ask")
     np.testing.assert_allclose(ours(tmp_path / "st"), theirs.predict(PAIRS), rtol=0, atol=1e-5)
     other = theirs.predict(PAIRS, prompt="Say {query}.")
     np.testing.assert_allclose(ours(tmp_path / "st", prompt="Say {query}."), other, rtol=0, atol=1e-5)
@@ -107,7 +114,7 @@ def test_a_specification_may_tell_otherwise(tmp_path):
 @pytest.mark.parametrize(
     ("template", "told"),
     [
-        (CHAT.replace("m.content }}\nIs", "m.content | upper }}\nIs"), "does not put the query, then the document, in"),
+        (CHAT.replace("m.content }}\nIs", "m.content | upper }}\nIs"), "does not put query and document in once each"),
         (CHAT.replace("m.content }}\nIs", "m.content[:200] }}\nIs"), "does more than put texts into places"),
         (CHAT.replace("m.content }}\nIs", "m.content[:5000] }}\nIs"), "does more than put texts into places"),
         (CHAT.replace("Is it", "{% raw %}{query}{% endraw %} it"), "contains {query} or {passage} as a text"),

@@ -184,3 +184,28 @@ def test_characters_and_white_space_count_where_the_template_says_so():
     assert pair.truncated
     assert template.shortens("q", "p" * 10001)
     assert not template.shortens("q", "p" * 10000)
+
+
+def test_the_passage_may_come_first():
+    """The ids are those of the whole prompt; of one that is too long, what every prompt ends with is kept."""
+    import transformers
+
+    spec = model("qwen3-s1").spec.with_options(template="ctxl-rerank-v2", tokens=[0], formula="row", wording={})
+    reranker = load(spec, CPU)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(spec.source)
+    query, passages = "what is {passage}?", ["tea {query}", "", "a drink " * 40]
+    frame = (
+        "Check whether a given document contains information helpful to answer the query.\n<Document> {}\n<Query> {} ??"
+    )
+    texts = [frame.replace("{}", passage, 1).replace("{}", query, 1) for passage in passages]
+    whole = [tokenizer(text)["input_ids"] for text in texts]
+    for length in (8192, len(whole[2]) - 9):
+        found = reranker.prepare([Group(query, passages)], TextOptions(max_length=length)).tokens
+        end = tokenizer(" ??")["input_ids"]
+        expected = [ids if len(ids) <= length else ids[: length - len(end)] + end for ids in whole]
+        assert [pair.ids for pair in found] == expected
+    shared = reranker.score([Group(query, passages)], [Setting()], TextOptions())
+    single = reranker.score([Group(query, [p]) for p in passages], [Setting()], TextOptions())
+    np.testing.assert_allclose(shared.scores, single.scores, rtol=0, atol=1e-5)
+    with pytest.raises(InputError, match="key 'passage_first': needs `joined: true`"):
+        read_template({"query": "{query}", "passage": "{passage}", "limit": "pair", "passage_first": True}, "here")
