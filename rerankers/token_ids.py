@@ -31,7 +31,8 @@ def card_ids(spec: ModelSpec, pairs: Sequence[tuple[str, str]]) -> list[list[int
     """Return ids of short pairs, which nothing is cut from, by transformers' tokenizer alone, as in the models' cards.
 
     Decoders: what begins a sequence, then every piece of the template by itself, or the pair as one text where the
-    template joins it. Encoders: the tokenizer's own pair. `spec` is that of a loaded reranker.
+    template joins it, with what the tokenizer puts around it. Encoders: the tokenizer's own pair. `spec` is that of a
+    loaded reranker.
     """
     tokenizer = of_transformers(resolve(spec.source, spec.revision).folder)
     rules = family_of(spec).text_rules(spec)
@@ -39,6 +40,8 @@ def card_ids(spec: ModelSpec, pairs: Sequence[tuple[str, str]]) -> list[list[int
     if template is None:
         return [list(row) for row in tokenizer([query for query, _ in pairs], [text for _, text in pairs])["input_ids"]]
     instruction = rules.resolve(TextOptions()).instruction
+    if template.joined and template.special_tokens and not template.before:
+        return [list(row) for row in tokenizer([template.whole(*pair, instruction) for pair in pairs])["input_ids"]]
     bos = tokenizer.bos_token_id if template.special_tokens else None
 
     def ids(pieces: Sequence[str]) -> list[int]:

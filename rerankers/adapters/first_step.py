@@ -61,28 +61,20 @@ class FirstStepReranker(TransformersClassifier):
     """The log-probability of the first of two tokens. What is executed is not counted."""
 
     def __init__(
-        self,
-        plan: PairPlan,
-        files: Resolved,
-        tokenizer: Tokenizer,
-        placement: Placement,
-        model: FirstStep,
-        around: tuple[str, str, str],
+        self, plan: PairPlan, files: Resolved, tokenizer: Tokenizer, placement: Placement, model: FirstStep
     ) -> None:
-        self.around = around
         super().__init__(plan, files, tokenizer, placement, model, _read_first)
 
     def prepare_distinct(self, groups: Sequence[Group], text: TextOptions) -> Pairs:
         """See `base.Reranker.prepare_distinct`; the query's part has as many tokens as the prompt up to its end."""
-        before, between, after = self.around
-        template = self.tokenizer.single_template()
+        prompt, template = self.plan.text.template, self.tokenizer.single_template()
+        assert prompt is not None
         room = self.plan.text.resolve(text).max_length - template.special
-        heads = distinct_ids(self.tokenizer, [before + group.query for group in groups])
-        queries = [group.query for group in groups for _ in group.passages]
-        passages = [passage for group in groups for passage in group.passages]
-        whole = self.tokenizer.ids([before + q + between + p + after for q, p in zip(queries, passages)])
+        heads = distinct_ids(self.tokenizer, [prompt.of_query(group.query) for group in groups])
+        pairs = [(group.query, passage) for group in groups for passage in group.passages]
+        whole = self.tokenizer.ids([prompt.whole(query, passage, "") for query, passage in pairs])
         ids = [template.join(self.tokenizer.cut(own, room)) for own in whole]
-        first = [min(len(heads[before + query]), len(own)) for query, own in zip(queries, ids)]
+        first = [min(len(heads[prompt.of_query(query)]), len(own)) for (query, _), own in zip(pairs, ids)]
         return PromptPairs(
             ids,
             template,

@@ -20,6 +20,7 @@ from ..errors import InputError
 from ..family import Family, FamilyOptions
 from ..flops import LayerCost, Shape
 from ..options import LoadOptions
+from ..prompting.template import PromptTemplate
 from ..prompting.text_rules import TextRules
 from ..spec import ModelSpec
 
@@ -128,7 +129,9 @@ class EncoderDecoder(Family):
     def text_rules(self, spec: ModelSpec) -> TextRules:
         """See `Family.text_rules`; the prompt is cut at its end, whatever stands there."""
         whole = "the prompt is cut as one text, at its end"
-        return replace(super().text_rules(spec), refused={"truncation": whole, "query_max_length": whole})
+        template = _template(self.choose(spec).prompt_template)
+        refused = {"truncation": whole, "query_max_length": whole}
+        return replace(super().text_rules(spec), template=template, refused=refused)
 
     def load(self, spec: ModelSpec, files: Resolved, options: LoadOptions) -> FirstStepReranker:
         """See `Family.load`."""
@@ -158,8 +161,7 @@ class EncoderDecoder(Family):
             shape=self.shape(files.config, where),
             recipe=recipe,
         )
-        around = _split(chosen.prompt_template)
-        return FirstStepReranker(plan, files, tokenizer, placement, FirstStep(model, rows, where), around)
+        return FirstStepReranker(plan, files, tokenizer, placement, FirstStep(model, rows, where))
 
     def _row(self, token: str | int, tokenizer: Tokenizer, spec: ModelSpec) -> int:
         """Return the id of a token. Raises InputError for a text that is not one token."""
@@ -169,8 +171,9 @@ class EncoderDecoder(Family):
         return ids[0]
 
 
-def _split(template: str) -> tuple[str, str, str]:
-    """Return the texts before the query, between it and the passage, and after that."""
-    before, _, rest = template.partition(QUERY)
-    between, _, after = rest.partition(PASSAGE)
-    return before, between, after
+def _template(text: str) -> PromptTemplate:
+    """Return the prompt of an option, one text that is cut at its end."""
+    query, _, rest = text.partition(QUERY)
+    return PromptTemplate(
+        query=query + QUERY, between="", passage=rest, after=(), joined=True, limit="sequence", special_tokens=True
+    )

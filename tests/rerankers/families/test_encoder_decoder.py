@@ -18,6 +18,7 @@ from rerankbench.rerankers.options import TextOptions
 from rerankbench.rerankers.registry import load, load_spec, shape_of
 from rerankbench.rerankers.settings import Setting
 from rerankbench.rerankers.spec import ModelSpec
+from rerankbench.rerankers.token_ids import card_ids
 from torch.utils.flop_counter import FlopCounterMode
 
 PROMPT = "Query: {query} Document: {passage} Relevant:"
@@ -71,6 +72,8 @@ def test_ids_and_scores_are_those_of_transformers(folder: Path, template: str, a
     ids, scores = oracle(folder, [before + q + between + p + after for q, p in PAIRS], answers)
     prepared = reranker.prepare(groups, TextOptions())
     assert prepared.tokens.ids == ids
+    short = [i for i, (_, passage) in enumerate(PAIRS) if len(passage) < 99]
+    assert card_ids(reranker.spec, [PAIRS[i] for i in short]) == [ids[i] for i in short]  # what `verify` expects
     scored = reranker.score(groups, FULL, TextOptions(), prepared)
     np.testing.assert_allclose(scored.scores[0], scores, rtol=0, atol=3e-4)
     assert scored.truncated.tolist() == [False, True, False, False, False]
