@@ -8,14 +8,16 @@ from dataclasses import replace
 from ..board.costs import milliseconds
 from ..board.frontier import Point, Uncounted, label
 from ..board.pivot import Variant
+from ..results import FIRST_STAGE
 from ..text import units
 from ..text.aligned import listing
 
 
 def to_text(found: Sequence[Point], metric: str = "nDCG@10", unplaced: Sequence[Uncounted] = ()) -> str:
     """An aligned table, one line per point, then one for each variant that has no counted FLOPs."""
+    several = len({p.dataset for p in found}) > 1
     head = (
-        "dataset",
+        *(("dataset",) if several else ()),
         "model",
         "setting",
         f"{metric} x 100",
@@ -31,9 +33,10 @@ def to_text(found: Sequence[Point], metric: str = "nDCG@10", unplaced: Sequence[
         variant = (p.variant.model, f"{p.variant.setting} {p.variant.origin}".strip())
         bought = ("–" if x is None else f"{float(f'{x:.4g}'):,g}" for x in (p.rpp, p.qpp))
         figures = (f"{p.score:.2f}", units.flops(p.flops), *bought)
-        rows.append((p.dataset, *variant, *figures, mark + note))
+        rows.append((*((p.dataset,) if several else ()), *variant, *figures, mark + note))
     named = f"RPP: {metric} per PFLOP, QPP: queries per PFLOP (arXiv 2507.06223), from exact counts\n"
-    return listing(head, rows, right=range(3, 7)) + (named if rows else "") + uncounted_lines(unplaced)
+    one = "" if several or not rows else f"{found[0].dataset}\n"
+    return one + listing(head, rows, right=range(2 + several, 6 + several)) + (named if rows else "") + uncounted_lines(unplaced)
 
 
 def uncounted_lines(found: Sequence[Uncounted]) -> str:
@@ -86,5 +89,7 @@ def to_json(found: Sequence[Point], unplaced: Sequence[Uncounted] = ()) -> list[
 
 
 def _short(variant: Variant, beside: Variant) -> str:
-    """Without the model's name where it is the same."""
+    """Without the model's name where it is the same; a first stage by its name alone."""
+    if variant.setting == FIRST_STAGE:
+        return label(replace(variant, setting=""))
     return label(replace(variant, model="")) if variant.model == beside.model else label(variant)
