@@ -15,8 +15,8 @@ log = logging.getLogger("rerankbench")
 
 
 def is_read_only(out: Path) -> bool:
-    """Return whether a folder is there and nothing can be written into it."""
-    return out.is_dir() and not os.access(out, os.W_OK)
+    """Return whether a folder holds cells and nothing can be written into it."""
+    return (out / "cells").is_dir() and not os.access(out, os.W_OK)
 
 
 def stored_cells(experiment: Experiment, out: Path, part: Part) -> Cells:

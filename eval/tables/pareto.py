@@ -35,8 +35,9 @@ def to_text(found: Sequence[Point], metric: str = "nDCG@10", unplaced: Sequence[
         figures = (f"{p.score:.2f}", units.flops(p.flops), *bought)
         rows.append((*((p.dataset,) if several else ()), *variant, *figures, mark + note))
     named = f"RPP: {metric} per PFLOP, QPP: queries per PFLOP (arXiv 2507.06223), from exact counts\n"
-    one = "" if several or not rows else f"{found[0].dataset}\n"
-    return one + listing(head, rows, right=range(2 + several, 6 + several)) + (named if rows else "") + uncounted_lines(unplaced)
+    title = "" if several or not rows else f"{found[0].dataset}\n"
+    shown = listing(head, rows, right=range(2 + several, 6 + several))
+    return title + shown + (named if rows else "") + uncounted_lines(unplaced)
 
 
 def uncounted_lines(found: Sequence[Uncounted]) -> str:

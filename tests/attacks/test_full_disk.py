@@ -37,6 +37,18 @@ def test_full_at_random_moments() -> None:
 
 
 @mounts
+def test_a_finished_run_is_shown_from_a_read_only_disk(fresh: Trial) -> None:
+    words = command("run", fresh.experiment, "--out", fresh.out)
+    first = subprocess.run([*map(str, words)], capture_output=True, text=True)
+    assert first.returncode == 0, first.stderr
+    mounted = f"mount --bind '{fresh.out}' '{fresh.out}' && mount -o remount,ro,bind '{fresh.out}' && exec "
+    program = mounted + shlex.join(map(str, words))
+    done = subprocess.run(["unshare", "-rm", "sh", "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, first.stdout), done.stderr
+    assert "cannot be written; its stored results are shown" in done.stderr
+
+
+@mounts
 def test_read_only(fresh: Trial) -> None:
     fresh.out.mkdir()
     program = f"mount -t tmpfs -o ro tmpfs '{fresh.out}' && exec " + shlex.join(

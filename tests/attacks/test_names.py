@@ -40,7 +40,17 @@ def test_names_of_experiments(fresh: Trial, name: str) -> None:
     assert on_disk(fresh.folder.parent) == before
 
 
-@pytest.mark.parametrize("name", ["my data", "con", "x\u202ey", "-x"])
+@pytest.mark.parametrize(("name", "safe"), [("my data", "my-data"), ("x\u202ey", "x-y")])
+def test_folders_with_blanks_and_marks_get_safe_names(fresh: Trial, name: str, safe: str) -> None:
+    shutil.copytree(fresh.folder / "data", fresh.folder / name)
+    shutil.copytree(fresh.folder / "model", fresh.folder / "models" / name)
+    fresh.write(datasets=[str(fresh.folder / name)], rerankers=[{"model": str(fresh.folder / "models" / name)}])
+    assert fresh.run().status == 0
+    assert [path.name for path in (fresh.out / "cells").iterdir()] == [safe]
+    assert (fresh.out / "cells" / safe / safe / "full" / "manifest.json").is_file()
+
+
+@pytest.mark.parametrize("name", ["con", "-x"])
 def test_folders_of_datasets_and_models(fresh: Trial, name: str) -> None:
     shutil.copytree(fresh.folder / "data", fresh.folder / name)
     fresh.write(datasets=[str(fresh.folder / name)])
