@@ -22,7 +22,7 @@ _listener: ContextVar[Callable[[float], None] | None] = ContextVar("listener", d
 
 @contextmanager
 def listening(listener: Callable[[float], None]) -> Iterator[None]:
-    """Within, `listener` is told which share of a call of `Reranker.score` is done, batch by batch."""
+    """Within, `listener` gets the share of the tokens of a `Reranker.score` call that is done, batch by batch."""
     before = _listener.set(listener)
     try:
         yield
@@ -31,7 +31,7 @@ def listening(listener: Callable[[float], None]) -> Iterator[None]:
 
 
 def report_share(share: float) -> None:
-    """Tell whoever listens which share of the tokens of a call is done."""
+    """Report the share of the tokens of a call that is done, to the listener if there is one."""
     if (listener := _listener.get()) is not None:
         listener(share)
 
@@ -42,7 +42,7 @@ class Requests:
 
     Attributes:
         sent, retried: requests that went out, and how many of them were repetitions.
-        seconds: that each answer took, waiting times left out.
+        seconds: from each answered request to its answer; pauses between attempts left out.
         billed: the cost that the server states, in `unit`; None where it states none.
     """
 
@@ -71,9 +71,10 @@ class Executed:
 
     Attributes:
         flops: 2 x multiply-adds of all matrix products, padding included, shared prefixes counted once.
-        real_tokens: tokens that entered the forward pass and belong to a pair (a shared prefix counts once).
-        padded_tokens: tokens that entered it and belong to none.
-        shared_tokens: tokens that did not have to enter it because another pair's prefix served.
+        real_tokens: tokens that entered a forward pass and are no padding, summed over the passes (one for each
+            compression); a shared prefix counts once.
+        padded_tokens: padding that entered one.
+        shared_tokens: tokens that were not computed again: shared prefixes of queries, and repeated pairs.
         seconds: wall time by phase: `tokenise`, `forward`.
         requests: of a server, where there is one.
     """
@@ -102,12 +103,12 @@ class Scored:
     """Scores of all pairs of some groups, pairs in the order of the groups and of their passages.
 
     Attributes:
-        scores: float32 logits, shape (settings, pairs).
+        scores: float32, shape (settings, pairs); higher is more relevant, the scale is the family's.
         query_tokens, passage_tokens, prompt_tokens: int32, shape (pairs,): the ids fed to the model. The query
             counts its BOS and the separator after it, the prompt counts the separator before it; in encoders the
             special tokens count with the query (`<s> q </s></s>`) and the passage (`p </s>`). Where vectors of tokens
             are compared, the prompt counts tokens of the passage that are read and not compared. All 0: not counted.
-        truncated: bool, shape (pairs,): the query or the passage lost tokens; not known where tokens are not counted.
+        truncated: bool, shape (pairs,): the query or the passage lost tokens; False where tokens are not counted.
         executed: what ran.
     """
 
@@ -128,7 +129,7 @@ class Prepared:
 
     Attributes:
         tokens: in a form that only the reranker that made them reads.
-        seconds: how long that took.
+        seconds: wall time of tokenising.
     """
 
     tokens: Any

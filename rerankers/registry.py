@@ -35,7 +35,7 @@ log = logging.getLogger("rerankbench")
 
 # in this order they are tried for a model that has no specification
 FAMILIES = {
-    "lightweight": ".families.lightweight:LightweightReranker",
+    "lightweight": ".families.lightweight:LightweightFamily",
     "layerwise": ".families.layerwise:LayerwiseReranker",
     "llm": ".families.llm:LlmReranker",
     "list-states": ".families.list_states:ListStates",
@@ -112,24 +112,22 @@ def load(
 
     Raises InputError for an unknown name, family or option, missing files, or a checkpoint that does not fit.
     """
-    placed = {name: value for name, value in chosen.items() if name in _LOAD_OPTIONS}
+    load_options = {name: value for name, value in chosen.items() if name in _LOAD_OPTIONS}
     own = {name: value for name, value in chosen.items() if name not in _LOAD_OPTIONS}
-    options = replace(options or LoadOptions(), **placed)
+    options = replace(options or LoadOptions(), **load_options)
     if not isinstance(model, str | Path | ModelSpec):
         if own:
-            raise InputError(f"{type(model).__name__}: an object at hand takes no {next(iter(own))}")
+            raise InputError(f"{type(model).__name__}: a reranker that is loaded already takes no {next(iter(own))}")
         return CUSTOM.take(model, options)
     spec = choose(model if isinstance(model, ModelSpec) else find_spec(str(model), own.get("template")), own)
-    family = family_of(spec)
-    family.choose(spec)
-    return family.open(spec, options)
+    return family_of(spec).open(spec, options)
 
 
 def choose(spec: ModelSpec, chosen: Mapping[str, Any]) -> ModelSpec:
     """Return the specification with some options of its family.
 
-    An option of another family is refused, unless it has the default that it has there, which changes nothing. Raises
-    InputError for that, for an unknown option, and for a value out of range.
+    Raises InputError for an unknown option, a value out of range, and an option of another family, unless it has its
+    default there: it changes nothing then.
     """
     family, own = family_of(spec), {}
     for name, value in chosen.items():
@@ -156,7 +154,7 @@ def option_defaults() -> dict[str, Any]:
 
 
 def check_option(name: str, value: Any) -> None:
-    """Raise InputError unless some family that has this option takes this value."""
+    """Raise InputError where families have this option and none of them takes this value."""
     fault: InputError | None = None
     for family in families().values():
         if name in family.options.model_fields:
@@ -172,8 +170,8 @@ def check_option(name: str, value: Any) -> None:
 def shape_of(spec: ModelSpec) -> Shape | None:
     """Return what a pair costs and which settings there are, without loading or fetching anything.
 
-    From the `config` of the specification, else from what the family finds stated elsewhere, else from the config.json
-    of a local folder; None where none of these is there or the family has no shape.
+    From the `config` of the specification; of families without model files (servers, own classes) from what they
+    declare; else from the config.json of a local folder. None where none of these is there or the family has no shape.
     """
     family = family_of(spec)
     if spec.config:
@@ -212,8 +210,8 @@ def load_spec(name: str) -> ModelSpec:
 def find_spec(model: str, template: object = None) -> ModelSpec:
     """Find the specification of a name, a YAML file, a hub id, a local folder or a class of the user.
 
-    Where no file names the family, config.json decides it; where that cannot, the name of a `template` does, which
-    stands for the answer tokens and the formula of the shipped models that have it.
+    Where no file names the family, config.json decides it. Where it cannot, `template` does: family, answer tokens and
+    formula are those of the first shipped model with that template.
     """
     if (spec := CUSTOM.spec(model, list_models())) is not None:
         return spec
@@ -277,7 +275,7 @@ def guess_family(raw: Mapping[str, Any], where: Path, saved: StFolder | None = N
 
 @cache
 def _models_by_source() -> dict[str, str]:
-    """Return the names of the shipped models by their hub ids."""
+    """Return source (mostly a hub id) -> name; of models with one source the first by name, hence `reversed`."""
     return {read_spec(find_file("models", name, "model")).source: name for name in reversed(list_models())}
 
 

@@ -84,6 +84,7 @@ PUBLIC = {
     "",
     "api",
     "storage.cache",
+    "storage.digests",
     "errors",
     "flag",
     "flops",

@@ -12,6 +12,7 @@ from typing import Any
 
 from ...rerankers.errors import InputError
 from ...rerankers.storage.atomic import file_sha256, replacing
+from ...rerankers.storage.digests import hash_json
 from ..data import Dataset
 from .compact import CompactRun
 from .runs import Run, read_run, run_writer, trec_order
@@ -66,7 +67,7 @@ def kept_candidates(
         "remove_identical_ids": dataset.policy.remove_identical_ids,
         "source": source,
     }
-    digest = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
+    digest = hash_json(made_from)
     stem = f"{re.sub(r'[^A-Za-z0-9_.-]', '-', dataset.name)}-top{k}-{digest[:12]}"
     path, note = folder / f"{stem}.trec.gz", folder / f"{stem}.json"
     if not _is_intact(path, note, made_from):

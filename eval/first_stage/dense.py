@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...rerankers.storage.cache import cache_folder
+from ...rerankers.storage.digests import hash_json
 from ..data import Dataset
 from .candidates import Candidates, depth, kept_candidates
 from .embeddings import BLOCK, EmbeddingStore
@@ -77,5 +76,4 @@ def dense_candidates(
 
 
 def _name(spec: RetrieverSpec, dataset: Dataset, identity: dict[str, Any]) -> str:
-    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-    return f"{re.sub(r'[^A-Za-z0-9_.-]', '-', dataset.name)}-{spec.name}-{digest[:12]}"
+    return f"{re.sub(r'[^A-Za-z0-9_.-]', '-', dataset.name)}-{spec.name}-{hash_json(identity)[:12]}"

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
-from scipy.special import stdtrit
 
 _NORMAL = NormalDist()
 RESAMPLES = 19_999
@@ -120,6 +119,8 @@ def interval_tail(queries: int, level: float = 0.95) -> float:
     sqrt(n / (n - 1)), which covers less than 0.93 of 0.95 where 10 differences are skewed as nDCG's are;
     sqrt((n + 2) / (n - 1)) was found by simulation (`benchmarks/interval_coverage.py`).
     """
+    from scipy.special import stdtrit  # here: a finished run needs none, and its import takes a quarter of a second
+
     if queries < 2:
         return (1 - level) / 2
     scale = math.sqrt((queries + 2) / (queries - 1))

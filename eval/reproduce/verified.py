@@ -13,6 +13,7 @@ from ...rerankers.errors import InputError
 from ...rerankers.options import LoadOptions
 from ...rerankers.spec import ModelSpec
 from ...rerankers.storage.atomic import write_whole
+from ...rerankers.storage.digests import hash_json
 from ..experiment.models import Specs
 from ..experiment.schema import Experiment
 from ..verify.golden import load_golden
@@ -60,7 +61,7 @@ def _make_key(spec: ModelSpec, golden: Path, options: LoadOptions) -> str:
         "golden": hashlib.sha256(golden.read_bytes()).hexdigest(),
         "options": {"dtype": options.dtype, **spec.options},
     }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return hash_json(parts)
 
 
 def _read_verified(file: Path) -> dict[str, str]:

@@ -26,6 +26,7 @@ from .records import (
     write_qrels,
 )
 from .rejudge import with_metric
+from .sealed import read_sealed, seal_json
 
 __all__ = [
     "CONTEXTS",
@@ -57,8 +58,10 @@ __all__ = [
     "memo_of",
     "prove",
     "read_context",
+    "read_sealed",
     "recomputed",
     "seal",
+    "seal_json",
     "with_metric",
     "write_context",
     "write_expected",

@@ -14,6 +14,7 @@ from ...rerankers.validate import read_json, validated
 from .identity import digest
 from .proof import check_place
 from .records import Amount, Cell, Count
+from .sealed import hash_record
 
 LATENCY_VERSION = 1
 
@@ -85,7 +86,7 @@ def write_latency(root: Path, latency: Latency) -> Path:
     check_place(root, "latency", latency.model, latency.setting)
     path = latency_path(root, latency.model, latency.setting)
     path.parent.mkdir(parents=True, exist_ok=True)
-    sealed = latency.model_copy(update={"proof": _hash_content(latency)})
+    sealed = latency.model_copy(update={"proof": hash_record(latency)})
     write_whole(path, sealed.model_dump_json(indent=1))
     return path
 
@@ -110,10 +111,6 @@ def latency_path(root: Path, model: str, setting: str) -> Path:
 @lru_cache(maxsize=512)
 def _read_measurement(path: Path, changed: int) -> Latency:
     latency = validated(Latency, read_json(path), str(path), as_json=True)
-    if latency.proof != _hash_content(latency):
+    if latency.proof != hash_record(latency):
         raise InputError(f"{path}: was damaged or edited; measure it again with `rerankbench latency`")
     return latency
-
-
-def _hash_content(latency: Latency) -> str:
-    return digest(latency.model_dump(mode="json", exclude={"proof"}))

@@ -8,7 +8,6 @@ whose result leaves this machine do without it.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import time
 from collections.abc import Iterable
@@ -18,7 +17,7 @@ from pathlib import Path
 
 from ...rerankers.storage.atomic import write_whole
 from ...rerankers.storage.cache import cache_folder
-from .identity import digest
+from .sealed import read_sealed, seal_json
 
 _LAYOUT = 1  # of the file, and of what "proven" means
 _SETTLED = 2_000_000_000  # nanoseconds after which a change must show in the times of any file system
@@ -49,8 +48,7 @@ class Memo:
         self._fresh = {name: state for name, state in self._fresh.items() if name not in settled}
         self._known |= settled
         with suppress(OSError):  # it saves time, nothing more
-            body = {"layout": _LAYOUT, "known": self._known}
-            write_whole(self._file, json.dumps({**body, "proof": digest(body)}))
+            write_whole(self._file, seal_json({"layout": _LAYOUT, "known": self._known}))
 
 
 def memo_of(root: Path) -> Memo:
@@ -65,12 +63,9 @@ def _memo(root: Path, cache: Path) -> Memo:
 
 
 def _read(file: Path) -> dict[str, str]:
-    try:
-        raw = json.loads(file.read_bytes())
-        proof = raw.pop("proof")
-        return dict(raw["known"]) if raw["layout"] == _LAYOUT and proof == digest(raw) else {}
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        return {}
+    content = read_sealed(file) or {}
+    known = content.get("known")
+    return known if isinstance(known, dict) and content.get("layout") == _LAYOUT else {}
 
 
 def _state(files: Iterable[os.stat_result]) -> tuple[str, int]:

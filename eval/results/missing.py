@@ -5,17 +5,14 @@ A run writes what it is going to make into `expected.json` of its folder: experi
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...rerankers.errors import InputError
 from ...rerankers.storage.atomic import write_whole
-from ...rerankers.validate import read_json
-from .identity import digest
 from .records import Cell
+from .sealed import read_sealed, seal_json
 
 log = logging.getLogger("rerankbench")
 
@@ -31,7 +28,7 @@ def write_expected(root: Path, experiment: str, datasets: Sequence[str], variant
         **_read_expected(root),
         experiment: {"datasets": list(datasets), "variants": [list(pair) for pair in variants]},
     }
-    text = json.dumps({"experiments": content, "proof": digest(content)}, ensure_ascii=False, separators=(",", ":"))
+    text = seal_json({"experiments": content})
     path = root / EXPECTED
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
         write_whole(path, text)
@@ -82,11 +79,8 @@ def _read_expected(root: Path) -> Mapping[str, Any]:
     path = root / EXPECTED
     if not path.is_file():
         return {}
-    try:
-        raw = read_json(path, _MOST_BYTES)
-        if isinstance(raw, dict) and raw.get("proof") == digest(raw["experiments"]):
-            return raw["experiments"]
-    except (InputError, KeyError, TypeError, ValueError):
-        pass
+    content = read_sealed(path, _MOST_BYTES)
+    if content is not None and isinstance(content.get("experiments"), dict):
+        return content["experiments"]
     log.warning("%s: was damaged or edited, so that missing cells may not be reported; run it again", path)
     return {}

@@ -19,6 +19,7 @@ from ..metrics import trec
 from .contexts import read_context
 from .identity import digest
 from .records import PER_QUERY_COLUMNS, QRELS, Cell, Manifest, cell_path
+from .sealed import hash_record
 
 FILES = ("per_query.parquet", "run.trec.gz")  # of every cell; a first stage has its qrels, too
 _ROUNDING = 1e-9  # of a mean that is computed in another order
@@ -28,7 +29,7 @@ def seal(folder: Path, manifest: Manifest) -> Manifest:
     """Return the manifest with the hashes of the cell's files and of itself."""
     hashes = {name: file_sha256(folder / name) for name in (*FILES, QRELS) if (folder / name).is_file()}
     unsealed = manifest.model_copy(update={"files": hashes, "proof": ""})
-    return unsealed.model_copy(update={"proof": _hash_manifest(unsealed)})
+    return unsealed.model_copy(update={"proof": hash_record(unsealed)})
 
 
 def check_place(root: Path, dataset: str, model: str, setting: str) -> Path:
@@ -47,7 +48,7 @@ def prove(cell: Cell, root: Path) -> None:
         raise unproven(file, f"is the manifest of {m.dataset}/{m.model}/{m.setting}, which is another folder")
     if m.identity != digest(m.identity_parts):
         raise unproven(file, "its identity is not the hash of its parts")
-    if m.proof != _hash_manifest(m):
+    if m.proof != hash_record(m):
         raise unproven(file, "was damaged or edited")
     if m.context is not None:
         read_context(root, m.context)
@@ -95,10 +96,6 @@ def recomputed(cell: Cell, qrels: Mapping[str, Mapping[str, int]]) -> bool:
 
 def _read_values(table: pa.Table, name: str) -> np.ndarray:
     return np.asarray(table[name].to_pylist(), dtype=float)  # to_numpy would import pandas
-
-
-def _hash_manifest(manifest: Manifest) -> str:
-    return digest(manifest.model_dump(mode="json", exclude={"proof"}))
 
 
 def unproven(path: Path, problem: str) -> InputError:

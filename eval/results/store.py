@@ -29,6 +29,7 @@ from ...rerankers.settings import Setting
 from ...rerankers.storage.atomic import replacing, write_whole
 from .identity import digest
 from .parquet import read_table, write_table
+from .sealed import read_sealed, seal_json
 
 Candidates = Mapping[str, Sequence[tuple[str, float]]]
 
@@ -143,9 +144,7 @@ class PassScores:
             self._write_note(block, {"cost": cost, "scores": hashlib.sha256(sink.getvalue()).hexdigest()})
 
     def _write_note(self, block: Block, content: dict[str, Any]) -> None:
-        note = {**content, "group": self.digest}
-        text = json.dumps({**note, "proof": digest(note)}, sort_keys=True)
-        write_whole(self.path(block).with_suffix(".json"), text)
+        write_whole(self.path(block).with_suffix(".json"), seal_json({**content, "group": self.digest}))
 
     @property
     def _schema(self) -> pa.Schema:
@@ -210,16 +209,10 @@ class PassScores:
             return []
 
     def _read_note(self, block: Block, unbound: bool = False) -> dict[str, Any] | None:
-        file = self.path(block).with_suffix(".json")
-        if not file.is_file():
+        note = read_sealed(self.path(block).with_suffix(".json"), _LONGEST_NOTE)
+        if note is None:
             return None
-        try:
-            note = json.loads(file.read_bytes()) if file.stat().st_size <= _LONGEST_NOTE else {}
-            proof = note.pop("proof")
-            bound = note.get("group") == self.digest or (unbound and "group" not in note)
-            return note if proof == digest(note) and bound else None
-        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
-            return None
+        return note if note.get("group") == self.digest or (unbound and "group" not in note) else None
 
 
 def _is_usable(table: pa.Table, settings: Sequence[Setting]) -> bool:

@@ -1,4 +1,4 @@
-"""Is the first stage the published one? ServerUsage before any time goes into reranking its candidates."""
+"""Is the first stage the published one? Checked before any time goes into reranking its candidates."""
 
 from __future__ import annotations
 

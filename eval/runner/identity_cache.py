@@ -27,7 +27,7 @@ from ...rerankers.storage.atomic import write_whole
 from ...rerankers.storage.cache import cache_folder
 from ..experiment.schema import Experiment, RerankerEntry
 from ..hardware.accelerators import accelerators
-from ..results import Cell, digest
+from ..results import Cell, digest, read_sealed, seal_json
 from .cells import existing_cells, targets
 from .inputs import Inputs
 from .origin import plan_origins
@@ -48,15 +48,12 @@ def finished(
 ) -> dict[str, list[Cell]] | None:
     """Return dataset -> cells of a model, when all are there under its cached identities; None: it must be loaded."""
     file = _cache_file(experiment, entry, spec, inputs)
-    if file is None or not file.is_file():
+    if file is None:
         return None
-    try:
-        known = json.loads(file.read_text(encoding="utf-8"))
-        identities = dict(zip(_list_texts(entry, inputs), known["identities"], strict=True))
-        if known["proof"] != digest({"identities": known["identities"]}):
-            return None
-    except (OSError, ValueError, KeyError, TypeError):
+    texts, known = _list_texts(entry, inputs), (read_sealed(file) or {}).get("identities")
+    if not isinstance(known, list) or len(known) != len(texts):
         return None
+    identities = dict(zip(texts, known, strict=True))
     done: dict[str, list[Cell]] = {}
     for part in inputs:
         identity = identities[entry.text_options(part.dataset.policy.task)]
@@ -85,7 +82,7 @@ def remember(
     file = _cache_file(experiment, entry, spec, inputs)
     if file is not None:
         known = [identities[text] for text in _list_texts(entry, inputs)]
-        write_whole(file, json.dumps({"identities": known, "proof": digest({"identities": known})}))
+        write_whole(file, seal_json({"identities": known}))
 
 
 def _list_texts(entry: RerankerEntry, inputs: Sequence[Inputs]) -> list[TextOptions]:

@@ -36,7 +36,10 @@ log = logging.getLogger("rerankbench")
 
 @dataclass
 class _Pass:
-    """One forward pass over a dataset: its scores, how many blocks are still to come, and the cells they make."""
+    """One forward pass over a dataset: its blocks, those still to be scored, and the cells they make.
+
+    `missing` are the blocks that were not stored at first; `left` counts down as they are stored.
+    """
 
     inputs: Inputs
     task: ScoringTask
@@ -57,7 +60,7 @@ class _Pass:
 
 
 class ModelRun:
-    """A model, loaded, and what the experiment wants of it."""
+    """Scores one entry of an experiment on all datasets, and writes its cells."""
 
     def __init__(
         self,
@@ -75,8 +78,8 @@ class ModelRun:
         self.inputs, self.started = inputs, now()
         self.source_hash = family_of(spec).source_hash(spec) if spec.family else None
         self.options = experiment.load_options(entry)
-        texts = dict.fromkeys(entry.text_options(part.dataset.policy.task) for part in inputs)
-        self.warned = False
+        texts = dict.fromkeys(entry.text_options(of.dataset.policy.task) for of in inputs)
+        self._warned_of_edited_source = False
         self.engine: Engine = make_engine(spec, self.options, list(texts), settings)
         self.loaded = self.engine.loaded
         log.info("%s: loaded on %s as %s", entry.label, self.loaded.device, self.loaded.dtype)
@@ -127,14 +130,14 @@ class ModelRun:
         names = ", ".join(dict.fromkeys(s.name for pass_ in passes for s in pass_.group.settings))
         progress = Progress(f"{self.entry.label} · {names}", total, total - left)
         jobs = [Job(pass_.task, block) for pass_ in passes for block in pass_.missing]
-        read = meter(self.loaded.device) if self.experiment.engine.name == "local" else None
-        before = read() if read else 0.0
+        read_joules = meter(self.loaded.device) if self.experiment.engine.name == "local" else None
+        joules = read_joules() if read_joules else 0.0
         try:
             for job, scored, device in self.engine.run(jobs, progress.inside):
                 pass_ = by_task[job.task]
-                now_read = read() if read else 0.0
-                pass_.group.write(job.block, scored, block_cost(scored, device, now_read - before if read else None))
-                before = now_read
+                joules_before, joules = joules, read_joules() if read_joules else 0.0
+                used = joules - joules_before if read_joules else None
+                pass_.group.write(job.block, scored, block_cost(scored, device, used))
                 pass_.left -= 1
                 progress.add(job.block.pairs)
                 if not pass_.left:
@@ -160,7 +163,8 @@ class ModelRun:
                     raise ScoreError(f"{pass_.group.path(block)}: was stored and is gone or damaged; run again")
                 pairs = table.to_pandas()
                 for setting, writer in writers.items():
-                    writer.add(_select_rows(pairs, setting, tallies[setting].add(pairs)))
+                    flops = tallies[setting].add(pairs)
+                    writer.add(_select_rows(pairs, setting, flops))
             fingerprint = pass_.group.fingerprint(pass_.blocks)
             cost = PassCost([pass_.group.cost(block) for block in pass_.blocks], pass_.group.settings)
             for setting, writer in writers.items():
@@ -172,13 +176,13 @@ class ModelRun:
         return cells
 
     def _warn_of_edited(self, cells: Sequence[Cell]) -> None:
-        """Warn, once, where stored cells are of another state of the model's own code, and of the same version."""
+        """Warn once where stored results are of an own class whose file has changed since while its version has not."""
         before = {(cell.provenance.get("model") or {}).get("source_hash") for cell in cells} - {None}
-        if self.source_hash and before - {self.source_hash} and not self.warned:
-            self.warned = True
+        if self.source_hash and before - {self.source_hash} and not self._warned_of_edited_source:
+            self._warned_of_edited_source = True
             log.warning(
-                "%s: its file changed since its stored results were made, and its version did not: they are taken as "
-                "they are; if a score can differ, give it another version",
+                "%s: its file changed since its stored results were made, and its version did not: they are reused; "
+                "raise the version if a score can differ",
                 self.entry.label,
             )
 
@@ -212,9 +216,9 @@ class ModelRun:
 
 
 def _select_rows(pairs: pd.DataFrame, setting: Setting, reference: np.ndarray | None) -> pd.DataFrame:
-    """Return what a cell wants of stored pairs."""
+    """Return the columns of a cell for one setting: ids, score, tokens, truncation, and reference FLOPs if counted."""
     tokens = pairs["query_tokens"] + pairs["passage_tokens"] + pairs["prompt_tokens"]
     rows = pairs[["query_id", "doc_id", "truncated"]].assign(score=pairs[setting.name], tokens=tokens)
-    if not tokens.any():  # nobody counts them
+    if not tokens.any():  # the adapter counts none
         rows = rows.assign(tokens=pd.NA, truncated=pd.NA)
     return rows if reference is None else rows.assign(flops_reference=reference)

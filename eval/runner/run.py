@@ -33,7 +33,7 @@ from .subset import WHOLE, Part
 
 log = logging.getLogger("rerankbench")
 
-_QUERIES_JUDGED = 64  # of the first stage, at a time
+_FIRST_STAGE_CHUNK = 64  # queries that are written and judged at a time
 
 
 def run_experiment(
@@ -46,10 +46,10 @@ def run_experiment(
     specs: Specs | None = None,
     command: str | None = None,
 ) -> list[Cell]:
-    """Score what is not stored yet below `out`, and write every cell.
+    """Score what is not stored yet below `out`, and write every cell: the results of one variant on one dataset.
 
-    Dataset by dataset, the first stage first.
-    `part` is of each dataset's queries; results of a part are marked as partial. `overwrite` drops what is stored.
+    Returns them by dataset, each dataset's first stage first. `part` chooses queries of each dataset (the first N, or
+    a sample); such results are marked as partial. `overwrite` drops what is stored.
     `specs` are the models by label; None finds them. Raises InputError or ScoreError; whatever was stored by then is
     kept and continued by the next call.
     """
@@ -81,7 +81,7 @@ def run_experiment(
 
 
 def _list_variants(experiment: Experiment, first_stages: Sequence[Cell]) -> list[tuple[str, str]]:
-    """Return (model, setting) of every cell of a dataset."""
+    """Return every (model, setting) of the experiment: first stages, then rerankers."""
     stages = dict.fromkeys((cell.manifest.model, FIRST_STAGE) for cell in first_stages)
     variants = experiment.variants()
     return [*stages, *((entry.label, setting.name) for entry, settings in variants.items() for setting in settings)]
@@ -115,8 +115,8 @@ def _write_first_stage_cell(experiment: Experiment, out: Path, inputs: Inputs, s
     provenance = {**data_provenance(out, inputs), "finished": now()}
     with CellWriter(target, inputs) as writer:
         queries = list(run)
-        for start in range(0, len(queries), _QUERIES_JUDGED):
-            chunk = queries[start : start + _QUERIES_JUDGED]
+        for start in range(0, len(queries), _FIRST_STAGE_CHUNK):
+            chunk = queries[start : start + _FIRST_STAGE_CHUNK]
             rows = [(query, doc, score) for query in chunk for doc, score in run[query]]
             writer.add(pd.DataFrame(rows, columns=["query_id", "doc_id", "score"]))
         cell = writer.finish(Measured(), provenance, shared)
@@ -132,7 +132,7 @@ def _rerank(
     load: Loader,
     shared: dict[str, Any],
 ) -> Iterator[tuple[str, list[Cell]]]:
-    """Yield (dataset, its cells), model by model. Blocks that were given up are reported after the last model."""
+    """Yield (dataset, its cells), model by model. Raises ScoreError after the last model where blocks were given up."""
     if not experiment.rerankers:
         return
     given_up: list[BlocksFailed] = []

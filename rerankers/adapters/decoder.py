@@ -39,11 +39,11 @@ _TOKEN_BUDGET = {"cpu": 4096, "cuda": 32768}
 
 @dataclass(frozen=True)
 class Pass:
-    """One way through the model: a compression, and what is read on the way."""
+    """One forward pass: a compression, and the readouts (layer and output rows) taken on the way."""
 
     ratio: int
     compress_layers: tuple[int, ...]
-    reads: tuple[Readout, ...]
+    readouts: tuple[Readout, ...]
 
 
 class DecoderAdapter(Reranker):
@@ -54,7 +54,7 @@ class DecoderAdapter(Reranker):
         files: where the weights are.
         tokenizer: of the same folder.
         placement: device, precision and token budget.
-        make_plan: the plan of the same model under a specification with other options.
+        make_plan: makes the plan of this model under a specification with other options.
 
     Attributes:
         share_prefix: compute BOS and query once for all candidates of a query.
@@ -72,16 +72,17 @@ class DecoderAdapter(Reranker):
         self.device, self.dtype = str(placement.device), placement.precision.name
         self.share_prefix = True
         self.token_budget = placement.budget(_TOKEN_BUDGET)
-        self._take(plan, _load_decoder(plan, files, placement))
+        self._bind(plan, _load_decoder(plan, files, placement))
 
-    def _take(self, plan: DecoderPlan, model: Decoder) -> None:
+    def _bind(self, plan: DecoderPlan, model: Decoder) -> None:
+        """Set plan and model; `with_options` does so on a copy that shares the weights."""
         self.plan, self.spec, self.config, self.shape = plan, plan.spec, plan.config, plan.shape
         self.model = model
 
     def with_options(self, **chosen: Any) -> Self:
         """See `base.Reranker.with_options`."""
         plan, other = self._make_plan(self.spec.with_options(**chosen)), copy.copy(self)
-        other._take(plan, self.model.with_softcap(plan.softcap))
+        other._bind(plan, self.model.with_softcap(plan.softcap))
         return other
 
     def identity(self, text: TextOptions) -> dict[str, Any]:
@@ -109,7 +110,7 @@ class DecoderAdapter(Reranker):
     def prepare_distinct(
         self, groups: Sequence[Group], text: TextOptions, template: PromptTemplate | None = None
     ) -> list[PairTokens]:
-        """See `base.Reranker.prepare_distinct`; `template` stands in for the plan's."""
+        """See `base.Reranker.prepare_distinct`; `template` replaces the plan's, for texts that have instructions."""
         resolved, template = self.plan.text.resolve(text), template or self.plan.text.template
         begin = self.plan.begin.get(resolved.truncation)
         if begin is None:
@@ -121,52 +122,53 @@ class DecoderAdapter(Reranker):
         self, groups: Sequence[Group], settings: Sequence[Setting], text: TextOptions, prepared: Prepared
     ) -> Scored:
         """See `base.Reranker.score_distinct`."""
-        reads: dict[tuple[int, tuple[int, ...]], list[Readout]] = {}
-        rows = []
+        readouts: dict[tuple[int, tuple[int, ...]], list[Readout]] = {}  # by compression
+        places = []  # of each setting: its compression, and the number of its readout there
         for setting in settings:
-            of_pass = reads.setdefault(setting.compression, [])
-            rows.append((setting.compression, len(of_pass)))
+            pass_readouts = readouts.setdefault(setting.compression, [])
+            places.append((setting.compression, len(pass_readouts)))
             layer = setting.cutoff_layer or self.config.layers
-            of_pass.append(Readout(layer, self.plan.rows[layer]))
-        passes = [Pass(*key, tuple(of_pass)) for key, of_pass in reads.items()]
+            pass_readouts.append(Readout(layer, self.plan.rows[layer]))
+        passes = [Pass(*compression, tuple(of_pass)) for compression, of_pass in readouts.items()]
         scored = self.run(groups, passes, prepared)
-        first = dict(zip(reads, np.cumsum([0, *map(len, reads.values())])))
-        scored.scores = scored.scores[[first[key] + i for key, i in rows]]
+        offsets = dict(zip(readouts, np.cumsum([0, *map(len, readouts.values())])))
+        # compressions may alternate in `settings`: put the rows of scores into their order
+        scored.scores = scored.scores[[offsets[compression] + number for compression, number in places]]
         return scored
 
     def run(self, groups: Sequence[Group], passes: Sequence[Pass], prepared: Prepared) -> Scored:
-        """Return scores of every pair for every read, shape (reads of all passes in order, pairs)."""
+        """Return scores of every pair for every readout, shape (readouts of all passes in order, pairs)."""
         start, pairs = time.perf_counter(), prepared.tokens
         check_ids([pair.ids for pair in pairs], self.config.max_positions, self.config.vocab, self.files.root)
         group_of = np.repeat(np.arange(len(groups)), [len(group.passages) for group in groups])
         prefixes = self._count_prefixes(pairs, group_of, len(groups))
-        scores = np.empty((sum(len(p.reads) for p in passes), len(pairs)), dtype=np.float32)
-        executed, done = Executed(), []
+        scores = np.empty((sum(len(p.readouts) for p in passes), len(pairs)), dtype=np.float32)
+        executed, pending = Executed(), []
 
         def forward(batch: list[int]) -> None:
             nonlocal executed
-            ids, layout = _join(pairs, batch, group_of, prefixes)
+            ids, layout = _pack(pairs, batch, group_of, prefixes)
             ops, logits = Ops(), []
             device = self.model.embedding.device
             for pass_ in passes:
-                more = {"ratio": pass_.ratio, "compress_layers": pass_.compress_layers}
-                logits.append(self.model.forward(as_index(ids, device), layout, pass_.reads, ops, **more))
-            done.append((batch, torch.cat(logits)))  # read at the end: the next batch need not wait for a GPU
-            whole = sum(len(pairs[i].ids) for i in batch)
+                compression = {"ratio": pass_.ratio, "compress_layers": pass_.compress_layers}
+                logits.append(self.model.forward(as_index(ids, device), layout, pass_.readouts, ops, **compression))
+            pending.append((batch, torch.cat(logits)))  # read at the end: the next batch need not wait for a GPU
+            unshared = sum(len(pairs[i].ids) for i in batch)
             executed += Executed(
                 flops=ops.flops,
                 real_tokens=layout.rows * len(passes),
-                shared_tokens=(whole - layout.rows) * len(passes),
+                shared_tokens=(unshared - layout.rows) * len(passes),
             )
 
-        def plan(items: list[int], budget: int) -> list[list[int]]:
-            return plan_groups(items, [len(p.ids) for p in pairs], group_of, prefixes, budget)
+        def split(items: list[int], budget: int) -> list[list[int]]:
+            return plan_batches(items, [len(p.ids) for p in pairs], group_of, prefixes, budget)
 
-        self.token_budget = run_batches([len(p.ids) for p in pairs], self.token_budget, forward, plan)
-        for batch, logits in done:
+        self.token_budget = run_batches([len(p.ids) for p in pairs], self.token_budget, forward, split)
+        for batch, logits in pending:
             scores[:, batch] = logits.cpu().numpy()
         texts = [(group.query, passage) for group in groups for passage in group.passages]
-        check_finite(scores, [read.layer for pass_ in passes for read in pass_.reads], texts, self.dtype)
+        check_finite(scores, [readout.layer for pass_ in passes for readout in pass_.readouts], texts, self.dtype)
         executed.seconds = {"tokenise": prepared.seconds, "forward": time.perf_counter() - start}
         return Scored(
             scores=scores,
@@ -178,11 +180,14 @@ class DecoderAdapter(Reranker):
         )
 
     def _count_prefixes(self, pairs: Sequence[PairTokens], group_of: np.ndarray, groups: int) -> np.ndarray:
-        """Return tokens that all candidates of each group begin with, within the query part; shape (groups,)."""
+        """Return the length of each group's shared prefix, shape (groups,): the shortest query part of its pairs.
+
+        Query parts of a group agree that far, and a token of each pair stays its own. The entry of a group without
+        pairs is never read.
+        """
         if not self.share_prefix or self.config.bidirectional:
             return np.zeros(groups, dtype=np.int64)
         prefixes = np.full(groups, np.iinfo(np.int64).max)
-        # at least one token of a pair is its own
         np.minimum.at(prefixes, group_of, [min(p.query, len(p.ids) - 1) for p in pairs])
         return prefixes
 
@@ -204,7 +209,7 @@ def _load_decoder(plan: DecoderPlan, files: Resolved, placement: Placement) -> D
 
 
 def _list_warnings(setting: Setting, plan: DecoderPlan) -> list[str]:
-    """Return what of a setting has no effect, or no training."""
+    """Return warnings: what of a setting has no effect, or uses a head that was not trained for its layer."""
     layers, warnings = plan.config.layers, []
     depth = setting.cutoff_layer or layers
     if depth in plan.untrained:
@@ -216,7 +221,7 @@ def _list_warnings(setting: Setting, plan: DecoderPlan) -> list[str]:
     return warnings
 
 
-def plan_groups(
+def plan_batches(
     items: Sequence[int], lengths: Sequence[int], group_of: np.ndarray, prefixes: np.ndarray, budget: int
 ) -> list[list[int]]:
     """Split pairs into batches of at most `budget` packed tokens that keep the candidates of a query together.
@@ -228,22 +233,22 @@ def plan_groups(
     for i in items:
         longest[group_of[i]] = max(longest.get(group_of[i], 0), lengths[i])
     batches: list[list[int]] = []
-    room, present = -1, None
+    room, current_group = -1, None
     for i in sorted(items, key=lambda i: (-longest[group_of[i]], group_of[i], -lengths[i], i)):
-        shared = prefixes[group_of[i]] if group_of[i] == present else 0
+        shared = prefixes[group_of[i]] if group_of[i] == current_group else 0
         if lengths[i] - shared > room:
             batches.append([])
             room, shared = budget, 0
         batches[-1].append(i)
         room -= lengths[i] - shared
-        present = group_of[i]
+        current_group = group_of[i]
     return batches
 
 
-def _join(
+def _pack(
     pairs: Sequence[PairTokens], batch: Sequence[int], group_of: np.ndarray, prefixes: np.ndarray
 ) -> tuple[np.ndarray, Layout]:
-    """Return ids (rows,) and layout of a batch whose pairs are sorted by group."""
+    """Return ids, shape (tokens,), and layout of a batch sorted by group: shared prefixes, then what is each pair's."""
     ids: list[int] = []
     suffixes: list[int] = []
     groups: dict[int, int] = {}  # group -> its place in this batch

@@ -7,7 +7,6 @@ transformers would fill with random numbers, or leave out with a warning, is ref
 from __future__ import annotations
 
 import importlib.util
-import json
 import re
 import shutil
 import tempfile
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, refusing
+from ..storage.digests import hash_json
 from .json_files import read_json
 from .quiet import without_bars
 
@@ -234,6 +234,4 @@ def merged_name(*parts: dict[str, str]) -> str:
 
 def identity_of(*parts: dict[str, str]) -> str:
     """Return one name for several identities."""
-    import hashlib
-
-    return "sha256:" + hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return f"sha256:{hash_json(parts)}"

@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 
 
 class LightweightOptions(FlagOptions):
-    """Two policies where the released code differs from its configuration; see docs/footguns.md."""
+    """Two options where the released code differs from its configuration; see docs/models.md."""
 
     policies = ("head_policy", "attention_softcap")
     head_policy: Literal["released", "by_layer"] = Field(
         default="released",
-        description="which output head scores a cutoff layer. released: the one at the layer's place in the list of "
-        "cutoffs asked for, as the released code picks it; by_layer: the layer's own",
+        description="which output head scores a cutoff layer. released: always the first, which the released code uses "
+        "for a cutoff that is requested alone (it takes heads by position in the requested list); by_layer: the head "
+        "trained for that layer",
     )
     attention_softcap: Literal["released", "config"] = Field(
         default="released",
@@ -35,20 +36,20 @@ class LightweightOptions(FlagOptions):
     )
 
     @property
-    def heads_by_place(self) -> bool:
-        """Whether the head of a cutoff is the one at its place in the list."""
+    def uses_first_head(self) -> bool:
+        """Whether every cutoff is scored by the first head."""
         return self.head_policy == "released"
 
 
-class LightweightReranker(DecoderFamily):
-    """A scalar head after each cutoff layer, and two policies."""
+class LightweightFamily(DecoderFamily):
+    """Gemma-2 with a scalar head after each cutoff layer, token compression, and the two options above."""
 
     name = "lightweight"
     adapter = "lightweight/1"
     score = "scalar head; which one is `head_policy`"
     options = LightweightOptions
     architectures = {"cost_wise_gemma": cost_wise_gemma}
-    # the four that it was trained with (its card)
+    # the instructions it was trained with, by their keys in configs/prompts.yaml (its card)
     wording = {task: task for task in ("answer", "contradiction", "same_question", "same_meaning")}
     compresses = True
 
@@ -58,10 +59,10 @@ class LightweightReranker(DecoderFamily):
         return replace(super().plan(spec, files, tokenizer), softcap=capped)
 
     def rows(self, layer: int, spec: ModelSpec, config: DecoderConfig, tokenizer: Tokenizer) -> OutputRows:
-        """Return a single cutoff has the first place of the released code's list."""
-        return OutputRows((0 if self.choose(spec).heads_by_place else config.head_layers.index(layer),))
+        """Return the row of a cutoff's output head: the first one, or the layer's own; see `head_policy`."""
+        return OutputRows((0 if self.choose(spec).uses_first_head else config.head_layers.index(layer),))
 
     def recipe(self, spec: ModelSpec) -> dict[str, Any]:
-        """Return both policies."""
+        """Return both options: each changes scores, so both are in the identity."""
         options = self.choose(spec)
         return {name: getattr(options, name) for name in options.policies}

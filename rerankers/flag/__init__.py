@@ -18,7 +18,7 @@ from ..adapters.decoder import Pass
 from ..adapters.encoder_classifier import EncoderClassifier
 from ..families.cross_encoder import CrossEncoder
 from ..families.layerwise import LayerwiseReranker
-from ..families.lightweight import LightweightReranker
+from ..families.lightweight import LightweightFamily
 from ..families.llm import LlmReranker
 from ..models.decoder import Readout
 from ..models.output_rows import OutputRows
@@ -123,7 +123,7 @@ class LayerWiseFlagLLMReranker(FlagDecoder):
 class LightWeightFlagLLMReranker(FlagDecoder):
     """Gemma-2 with layerwise heads and token compression: bge-reranker-v2.5-gemma2-lightweight."""
 
-    family = LightweightReranker()
+    family = LightweightFamily()
 
     def __init__(
         self,
@@ -166,7 +166,7 @@ class LightWeightFlagLLMReranker(FlagDecoder):
         )
         for warning in self.reranker.check(compression):
             log.warning("%s", warning)
-        by_place, rows = self.family.choose(self.reranker.spec).heads_by_place, self.reranker.plan.rows
+        by_place, rows = self.family.choose(self.reranker.spec).uses_first_head, self.reranker.plan.rows
         reads = tuple(Readout(layer, OutputRows((i,)) if by_place else rows[layer]) for i, layer in enumerate(layers))
         text = self.text_options(self.prompt if prompt is None else prompt, max_length, query_max_length)
         return self.run(sentence_pairs, Pass(*compression.compression, reads), text, normalize)

@@ -11,7 +11,7 @@ from counting import flop_counter
 from decoder_goldens import MODELS, NEWER, groups, model, pairs
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from rerankbench.rerankers.adapters.decoder import Pass, plan_groups
+from rerankbench.rerankers.adapters.decoder import Pass, plan_batches
 from rerankbench.rerankers.api import Group, Prepared
 from rerankbench.rerankers.models import flex
 from rerankbench.rerankers.models.compression import compress
@@ -166,7 +166,7 @@ def test_compress_is_the_mean_of_neighbours(ratio):
 def test_plan_keeps_to_the_budget_and_loses_nothing(items, budget):
     group_of, lengths = np.array([g for g, _ in items], dtype=int), [n for _, n in items]
     prefixes = np.full(5, 4)
-    batches = plan_groups(range(len(items)), lengths, group_of, prefixes, budget)
+    batches = plan_batches(range(len(items)), lengths, group_of, prefixes, budget)
     assert sorted(i for batch in batches for i in batch) == list(range(len(items)))
     for batch in batches:
         tokens = sum(lengths[i] - 4 for i in batch) + 4 * len({group_of[i] for i in batch})
