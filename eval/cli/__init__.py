@@ -58,6 +58,8 @@ def _status() -> int:
             return _closed_pipe()
         if type(err).__name__ == "Abort":  # what click makes of Ctrl-C
             return _interrupted()
+        if type(err).__name__ == "NoArgsIsHelpError":  # the command alone; typer has printed its help
+            return 0
         if os.environ.get(_SHOW):
             raise
         return _told(f"error: {_said(err)}", _FAILED)

@@ -32,7 +32,7 @@ from .report import report
 from .reproduce import reproduce
 from .run import run
 from .significance import rank, significance
-from .spelling import Command
+from .spelling import Command, Group
 from .table import table
 from .track import track
 from .trend import trend
@@ -40,6 +40,7 @@ from .verify import verify
 
 app = typer.Typer(
     name="rerankbench",
+    cls=Group,
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,

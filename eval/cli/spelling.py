@@ -6,22 +6,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 OUT, FORMAT, JSON = "--out", "--format", "--json"
 _OLD_OUT = "--output"
 
 
-class Command(TyperCommand):
-    """A command that takes every spelling, and whose help names no types: what an option takes, its text says."""
+class _WithoutTypes:
+    """Help that names no types: what an option takes, its text says."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        for parameter in self.params:
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters, `--help` among them, without the types that typer would show beside them."""
+        parameters = super().get_params(ctx)  # pyright: ignore[reportAttributeAccessIssue]
+        for parameter in parameters:
             if parameter.param_type_name == "option" and parameter.metavar is None:
                 parameter.metavar = ""
+            shown = parameter.metavar if parameter.param_type_name == "option" else None
+            for method in ("display_type_rich", "_get_number_range_help_str"):  # of typer 0.29
+                if hasattr(parameter, method):
+                    setattr(parameter, method, partial(_first, shown if method == "display_type_rich" else None))
+        return parameters
+
+
+def _first(shown: str | None, *_: Any, **__: Any) -> str | None:
+    return shown
+
+
+class Group(_WithoutTypes, TyperGroup):
+    """The commands."""
+
+
+class Command(_WithoutTypes, TyperCommand):
+    """A command that takes every spelling."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put the spellings that the command lacks into those that it has; see the module."""

@@ -186,10 +186,12 @@ def test_one_spelling_of_options() -> None:
 def test_help_names_no_types_and_the_command_alone_helps(command: Command) -> None:
     status, out, _ = command("table", "--help")
     assert status == 0
-    assert not {"TEXT", "PATH", "INTEGER", "<str>", "str", "Path"} & set(out.split())
+    for page in (out, command("run", "--help")[1], command("--help")[1]):
+        assert not {"TEXT", "PATH", "INTEGER", "<str>", "<bool>", "<list[Path]>"} & set(page.split())
+        assert "1000000000" not in page
     assert "--out" in out
     status, out, err = command()
-    assert status in (0, 2)
-    assert "Everyday" in out + err
-    assert "Advanced" in out + err
+    assert (status, err) == (0, "")
+    assert "Everyday" in out
+    assert "Advanced" in out
     assert command("compare", "a", "b", "--format", "xml")[0] == 2

@@ -225,3 +225,20 @@ def test_texts_come_from_the_dataset(real: Path):
     html = real.read_text(encoding="utf-8")
     texts = load_dataset("builtin/hi").queries.values()
     assert any(text in html for text in texts)
+
+
+_COLLISIONS = """() => [...document.querySelectorAll("svg.chart")].filter(svg => svg.clientWidth).flatMap(svg => {
+  const texts = [...svg.querySelectorAll("text")].map(t => [t.textContent, t.getBoundingClientRect()]);
+  return texts.flatMap(([name, a], i) => texts.slice(0, i).filter(([_, b]) =>
+    Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 &&
+    Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 4).map(([other, _]) => [name, other]));
+})"""
+
+
+@pytest.mark.parametrize("width", [1280, 700, 380])
+def test_the_cost_table_fits_a_laptop_and_no_names_collide(open_report: Any, real: Path, width: int):
+    page = open_report(real, viewport={"width": width, "height": 900}).page
+    assert page.evaluate(_COLLISIONS) == []
+    if width == 1280:
+        held, shown = page.evaluate("(e => [e.scrollWidth, e.clientWidth])(document.querySelector('#cost .scroll'))")
+        assert held <= shown
