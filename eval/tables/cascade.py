@@ -9,7 +9,7 @@ from ..replay.choice import Choice, Chosen, frontier
 from ..replay.depth import depths_of
 from ..replay.order import Gains, first_order, rerank
 from ..text import units
-from ..text.aligned import listing
+from ..text.aligned import listing, paragraph
 
 FRONTIER = 12  # plans shown
 
@@ -20,10 +20,10 @@ def to_text(found: Options, choices: Sequence[Choice], metric: str) -> str:
     families = (family for choice in choices for family in (choice.single, choice.depth, choice.cascade) if family)
     splits = next((len(chosen.scores) for chosen in families), 0)
     start = found.first.mean()
-    head = (
+    head = paragraph(
         f"{pool.dataset}: {len(found.plans):,} plans over the top {pool.depth} of {pool.first.manifest.model} "
         f"({100 * start:.2f}), chosen on one half of {len(pool.queries):,} queries, shown on the other, "
-        f"mean of {splits} splits\n"
+        f"mean of {splits} splits"
     )
     rows = []
     for choice in choices:

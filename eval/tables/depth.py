@@ -6,7 +6,7 @@ from ..board.frontier import Point, Uncounted, figure_of, label, names, points_o
 from ..board.pivot import Board, Variant
 from ..results import FIRST_STAGE
 from ..text import units
-from ..text.aligned import listing
+from ..text.aligned import listing, paragraph
 from .pareto import to_json as point_json
 from .pareto import uncounted_lines
 
@@ -46,7 +46,7 @@ def _matrix(board: Board, name: str, found: list[Point], unplaced: list[Uncounte
     lines.append(listing(("FLOPs per query", "", *depths), costs, right=right))
     best = [p for p in found if p.dominated_by is None]
     told = ", ".join(f"{label(p.variant)} {p.score:.2f} at {units.flops(p.flops)}" for p in best)
-    lines.append(f"* frontier over setting x depth: {told}\n")
+    lines.append(paragraph(f"* frontier over setting x depth: {told}"))
     return "".join([*lines, uncounted_lines(_best_depths(unplaced))])
 
 

@@ -10,7 +10,7 @@ from ..board.frontier import Point, Uncounted, label
 from ..board.pivot import Variant
 from ..results import FIRST_STAGE
 from ..text import units
-from ..text.aligned import listing
+from ..text.aligned import listing, paragraph
 
 
 def to_text(found: Sequence[Point], metric: str = "nDCG@10", unplaced: Sequence[Uncounted] = ()) -> str:
@@ -50,7 +50,7 @@ def uncounted_lines(found: Sequence[Uncounted]) -> str:
         else:
             known = "above the first stage, but not placed on the frontier"
         variant = f"{one.dataset}: {label(one.variant)} {one.score:.2f}"
-        lines.append(f"FLOPs not counted: {variant}, {time}: {known}\n")
+        lines.append(paragraph(f"FLOPs not counted: {variant}, {time}: {known}"))
     return "".join(lines)
 
 

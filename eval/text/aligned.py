@@ -106,6 +106,11 @@ def _write_block(
     return "\n".join(lines) + "\n"
 
 
+def paragraph(text: str) -> str:
+    """Return a text in lines that are no wider than the terminal, each with its end."""
+    return "".join(f"{line}\n" for line in wrap(text, terminal_width()))
+
+
 def wrap(text: str, columns: int) -> list[str]:
     """Return lines of at most `columns` where words allow it, broken at blanks; at least one line."""
     lines, line = [], ""
