@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ...rerankers.errors import InputError
+from ..text.aligned import listing, paragraph
 from .bounds import MOST_QUERIES, MOST_TOKENS, number
 
 if TYPE_CHECKING:
@@ -81,17 +83,19 @@ def plan_text(plan: Plan, tflops: float | None = None, share: float = 0.4) -> st
     from ...rerankers.prompting.template import TOKENS_PER_WORD
     from ..plan.plan import hours
 
-    lines = [f"{'dataset':<28}{'queries':>9}{'pairs':>12}{'tokens per query + passage':>34}"]
-    for size in plan.sizes:
-        lengths = f"{size.query_tokens} + {size.passage_tokens}, {size.lengths}"
-        lines.append(f"{size.dataset:<28}{size.queries:>9,}{size.pairs:>12,}{lengths:>34}")
-    lines += ["", f"{'model':<42}{'setting':<16}{'Gtokens':>9}{'PFLOPs':>14}"]
+    sizes = [
+        (s.dataset, f"{s.queries:,}", f"{s.pairs:,}", f"{s.query_tokens} + {s.passage_tokens}, {s.lengths}")
+        for s in plan.sizes
+    ]
+    lines = [_table(("dataset", "queries", "pairs", "tokens per query + passage"), sizes, (1, 2, 3)), ""]
+    costs = []
     for model, setting in dict.fromkeys((cell.model, cell.setting) for cell in plan.cells):
         cells = [cell for cell in plan.cells if (cell.model, cell.setting) == (model, setting)]
         tokens, pflops = sum(cell.tokens or 0 for cell in cells), sum(cell.pflops or 0.0 for cell in cells)
         known = model not in plan.unknown
-        figures = f"{tokens / 1e9:>9,.3f}{pflops:>14,.3f}" if known else f"{'unknown':>9}{'unknown':>14}"
-        lines.append(f"{model:<42}{setting:<16}{figures}")
+        figures = (f"{tokens / 1e9:,.3f}", f"{pflops:,.3f}") if known else ("unknown", "unknown")
+        costs.append((model, setting, *figures))
+    lines.append(_table(("model", "setting", "Gtokens", "PFLOPs"), costs, (2, 3)) if costs else "no reranker")
     if plan.encodings:
         documents = sum(one.documents for one in plan.encodings)
         known = all(one.pflops is not None for one in plan.encodings)
@@ -111,7 +115,11 @@ def plan_text(plan: Plan, tflops: float | None = None, share: float = 0.4) -> st
         f"estimate: reference FLOPs of mean lengths; {TOKENS_PER_WORD} tokens a word where words are counted, "
         "those of prompts among them; a pass costs what its deepest setting costs",
     ]
-    return "\n".join(lines)
+    return "\n".join(line if "\n" in line or not line else paragraph(line).rstrip() for line in lines)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int]) -> str:
+    return listing(head, rows, right=right).rstrip()
 
 
 def _hours_by_device(pflops: float, share: float) -> list[str]:
