@@ -105,7 +105,7 @@ def test_columns_by_number_and_a_policy(tmp_path: Path, monkeypatch: pytest.Monk
         (
             "queries",
             lambda rows: [{"a": 1, "b": 2}],
-            "is the id? Give --queries-columns id=NAME; it has a, b",
+            "is the id and which the text? Give --queries-columns id=NAME,text=NAME; it has a, b",
         ),
         ("qrels", lambda rows: [{**rows[0], "label": "1.5"}], "qrels.csv, record 2: grade '1.5' is not a whole number"),
         ("qrels", lambda rows: [{**rows[0], "label": ""}], "grade '' is not a whole number"),

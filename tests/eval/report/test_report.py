@@ -237,7 +237,7 @@ def test_what_is_missing_is_said(tmp_path: Path):
     cells = [write_first_stage(tmp_path, tea), write_first_stage(tmp_path, coffee), write(tmp_path, tea)]
     text = " ".join(Page(render(cells)).text.split())
     assert "toy fullcoffee" in text[text.index("What was not run") :]
-    assert "not measured" in text[text.index("Cost") :]
+    assert "Not measured: reference, useful" in text[text.index("Cost") :]
     assert "Nothing to draw" in text
 
 
