@@ -136,7 +136,7 @@ def test_command_joins_the_run(tmp_path: Path, command: Command) -> None:
     def call(*arguments: str) -> tuple[int, str, str]:
         return command("latency", model, *arguments)
 
-    assert "latency p50" not in render(load_cells([run]))
+    assert "latency p50" not in render(load_cells([run]), layout="datasets")
     status, out, _ = call("--setting", "L1", "--run", str(run), "--queries", "20", "--candidates", "5", "--json")
     assert status == 0
     told = Latency.model_validate_json(out)
@@ -146,7 +146,7 @@ def test_command_joins_the_run(tmp_path: Path, command: Command) -> None:
     assert kept is not None
     assert kept.served == told.served
     assert latency_of(cells["L2"]) is None
-    assert "latency p50" in render(list(cells.values()))
+    assert "latency p50" in render(list(cells.values()), layout="datasets")
     assert "latency p50" in report(list(cells.values()))
     other = {**cells["L1"].manifest.identity_parts, "reranker": {"weights": "of another model"}}
     changed = cells["L1"].manifest.model_copy(update={"identity_parts": other})
