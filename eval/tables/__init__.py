@@ -67,7 +67,8 @@ class Table(str):
 
     def _repr_html_(self) -> str:
         options: dict[str, Any] = {**self._options, "format": "html"}
-        return render(self._cells, metric=self._metric, **options)
+        page = render(self._cells, metric=self._metric, **options)
+        return page.partition("<body>")[2].partition("</body>")[0].strip()  # no style, which would be the notebook's
 
 
 def format_named(name: str) -> Format:

@@ -195,3 +195,22 @@ def test_help_names_no_types_and_the_command_alone_helps(command: Command) -> No
     assert "Everyday" in out
     assert "Advanced" in out
     assert command("compare", "a", "b", "--format", "xml")[0] == 2
+
+
+def test_a_shell_completes_datasets_models_and_lists() -> None:
+    from rerankbench.eval.cli.names import dataset_names, model_names, starting
+
+    assert dataset_names("beir/sci") == ["beir/scidocs", "beir/scifact"]
+    assert "all-minilm-l6-v2" in model_names("all-")
+    assert starting(("models", "metrics", "tasks"), "m") == ["models", "metrics"]
+
+
+def test_transformers_shows_no_progress_bars_of_its_own(capfd: pytest.CaptureFixture[str]) -> None:
+    from rerankbench.rerankers import ModelSpec, load
+    from transformers.utils import logging
+
+    folder = Path(__file__).parents[2] / "rerankers/parity/xlmr-s1"
+    logging.enable_progress_bar()
+    load(ModelSpec("tiny", "sequence-classification", str(folder)), device="cpu", dtype="float32")
+    assert "Loading" not in capfd.readouterr().err
+    assert logging.is_progress_bar_enabled()

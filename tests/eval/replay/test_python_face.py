@@ -31,7 +31,8 @@ def test_cells_are_a_frame_and_short_to_look_at(root: Path) -> None:
 def test_a_table_is_its_text_and_the_frame_of_its_csv(root: Path) -> None:
     table = rerankbench.table(root / "run", layout="variants")
     assert isinstance(table, str)
-    assert "<table" in table._repr_html_()
+    assert table._repr_html_().startswith("<table>")
+    assert "<style" not in table._repr_html_()
     rows = list(csv.DictReader(io.StringIO(rerankbench.table(root / "run", format="csv"))))
     frame = table.to_frame()
     assert list(frame.columns) == list(rows[0])
