@@ -49,7 +49,12 @@ class Command(_WithoutTypes, TyperCommand):
 
 
 def respelled(args: Sequence[str], own: set[str]) -> list[str]:
-    """The arguments of a command with the options `own`. What stands behind `--` stays as it is."""
+    """The arguments of a command with the options `own`. What stands behind `--` stays as it is.
+
+    Raises InputError for a format that the command does not print.
+    """
+    from ...rerankers.errors import InputError
+
     found: list[str] = []
     words = iter(args)
     for word in words:
@@ -63,9 +68,8 @@ def respelled(args: Sequence[str], own: set[str]) -> list[str]:
         elif name == FORMAT and FORMAT not in own and JSON in own:
             wanted = value if equals else next(words, "")
             if wanted not in ("json", "text"):
-                found += [FORMAT, wanted]  # refused as unknown, with its name
-            elif wanted == "json":
-                found.append(JSON)
+                raise InputError(f"{FORMAT} '{wanted:.40}': this command prints text or json")
+            found += [JSON] if wanted == "json" else []
         else:
             found.append(word)
     return found
