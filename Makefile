@@ -9,7 +9,7 @@ CPU_TESTS ?= tests/rerankers tests/eval/runner tests/eval/replay tests/eval/veri
 TORCH = $(shell sed -n "s/^\(torch==[0-9.]*\).*/\1/p" constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-fast cpus docs site wheel constraints oracles parity architectures fuzz lint install bench-load
+.PHONY: help quickstart test test-fast coverage cpus docs site wheel constraints oracles parity architectures fuzz lint install bench-load
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -38,6 +38,9 @@ test: $(STAMP) ## run the tests on every core
 test-fast: $(STAMP) ## under a minute: the rules of the house, metrics, data, tables, and one golden of each family
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal tests/test_house.py tests/eval/metrics tests/eval/data \
 	  tests/eval/tables/test_latex.py tests/eval/board tests/rerankers/test_tiny_scores.py tests/rerankers/adapters/test_base.py
+
+coverage: $(STAMP) ## the tests once more, with the share of lines that they run; fails below the floor of pyproject.toml
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term:skip-covered
 
 cpus: $(STAMP) ## the tests under the instruction sets of other processors, one after the other
 	@for isa in AVX2 AVX512_CORE ALL; do \
