@@ -53,10 +53,10 @@ def _owner(folder: Path) -> str:
 def _refuse_link(path: Path) -> None:
     """Raises InputError for what is no file of its own in a lock's place: making the lock would empty it."""
     try:
-        found = path.lstat()
+        status = path.lstat()
     except OSError:
         return
-    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
         raise InputError(f"{path}: is a link or no regular file, and a lock is to stand there; remove it")
 
 

@@ -88,9 +88,9 @@ def _ratio(a: float | None, b: float | None) -> float | None:
 
 def _sum(cells: Cells, value: Callable[[Manifest], float | None]) -> float | None:
     """Over all cells; None unless every one has it."""
-    found = [value(cell.manifest) for cell in cells]
-    known = [x for x in found if x is not None]
-    return sum(known) if known and len(known) == len(found) else None
+    values = [value(cell.manifest) for cell in cells]
+    known = [x for x in values if x is not None]
+    return sum(known) if known and len(known) == len(values) else None
 
 
 def _summed(value: Callable[[Manifest], float | None]) -> Callable[[Cells], float | None]:
@@ -127,8 +127,8 @@ def _points(value: float) -> str:
 def served_alone(mean: Figure, percentile: str) -> float | None:
     """Of one query with one client, as `rerankbench latency --run` kept it with the run; never from throughput."""
     for cell in mean.cells:
-        found = latency_of(cell)
-        for served in found.served if found else ():
+        latency = latency_of(cell)
+        for served in latency.served if latency else ():
             if served.clients == 1:
                 return getattr(served.total, percentile)
     return None

@@ -179,10 +179,10 @@ class Evidence:
         return None
 
     def _tests(self, row: str, pairs: Sequence[tuple[Variant, Variant]]) -> dict[Variant, Test]:
-        found = [(a, b, d) for a, b in pairs if (d := self._differences(row, a, b)) is not None]
-        resamples = max(RESAMPLES, 40 * len(found) - 1)
-        adjusted = CORRECTIONS[self.correction]([randomisation_test(d, resamples=resamples) for _, _, d in found])
-        return {a: Test(b, 100 * float(d.sum()), p) for (a, b, d), p in zip(found, adjusted, strict=True)}
+        differences = [(a, b, d) for a, b in pairs if (d := self._differences(row, a, b)) is not None]
+        resamples = max(RESAMPLES, 40 * len(differences) - 1)
+        adjusted = CORRECTIONS[self.correction]([randomisation_test(d, resamples=resamples) for _, _, d in differences])
+        return {a: Test(b, 100 * float(d.sum()), p) for (a, b, d), p in zip(differences, adjusted, strict=True)}
 
     def _differences(self, row: str, a: Variant, b: Variant) -> np.ndarray | None:
         """Those of `_parts`, in a row."""
@@ -222,10 +222,10 @@ class Evidence:
         """Means of `DRAWS` bootstrap samples, as fractions; the draws depend on the dataset and its queries only."""
         key = str(cell.path)
         if key not in self._draws:
-            found = self.values(cell)
-            assert found is not None
-            n, values = len(found.queries), found.values
-            rng = np.random.default_rng(zlib.crc32("\n".join((cell.manifest.dataset, *found.queries)).encode()))
+            by_query = self.values(cell)
+            assert by_query is not None
+            n, values = len(by_query.queries), by_query.values
+            rng = np.random.default_rng(zlib.crc32("\n".join((cell.manifest.dataset, *by_query.queries)).encode()))
             step = max(1, _CHUNK // n)
             sizes = [min(step, DRAWS - start) for start in range(0, DRAWS, step)]
             self._draws[key] = np.concatenate([values[rng.integers(0, n, (size, n))].mean(1) for size in sizes])
@@ -247,5 +247,5 @@ def _read(cell: Cell, metric: str) -> Values | None:
 
 def _candidates(figure: Figure) -> dict[str, Any]:
     """Dataset -> hash of the candidates; empty where a cell does not say."""
-    found = {cell.manifest.dataset: cell.manifest.identity_parts.get("candidates") for cell in figure.cells}
-    return found if all(found.values()) else {}
+    hashes = {cell.manifest.dataset: cell.manifest.identity_parts.get("candidates") for cell in figure.cells}
+    return hashes if all(hashes.values()) else {}

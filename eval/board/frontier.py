@@ -179,7 +179,7 @@ def _row(board: Board, name: str) -> list[Point]:
 
 def _unplaced(board: Board, name: str) -> list[Uncounted]:
     starts = _starts(board, name)
-    found = []
+    unplaced = []
     for variant in (v for v in board.variants if v.setting != FIRST_STAGE):
         figure = figure_of(board, name, variant)
         if figure.score is None or figure.flops:
@@ -187,8 +187,8 @@ def _unplaced(board: Board, name: str) -> list[Uncounted]:
         above = [(f.score, v) for v, f in starts if f.partial == figure.partial and (f.score or 0.0) >= figure.score]
         first = max(above, key=lambda pair: pair[0] or 0.0)[1] if above else None
         seconds = seconds_per_query(figure.cells)
-        found.append(Uncounted(name, variant, figure.score, seconds, figure.partial, first))
-    return found
+        unplaced.append(Uncounted(name, variant, figure.score, seconds, figure.partial, first))
+    return unplaced
 
 
 def _dominator(point: Point, row: Sequence[Point]) -> Variant | None:

@@ -56,8 +56,8 @@ def ideal(run: trec.Run, qrels: trec.Qrels) -> dict[str, dict[str, float]]:
 
 
 def _recall(run: trec.Run, qrels: Mapping[str, Mapping[str, int]]) -> float:
-    found = []
+    recalls = []
     for query, grades in qrels.items():
         relevant = {doc for doc, grade in grades.items() if grade > 0}
-        found.append(len(relevant & run.get(query, {}).keys()) / len(relevant) if relevant else 0.0)
-    return trec.mean(found)
+        recalls.append(len(relevant & run.get(query, {}).keys()) / len(relevant) if relevant else 0.0)
+    return trec.mean(recalls)

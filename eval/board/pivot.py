@@ -128,14 +128,14 @@ def _marked(group: Figure, size: int) -> Figure:
 
 def _by_variant(cells: Sequence[Cell]) -> dict[tuple[str, Variant], Cell]:
     """Cells by dataset and variant; the same result found twice counts once, different ones get an origin each."""
-    found: dict[tuple[str, str, str], dict[str, Cell]] = {}
+    by_variant: dict[tuple[str, str, str], dict[str, Cell]] = {}
     for cell in cells:
         m = cell.manifest
-        found.setdefault((m.dataset, m.model, m.setting), {}).setdefault(m.identity, cell)
-    disputed = {key[1:] for key, same in found.items() if len(same) > 1}
-    origins = _origins([cell for same in found.values() for cell in same.values()])
+        by_variant.setdefault((m.dataset, m.model, m.setting), {}).setdefault(m.identity, cell)
+    disputed = {key[1:] for key, same in by_variant.items() if len(same) > 1}
+    origins = _origins([cell for same in by_variant.values() for cell in same.values()])
     result: dict[tuple[str, Variant], Cell] = {}
-    for (dataset, model, setting), same in found.items():
+    for (dataset, model, setting), same in by_variant.items():
         for cell in same.values():
             origin = origins[cell.root] if (model, setting) in disputed else ""
             result[dataset, Variant(model, setting, origin)] = cell
@@ -149,11 +149,11 @@ def _origins(cells: Iterable[Cell]) -> dict[Path, str]:
     return {root: str(root) if name in shared else name for root, name in names.items()}
 
 
-def _variants(found: Iterable[Variant], published: PublishedTable | None) -> tuple[Variant, ...]:
+def _variants(variants: Iterable[Variant], published: PublishedTable | None) -> tuple[Variant, ...]:
     listed = [Variant(*column.key) for column in published.columns] if published else []
-    models = list(dict.fromkeys(variant.model for variant in found))
+    models = list(dict.fromkeys(variant.model for variant in variants))
     rest = sorted(
-        set(found) - set(listed),
+        set(variants) - set(listed),
         key=lambda v: (v.setting != FIRST_STAGE, models.index(v.model), _depth(v.setting), v.origin),
     )
     first = [v for v in listed if v.setting == FIRST_STAGE]

@@ -88,11 +88,11 @@ def standings(cells: Sequence[Cell], metric: str, row: str | None, correction: s
     judged = _other(cells, judged_name(metric))
     condensed = _other(cells, condensed_name(metric)) if _not_relevant(cells) else None
     ranks, tests, top = evidence.ranks(row), evidence.against_best(row), evidence.best(row)
-    found = []
+    ranked = []
     for variant in evidence.comparable(row):
         score = evidence.figure(row, variant).score
         assert score is not None, "comparable variants were run"
-        found.append(
+        ranked.append(
             Standing(
                 variant,
                 score,
@@ -104,26 +104,26 @@ def standings(cells: Sequence[Cell], metric: str, row: str | None, correction: s
                 _score(condensed, row, variant),
             )
         )
-    return row, Standings(sorted(found, key=lambda one: -one.score))
+    return row, Standings(sorted(ranked, key=lambda one: -one.score))
 
 
-def warnings(found: Sequence[Standing], metric: str) -> list[str]:
+def warnings(ranked: Sequence[Standing], metric: str) -> list[str]:
     """Variants with fewer judged passages than their first stage, and more gain when only judged ones count."""
-    first = next((one for one in found if one.variant.setting == FIRST_STAGE), None)
+    first = next((one for one in ranked if one.variant.setting == FIRST_STAGE), None)
     if first is None or first.judged is None or first.condensed is None:
         return []
-    told = []
-    for one in found:
+    lines = []
+    for one in ranked:
         if one.judged is None or one.condensed is None:
             continue
         gain, judged_gain = one.score - first.score, one.condensed - first.condensed
         if one.judged <= first.judged - FEWER_JUDGED and judged_gain >= gain + MORE_GAIN:
-            told.append(
+            lines.append(
                 f"{label(one.variant)}: {one.judged:.0f} % of its first passages are judged, {first.judged:.0f} % of "
                 f"the first stage's. It gains {gain:+.2f} by {metric}, where unjudged passages count as not relevant, "
                 f"and {judged_gain:+.2f} by {condensed_name(metric)}"
             )
-    return told
+    return lines
 
 
 def judged_name(metric: str) -> str:
@@ -151,8 +151,8 @@ def _other(cells: Sequence[Cell], metric: str | None) -> Board | None:
 
 def _not_relevant(cells: Sequence[Cell]) -> bool:
     """Whether all stored judgements name passages that are not relevant, too."""
-    found = [qrels for cell in cells if cell.manifest.setting == FIRST_STAGE and (qrels := cell.qrels()) is not None]
-    return bool(found) and all(any(g <= 0 for grades in qrels.values() for g in grades.values()) for qrels in found)
+    judged = [qrels for cell in cells if cell.manifest.setting == FIRST_STAGE and (qrels := cell.qrels()) is not None]
+    return bool(judged) and all(any(g <= 0 for grades in qrels.values() for g in grades.values()) for qrels in judged)
 
 
 def _overall(board: Board) -> str:

@@ -46,7 +46,7 @@ def cascade(
     known = list(dict.fromkeys(cell.manifest.dataset for cell in cells if cell.manifest.setting != FIRST_STAGE))
     if dataset is not None and dataset not in known:
         raise InputError(f"--dataset '{dataset}': was not reranked{suggest(dataset, known)}")
-    found = sweep(
+    results = sweep(
         [cell for cell in cells if dataset in (None, cell.manifest.dataset)],
         metric,
         depths=whole_numbers(depths, "--depths"),
@@ -56,6 +56,6 @@ def cascade(
         seed=seed,
     )
     if as_json:
-        emit(json.dumps([to_json(one.plans, one.choices) for one in found], indent=2) + "\n")
+        emit(json.dumps([to_json(one.plans, one.choices) for one in results], indent=2) + "\n")
     else:
-        emit("\n".join([to_text(one.plans, one.choices, metric) for one in found]))
+        emit("\n".join([to_text(one.plans, one.choices, metric) for one in results]))

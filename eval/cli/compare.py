@@ -34,5 +34,5 @@ def compare(
     from ..data import load_dataset
 
     load = load_dataset if texts else None
-    found = api.compare(a, b, metric=metric, worst=worst, load=load, seed=seed, correction=correction.value)
-    emit(f"{compare_text.to_json(found, metric) if as_json else compare_text.to_text(found, metric)}\n")
+    comparison = api.compare(a, b, metric=metric, worst=worst, load=load, seed=seed, correction=correction.value)
+    emit(f"{compare_text.to_json(comparison, metric) if as_json else compare_text.to_text(comparison, metric)}\n")

@@ -42,8 +42,8 @@ def doctor(
             "extras": extras,
         }
         plain = {key: [asdict(item) for item in items] for key, items in records.items()}
-        found = {"versions": versions, **plain, "problems": problems, "remarks": remarks}
-        emit(to_json(found, indent=2) + "\n")
+        findings = {"versions": versions, **plain, "problems": problems, "remarks": remarks}
+        emit(to_json(findings, indent=2) + "\n")
     else:
         sections = {
             "Versions": [(name, number or "not installed") for name, number in versions.items()],

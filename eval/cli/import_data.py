@@ -32,8 +32,8 @@ def import_data(
     from ..data.importing import import_data as write
 
     tables = {"corpus": corpus, "queries": queries, "qrels": qrels}
-    told = {"corpus": corpus_columns, "queries": queries_columns, "qrels": qrels_columns}
-    columns = {kind: read_columns(kind, text) for kind, text in told.items()}
+    given_columns = {"corpus": corpus_columns, "queries": queries_columns, "qrels": qrels_columns}
+    columns = {kind: read_columns(kind, text) for kind, text in given_columns.items()}
     policy = {k: v for k, v, default in (("language", language, "en"), ("task", task, "answer")) if v != default}
     done = write(out, tables, columns, split=split, policy=policy, overwrite=overwrite)
     for warning in done.warnings:

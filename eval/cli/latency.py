@@ -68,8 +68,10 @@ def latency(
         torch.set_num_threads(threads)
     command = shlex.join(["rerankbench", *sys.argv[1:]])
     asked = Trial(spec, label, wanted, text, options, clients, groups, source, queries, warmup, command)
-    found = measure(asked, load)
+    measurement = measure(asked, load)
     if run is not None:
-        told = "" if known_to(run, found) else "; no cell of the run is of this model and text, so no table shows it"
-        print(f"kept in {write_latency(run, found)}{told}", file=sys.stderr)
-    emit(found.model_dump_json(indent=1) + "\n" if as_json else to_text(found))
+        remark = (
+            "" if known_to(run, measurement) else "; no cell of the run is of this model and text, so no table shows it"
+        )
+        print(f"kept in {write_latency(run, measurement)}{remark}", file=sys.stderr)
+    emit(measurement.model_dump_json(indent=1) + "\n" if as_json else to_text(measurement))

@@ -52,8 +52,8 @@ def ls(
 
     if kind is None:
         counts = {name: len(getattr(shipped, name)()) for name in _COLUMNS}
-        told = "".join(f"rerankbench ls {name:<12} {count:>6,}\n" for name, count in counts.items())
-        emit(to_json(counts, indent=2) + "\n" if as_json else told)
+        lines = "".join(f"rerankbench ls {name:<12} {count:>6,}\n" for name, count in counts.items())
+        emit(to_json(counts, indent=2) + "\n" if as_json else lines)
         return
     if kind not in _COLUMNS:
         raise InputError(f"ls '{kind}': nothing to list{suggest(kind, _COLUMNS)}")

@@ -33,16 +33,16 @@ def pareto(
 
     cells = with_metric(load_cells(dirs), metric)
     board = pivot(cells, metric)
-    found, unplaced = points_of(board), uncounted(board)
+    points, unplaced = points_of(board), uncounted(board)
     if dataset is not None:
-        known = {p.dataset for p in (*found, *unplaced)}
+        known = {p.dataset for p in (*points, *unplaced)}
         if dataset not in known:
             raise InputError(f"--dataset '{dataset}': no variant has a score there{suggest(dataset, known)}")
-        found = [p for p in found if p.dataset == dataset]
+        points = [p for p in points if p.dataset == dataset]
         unplaced = [p for p in unplaced if p.dataset == dataset]
     if plot is not None:
         from ..chart.picture import draw
 
         draw(cells, plot, metric, dataset)
-    text = json.dumps(to_json(found, unplaced), indent=2) + "\n" if as_json else to_text(found, metric, unplaced)
+    text = json.dumps(to_json(points, unplaced), indent=2) + "\n" if as_json else to_text(points, metric, unplaced)
     emit(text)

@@ -76,12 +76,12 @@ def parity(
         )
     else:
         sides = _scored((a, b), (of_a or (), of_b or ()), dataset or ["builtin/en"], set_ or (), limit, out)
-    found = figures.parity(*sides, metric=metric, seed=seed)
-    told = _beyond(found, tolerance, metric_tolerance)
+    parities = figures.parity(*sides, metric=metric, seed=seed)
+    verdict = _beyond(parities, tolerance, metric_tolerance)
     write = parity_text.to_json if as_json else parity_text.to_text
     names = [" ".join((name, *words)) for name, words in ((a, of_a or ()), (b, of_b or ()))]
-    emit(write(found, metric, names, told).rstrip("\n") + "\n")
-    if told:
+    emit(write(parities, metric, names, verdict).rstrip("\n") + "\n")
+    if verdict:
         raise typer.Exit(1)
 
 
@@ -112,14 +112,14 @@ def _scored(
     return Selector(folder, SIDES[0]), Selector(folder, SIDES[1])
 
 
-def _beyond(found: Sequence[Parity], tolerance: float, metric_tolerance: float) -> list[str]:
-    told = [
+def _beyond(parities: Sequence[Parity], tolerance: float, metric_tolerance: float) -> list[str]:
+    lines = [
         f"{p.dataset}: a score differs by {p.largest:.2g}, more than {tolerance:g}"
-        for p in found
+        for p in parities
         if p.largest > tolerance
     ]
-    return told + [
+    return lines + [
         f"{p.dataset}: the metric differs by {100 * p.paired.mean:+.3f} points, more than {metric_tolerance:g}"
-        for p in found
+        for p in parities
         if abs(100 * p.paired.mean) > metric_tolerance
     ]

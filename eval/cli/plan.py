@@ -130,8 +130,8 @@ def _hours_by_device(pflops: float, share: float) -> list[str]:
     if not pflops:
         return []
     times = {name: hours(pflops, peak * share) for name, peak in read(CONFIGS / "devices.yaml").items()}
-    told = ", ".join(f"{name} {_rounded(time or 0.0)}" for name, time in times.items())
-    return [f"hours at {share:.0%} of a device's peak: {told}"]
+    by_device = ", ".join(f"{name} {_rounded(time or 0.0)}" for name, time in times.items())
+    return [f"hours at {share:.0%} of a device's peak: {by_device}"]
 
 
 def _rounded(time: float) -> str:

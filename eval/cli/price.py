@@ -37,5 +37,5 @@ def price(
     known = known_prices.prices() if prices is None else known_prices.prices(prices)
     if usd_per_hour is not None:  # the empty name is part of every device's
         known = (known_prices.Price("", usd_per_hour, "now", "--usd-per-hour", "the command line"),)
-    found = rows(pivot(with_metric(load_cells(dirs), metric), metric), known)
-    emit(json.dumps(found, indent=2) + "\n" if as_json else to_text(found, metric))
+    priced = rows(pivot(with_metric(load_cells(dirs), metric), metric), known)
+    emit(json.dumps(priced, indent=2) + "\n" if as_json else to_text(priced, metric))

@@ -61,19 +61,19 @@ def _of_model(model: str, row: str | None, as_json: bool) -> str:
     from ..published.sources import facts, figures_of
     from ..text.aligned import listing
 
-    found = figures_of(model, row)
+    figures = figures_of(model, row)
     names = ("first_stage", "depth", "length", "precision", "sets")
     if as_json:
-        told = [dict(zip(names, facts(one))) for one in found]
-        own = [{"row": f.row, "setting": f.setting, "printed": f.printed, "corrected": f.corrected} for f in found]
-        return _json([{"table": f.table.name, **o, **t} for f, o, t in zip(found, own, told)])
+        records = [dict(zip(names, facts(one))) for one in figures]
+        own = [{"row": f.row, "setting": f.setting, "printed": f.printed, "corrected": f.corrected} for f in figures]
+        return _json([{"table": f.table.name, **o, **t} for f, o, t in zip(figures, own, records)])
     rows = []
-    for one in found:
+    for one in figures:
         printed = f"{one.printed:.{one.table.decimals}f}"
         right = "" if one.corrected is None else f" ({one.corrected:.{one.table.decimals}f})"
         rows.append((printed + right, one.setting, *facts(one), one.table.name))
-    head = (found[0].table.metric, "SETTING", "FIRST STAGE", "TOP", "TOKENS", "PRECISION", "OVER", "TABLE")
-    sources = [one.table.source.title for one in found]
+    head = (figures[0].table.metric, "SETTING", "FIRST STAGE", "TOP", "TOKENS", "PRECISION", "OVER", "TABLE")
+    sources = [one.table.source.title for one in figures]
     return listing(head, rows, notes=sources) + "in brackets: what its rows or another source say; ?: not stated\n"
 
 

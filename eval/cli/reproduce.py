@@ -108,9 +108,9 @@ def _speed(experiment: Experiment, device: str | None, share: float, tflops: flo
     from ..hardware.devices import find_speed
     from ..hardware.peak import peak_tflops
 
-    told = find_speed(device, tflops)
-    if told is not None:
-        return told * share if device else told
+    stated = find_speed(device, tflops)
+    if stated is not None:
+        return stated * share if device else stated
     here = resolve_device(experiment.engine.device)
     return share * peak_tflops(here, "bfloat16" if here.startswith("cuda") else "float32")
 
@@ -122,9 +122,9 @@ def _done(experiment: Experiment, units: Sequence[Unit], folder: Path) -> set[st
     if not any(folder.glob("cells/**/manifest.json")):
         return set()
     cells: list[Cell] = load_cells([folder])
-    found = {(cell.manifest.dataset, cell.manifest.model, cell.manifest.setting) for cell in cells}
+    present = {(cell.manifest.dataset, cell.manifest.model, cell.manifest.setting) for cell in cells}
     variants = [(entry.label, s.name) for entry, settings in experiment.variants().items() for s in settings]
-    return {unit.row for unit in units if all((name, *v) in found for name in unit.datasets for v in variants)}
+    return {unit.row for unit in units if all((name, *v) in present for name in unit.datasets for v in variants)}
 
 
 def _show(units: Sequence[Unit], chosen: Sequence[Unit], speed: float, budget: float | None) -> None:
@@ -146,7 +146,7 @@ def _verify(experiment: Experiment, folder: Path, goldens: Path | None) -> list[
     from ..reproduce.verified import verify_models
     from ..verify.text import to_text
 
-    def tell(model: str, told: Verification | str) -> None:
-        print(f"{model}: {told}\n" if isinstance(told, str) else to_text(told))
+    def tell(model: str, text: Verification | str) -> None:
+        print(f"{model}: {text}\n" if isinstance(text, str) else to_text(text))
 
     return verify_models(experiment, find_models(experiment), folder, goldens, tell)

@@ -35,12 +35,12 @@ def significance(
     from ..results import load_cells
     from ..tables.ranking import to_json, to_text
 
-    row, found = standings(load_cells(dirs), metric, dataset, correction.value)
-    if not found:
+    row, ranked = standings(load_cells(dirs), metric, dataset, correction.value)
+    if not ranked:
         raise InputError("no variant was run on every dataset, so there is no mean to rank by; give --dataset")
     write = to_json if as_json else to_text
-    told = write(row, found, metric, correction.value)
-    emit(told if isinstance(told, str) else json.dumps(told, indent=2) + "\n")
+    text = write(row, ranked, metric, correction.value)
+    emit(text if isinstance(text, str) else json.dumps(text, indent=2) + "\n")
 
 
 @functools.wraps(significance)

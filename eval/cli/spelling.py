@@ -55,21 +55,21 @@ def respelled(args: Sequence[str], own: set[str]) -> list[str]:
     """
     from ...rerankers.errors import InputError
 
-    found: list[str] = []
+    match: list[str] = []
     words = iter(args)
     for word in words:
         if word == "--":
-            return [*found, word, *words]
+            return [*match, word, *words]
         name, equals, value = word.partition("=")
         if name == _OLD_OUT and _OLD_OUT not in own and OUT in own:
-            found.append(f"{OUT}{equals}{value}")
+            match.append(f"{OUT}{equals}{value}")
         elif word == JSON and JSON not in own and FORMAT in own:
-            found += [FORMAT, "json"]
+            match += [FORMAT, "json"]
         elif name == FORMAT and FORMAT not in own and JSON in own:
             wanted = value if equals else next(words, "")
             if wanted not in ("json", "text"):
                 raise InputError(f"{FORMAT} '{wanted:.40}': this command prints text or json")
-            found += [JSON] if wanted == "json" else []
+            match += [JSON] if wanted == "json" else []
         else:
-            found.append(word)
-    return found
+            match.append(word)
+    return match

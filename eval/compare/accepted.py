@@ -29,10 +29,10 @@ def compare_accepted(
     both = sorted(known.keys() & run.keys())
     if not both:
         raise InputError(f"nothing to compare: {file} has {', '.join(known)}; the run has {', '.join(run)}")
-    found = [_difference(file, known[key], run[key], names.get(key), metric, seed) for key in both]
-    adjusted = statistics.CORRECTIONS[correction]([d.paired.p for d in found])
+    differences = [_difference(file, known[key], run[key], names.get(key), metric, seed) for key in both]
+    adjusted = statistics.CORRECTIONS[correction]([d.paired.p for d in differences])
     alone = [f"A: {key}" for key in known if key not in run] + [f"B: {key}" for key in run if key not in known]
-    return Comparison(tuple(replace(d, p_adjusted=p) for d, p in zip(found, adjusted)), tuple(alone), correction)
+    return Comparison(tuple(replace(d, p_adjusted=p) for d, p in zip(differences, adjusted)), tuple(alone), correction)
 
 
 def _difference(file: Path, a: Snapshot, b: Snapshot, name: str | None, metric: str, seed: int) -> Difference:

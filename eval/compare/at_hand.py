@@ -17,13 +17,13 @@ from .runs import Comparison, Difference
 def with_values(cells: Cell | Sequence[Cell], metric: str) -> list[Cell]:
     """The cells with a metric. Raises InputError where there are none, or one cannot answer it."""
     listed = [cells] if isinstance(cells, Cell) else list(cells)
-    found = with_metric(listed, metric)
-    if not found:
+    judged = with_metric(listed, metric)
+    if not judged:
         raise InputError("there are no cells to compare")
-    for cell in found:
+    for cell in judged:
         if metric not in cell.manifest.metrics:
             raise InputError(f"{cell!r} has no {metric}; give its first stage's cell as well, which has the judgements")
-    return found
+    return judged
 
 
 def compare_runs(

@@ -128,9 +128,9 @@ def _same_candidates(a: Cell, b: Cell, left: Run, right: Run) -> None:
 
 def _correlations(left: Run, right: Run) -> dict[str, float | None]:
     """Spearman's rank correlation of each query's scores, equal scores sharing their mean rank; None: undefined."""
-    found: dict[str, float | None] = {}
+    correlations: dict[str, float | None] = {}
     for query, docs in left.items():
         some = [np.array([run[query][doc] for doc in docs]) for run in (left, right)]
         flat = any(np.ptp(values) == 0 for values in some)
-        found[query] = None if flat else float(np.corrcoef([stats.rankdata(values) for values in some])[0, 1])
-    return found
+        correlations[query] = None if flat else float(np.corrcoef([stats.rankdata(values) for values in some])[0, 1])
+    return correlations

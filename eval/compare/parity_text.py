@@ -12,29 +12,32 @@ from .parity import Parity
 _HEAD = ("DATASET", "PAIRS", "LARGEST", "MEAN", "SPREAD", "SPEARMAN", "LEAST", "TOP 10", "ORDER")
 
 
-def to_text(found: Sequence[Parity], metric: str, sides: Sequence[str], told: Sequence[str]) -> str:
+def to_text(parities: Sequence[Parity], metric: str, sides: Sequence[str], verdict: Sequence[str]) -> str:
     """What the sides are, a table of differences, one of the metric, what stands out, and the verdict `told`."""
     lines = [f"{side}: {name}" for side, name in zip("AB", sides)]
-    shared = [name for name in found[0].parts if all(p.parts.get(name) == found[0].parts[name] for p in found)]
+    shared = [name for name in parities[0].parts if all(p.parts.get(name) == parities[0].parts[name] for p in parities)]
     lines += [
-        f"{name} differs: {_short(found[0].parts[name][0])} | {_short(found[0].parts[name][1])}" for name in shared
+        f"{name} differs: {_short(parities[0].parts[name][0])} | {_short(parities[0].parts[name][1])}"
+        for name in shared
     ]
-    text = "\n".join(lines) + "\n\n" + listing(_HEAD, [_row(p) for p in found], right=range(1, len(_HEAD)))
+    text = "\n".join(lines) + "\n\n" + listing(_HEAD, [_row(p) for p in parities], right=range(1, len(_HEAD)))
     head = (f"{metric} x 100", "A", "B", "B - A", "95 % INTERVAL")
-    text += "\n" + listing(head, [_metric(p) for p in found], right=(1, 2, 3))
+    text += "\n" + listing(head, [_metric(p) for p in parities], right=(1, 2, 3))
     notes = [
         f"{p.dataset}: furthest apart: query {p.where.query}, document {p.where.document}: "
         f"{p.where.a:.6g} | {p.where.b:.6g}"
-        for p in found
+        for p in parities
     ]
-    notes += [f"{p.dataset}: no rank correlation of {p.undefined} of {p.queries} queries" for p in found if p.undefined]
-    return text + "\n" + "".join(f"{line}\n" for line in (*notes, *told))
+    notes += [
+        f"{p.dataset}: no rank correlation of {p.undefined} of {p.queries} queries" for p in parities if p.undefined
+    ]
+    return text + "\n" + "".join(f"{line}\n" for line in (*notes, *verdict))
 
 
-def to_json(found: Sequence[Parity], metric: str, sides: Sequence[str], told: Sequence[str]) -> str:
+def to_json(parities: Sequence[Parity], metric: str, sides: Sequence[str], verdict: Sequence[str]) -> str:
     """Everything."""
-    head = {"a": sides[0], "b": sides[1], "metric": metric, "beyond": list(told)}
-    return json_text({**head, "datasets": [asdict(p) for p in found]}, indent=1)
+    head = {"a": sides[0], "b": sides[1], "metric": metric, "beyond": list(verdict)}
+    return json_text({**head, "datasets": [asdict(p) for p in parities]}, indent=1)
 
 
 def _row(p: Parity) -> tuple[str, ...]:

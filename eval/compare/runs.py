@@ -106,8 +106,8 @@ class Comparison(Tabular):
             )
 
     def __repr__(self) -> str:
-        told = [f"{d.dataset} {d.paired.mean:+.4f} (p {d.p_adjusted:.3g})" for d in self.differences[:3]]
-        return f"<Comparison: {', '.join(told)}{', …' if len(self.differences) > 3 else ''}>"
+        text = [f"{d.dataset} {d.paired.mean:+.4f} (p {d.p_adjusted:.3g})" for d in self.differences[:3]]
+        return f"<Comparison: {', '.join(text)}{', …' if len(self.differences) > 3 else ''}>"
 
 
 def variant(cell: Cell) -> str:
@@ -147,11 +147,11 @@ def compare_cells(
     """The same of cells at hand, which have the metric."""
     cells = a, b
     pairs = pair_cells(*cells)
-    found = [_difference(left, right, metric, worst, load, seed) for left, right in pairs]
-    adjusted = statistics.CORRECTIONS[correction]([d.paired.p for d in found])
+    differences = [_difference(left, right, metric, worst, load, seed) for left, right in pairs]
+    adjusted = statistics.CORRECTIONS[correction]([d.paired.p for d in differences])
     paired = {cell.path for pair in pairs for cell in pair}
     alone = [f"{side}: {_name(c)}" for side, some in zip("AB", cells) for c in some if c.path not in paired]
-    return Comparison(tuple(replace(d, p_adjusted=p) for d, p in zip(found, adjusted)), tuple(alone), correction)
+    return Comparison(tuple(replace(d, p_adjusted=p) for d, p in zip(differences, adjusted)), tuple(alone), correction)
 
 
 def pair_cells(a: list[Cell], b: list[Cell]) -> list[tuple[Cell, Cell]]:

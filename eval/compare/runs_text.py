@@ -20,28 +20,28 @@ Parts = dict[str, tuple[Any, Any]]
 
 def to_text(comparison: Comparison, metric: str) -> str:
     """A table of differences, then the queries that changed most, both tops side by side."""
-    found = comparison.differences
+    differences = comparison.differences
     named = CORRECTION_NAMES[comparison.correction]
     rows = [("dataset", "queries", "A", "B", "B - A", "95 % interval", "p", f"p ({named})", "W/T/L")]
-    rows += [_row(d) for d in found]
+    rows += [_row(d) for d in differences]
     lines = [metric]
-    variants = {(d.a, d.b) for d in found}
-    folders = {d.folders for d in found}
-    told = next(iter(folders)) if len(folders) == 1 else None
+    variants = {(d.a, d.b) for d in differences}
+    folders = {d.folders for d in differences}
+    shared_folders = next(iter(folders)) if len(folders) == 1 else None
     if len(variants) == 1:
         lines += [
             f"{side}: {name}{f' of {folder}' if folder else ''}"
-            for side, name, folder in zip("AB", *variants, told or ("", ""))
+            for side, name, folder in zip("AB", *variants, shared_folders or ("", ""))
         ]
     else:
-        lines += [f"{side}: {folder}" for side, folder in zip("AB", told or ())]
-        names = [d.a if d.a == d.b else f"{d.a} | {d.b}" for d in found]
+        lines += [f"{side}: {folder}" for side, folder in zip("AB", shared_folders or ())]
+        names = [d.a if d.a == d.b else f"{d.a} | {d.b}" for d in differences]
         rows = [(row[0], name, *row[1:]) for row, name in zip(rows, ["variant", *names])]
     lines += listing(rows[0], rows[1:], keys=len(rows[0]) - 8).rstrip("\n").split("\n")
     lines += [f"not compared, no partner: {name}" for name in comparison.left_out]
-    shared = _shared_parts(found)
+    shared = _shared_parts(differences)
     lines += [f"{name} differs: {_short(a)} | {_short(b)}" for name, (a, b) in shared.items()]
-    for d in found:
+    for d in differences:
         lines += _remarks(d, shared)
         for change in d.worst:
             lines += ["", *_change(d, change)]
@@ -61,9 +61,9 @@ def _row(d: Difference) -> tuple[str, ...]:
     return (d.dataset, str(d.queries), *means, interval, f"{p.p:.3g}", f"{d.p_adjusted:.3g}", votes)
 
 
-def _shared_parts(found: Sequence[Difference]) -> Parts:
+def _shared_parts(differences: Sequence[Difference]) -> Parts:
     """What differs in the same way in all rows, which is told once."""
-    first, *others = [d.parts for d in found] or [{}]
+    first, *others = [d.parts for d in differences] or [{}]
     return {name: values for name, values in first.items() if all(parts.get(name) == values for parts in others)}
 
 

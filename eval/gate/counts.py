@@ -44,22 +44,22 @@ def _queries(known: Snapshot, now: Snapshot) -> list[Finding]:
     for metric, old in (known.per_query or {}).items():
         new = (now.per_query or {}).get(metric, {})
         lost, added = sorted(old.keys() - new.keys()), sorted(new.keys() - old.keys())
-        found = []
+        findings = []
         if lost:
-            found.append(Finding("FAIL", "queries", f"{_some(lost)} of the baseline missing in the run"))
+            findings.append(Finding("FAIL", "queries", f"{_some(lost)} of the baseline missing in the run"))
         if added:
-            found.append(Finding("FAIL", "queries", f"{_some(added)} unknown to the baseline"))
-        return found  # every metric has the same queries
+            findings.append(Finding("FAIL", "queries", f"{_some(added)} unknown to the baseline"))
+        return findings  # every metric has the same queries
     return []
 
 
 def _exact(known: Snapshot, now: Snapshot) -> list[Finding]:
-    found = []
+    findings = []
     for name in ("queries", "pairs", "missing"):
         before, after = getattr(known.counts, name), getattr(now.counts, name)
         if before != after:
-            found.append(Finding("FAIL", name, f"{name} {before} -> {after}, must be equal under one identity"))
-    return found
+            findings.append(Finding("FAIL", name, f"{name} {before} -> {after}, must be equal under one identity"))
+    return findings
 
 
 def _rate(name: str, known: Snapshot, now: Snapshot, tolerance: float) -> list[Finding]:
@@ -74,13 +74,13 @@ def _rate(name: str, known: Snapshot, now: Snapshot, tolerance: float) -> list[F
 
 
 def _nan(known: Snapshot, now: Snapshot) -> list[Finding]:
-    found = []
+    findings = []
     if now.counts.nan > known.counts.nan:
-        found.append(Finding("FAIL", "nan", f"NaN scores {known.counts.nan} -> {now.counts.nan}"))
+        findings.append(Finding("FAIL", "nan", f"NaN scores {known.counts.nan} -> {now.counts.nan}"))
     for metric, values in (now.per_query or {}).items():
         if bad := [query for query, value in values.items() if not math.isfinite(value)]:
-            found.append(Finding("FAIL", "nan", f"{metric} is NaN for {_some(bad)}"))
-    return found
+            findings.append(Finding("FAIL", "nan", f"{metric} is NaN for {_some(bad)}"))
+    return findings
 
 
 def _flops(known: Snapshot, now: Snapshot, policy: GatePolicy) -> list[Finding]:
@@ -88,15 +88,15 @@ def _flops(known: Snapshot, now: Snapshot, policy: GatePolicy) -> list[Finding]:
         return []
     if now.flops is None:
         return [Finding("FAIL", "flops", "FLOPs are in the baseline, but the run did not measure them")]
-    found = []
+    findings = []
     for name in ("reference", "full"):
         before, after = getattr(known.flops, name), getattr(now.flops, name)
         change = (after - before) / before if before else float(after != before)
         if before == after or abs(change) <= policy.flops_tolerance:
             continue
         text = f"{name} FLOPs {before} -> {after} ({change:+.3%}, tolerance {policy.flops_tolerance:.3%})"
-        found.append(Finding("FAIL" if after > before else "DRIFT", "flops", text))
-    return found
+        findings.append(Finding("FAIL" if after > before else "DRIFT", "flops", text))
+    return findings
 
 
 def _some(names: list[str]) -> str:

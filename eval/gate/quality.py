@@ -150,13 +150,13 @@ def metric_findings(m: MetricCheck, policy: GatePolicy) -> list[Finding]:
     """What one metric has to say: nothing when it did not move."""
     if not math.isfinite(m.after):
         return [Finding("FAIL", "nan", f"{m.metric} is {m.after}")]
-    found: list[Finding] = []
+    findings: list[Finding] = []
     if abs(m.delta) > m.tolerance:
-        found.append(Finding(_mean_level(m, policy), "metric", _mean_text(m, policy)))
+        findings.append(Finding(_mean_level(m, policy), "metric", _mean_text(m, policy)))
     if m.drops:
         level: Level = "FAIL" if policy.judge == "exact" else "DRIFT"
-        found.append(Finding(level, "queries", _drops_text(m, policy)))
-    return found
+        findings.append(Finding(level, "queries", _drops_text(m, policy)))
+    return findings
 
 
 def _mean_level(m: MetricCheck, policy: GatePolicy) -> Level:

@@ -68,11 +68,11 @@ class Snapshot(Record):
 
 def snapshots(folder: Path, metrics: Sequence[str]) -> dict[str, Snapshot]:
     """All cells of a run's folder by key, sorted. Raises InputError for what is missing, unreadable or double."""
-    found: dict[str, Snapshot] = {}
+    by_key: dict[str, Snapshot] = {}
     for cell in load_cells([folder]):
         one = snapshot(cell, metrics)
-        found[one.key] = one
-    return dict(sorted(found.items()))
+        by_key[one.key] = one
+    return dict(sorted(by_key.items()))
 
 
 def snapshot(cell: Cell, metrics: Sequence[str]) -> Snapshot:

@@ -94,9 +94,9 @@ def to_json(report: GateReport) -> str:
 def summary(report: GateReport) -> str:
     """`failed: 1 FAIL, 3 OK (judge: significance, alpha 0.05, Holm over 4 tests, or a drop beyond 0.2)`."""
     counts = Counter(cell.status for cell in report.cells)
-    found = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()))
+    statuses = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()))
     verdict = "passed" if report.passed else "failed"
-    return f"{verdict}: {found} (judge: {report.policy.judge}, {_rule(report)})"
+    return f"{verdict}: {statuses} (judge: {report.policy.judge}, {_rule(report)})"
 
 
 def _rule(report: GateReport) -> str:

@@ -158,8 +158,8 @@ def candidates() -> list[dict[str, Any]]:
     """Return lists of candidates that publishers fixed, by name."""
     from ..first_stage import list_candidates, load_lists
 
-    found = [load_lists(name) for name in list_candidates()]
-    return [{**lists.model_dump(exclude={"datasets"}), "datasets": list(lists.datasets)} for lists in found]
+    shipped = [load_lists(name) for name in list_candidates()]
+    return [{**lists.model_dump(exclude={"datasets"}), "datasets": list(lists.datasets)} for lists in shipped]
 
 
 def tasks() -> list[dict[str, Any]]:

@@ -125,17 +125,17 @@ class _Maker:
         if plan.stops:
             first, whole = self._at[CascadePlan(before)], self._at[CascadePlan(plan.stages)]
             going = ~self._stopping(plan)
-            found = np.where(going, self.values[whole], self.values[first])
+            values = np.where(going, self.values[whole], self.values[first])
             flops = np.where(going, self.flops[whole], self.flops[first])
         else:
             (place, depth), start = plan.stages[-1], self._order(before)
-            found = self.judge(rerank(self.pool, start, depth, self.pool.scores[place]))
+            values = self.judge(rerank(self.pool, start, depth, self.pool.scores[place]))
             flops = paid(self._cost(place, tuple(p for p, _ in before)), start, depth)
             if before:
                 flops = flops + self.flops[self._at[CascadePlan(before)]]
         self._at[plan] = len(self.made)
         self.made.append(plan)
-        self.values.append(found)
+        self.values.append(values)
         self.flops.append(flops)
 
     def _order(self, stages: tuple[tuple[int, int], ...]) -> Array:

@@ -52,44 +52,44 @@ class Choice:
     cascade: Chosen | None
 
 
-def choose(found: Options, budgets: Sequence[float], *, splits: int = SPLITS, seed: int = 0) -> list[Choice]:
+def choose(options: Options, budgets: Sequence[float], *, splits: int = SPLITS, seed: int = 0) -> list[Choice]:
     """One choice per budget. What a plan costs needs no judgements, so budgets hold for all queries of the pool.
 
     Each split draws half of the queries to choose by; of equal plans the cheapest is taken.
     """
-    queries = found.values.shape[1]
+    queries = options.values.shape[1]
     rng = np.random.default_rng(seed)
     train = np.zeros((queries, splits), dtype=bool)
     for column in range(splits):
         train[rng.permutation(queries)[: queries // 2], column] = True
-    costs = found.flops.mean(axis=1)
-    families = families_of(found)
-    means = _means(found.values, train), _means(found.values, ~train), _means(found.flops, ~train)
-    start = 100 * float(_means(found.first[None], ~train).mean())
+    costs = options.flops.mean(axis=1)
+    families = families_of(options)
+    means = _means(options.values, train), _means(options.values, ~train), _means(options.flops, ~train)
+    start = 100 * float(_means(options.first[None], ~train).mean())
     return [
         Choice(
             budget,
             start,
-            *(_chosen(found, _within(family, costs, budget), costs, *means) for family in families.values()),
+            *(_chosen(options, _within(family, costs, budget), costs, *means) for family in families.values()),
         )
         for budget in budgets
     ]
 
 
-def families_of(found: Options) -> dict[str, Array]:
+def families_of(options: Options) -> dict[str, Array]:
     """Places of the plans of each family."""
-    one = np.array([len(plan.stages) == 1 for plan in found.plans])
-    whole = np.array([plan.stages[0][1] == found.pool.depth for plan in found.plans])
+    one = np.array([len(plan.stages) == 1 for plan in options.plans])
+    whole = np.array([plan.stages[0][1] == options.pool.depth for plan in options.plans])
     return {"single": np.flatnonzero(one & whole), "depth": np.flatnonzero(one), "cascade": np.flatnonzero(~one)}
 
 
-def frontier(found: Options) -> list[int]:
+def frontier(options: Options) -> list[int]:
     """Places of the plans that neither another nor the first stage alone beats over all queries, by cost.
 
     The choice among them is fitted to these queries. Empty where every plan scores less than the first stage.
     """
-    scores, costs = found.values.mean(axis=1), found.flops.mean(axis=1)
-    best, front = float(found.first.mean()), []
+    scores, costs = options.values.mean(axis=1), options.flops.mean(axis=1)
+    best, front = float(options.first.mean()), []
     for place in np.lexsort((-scores, costs)):
         if scores[place] > best + _ROUNDING:
             best = float(scores[place])
@@ -106,7 +106,7 @@ def _within(family: Array, costs: Array, budget: float) -> Array:
     return family[costs[family] <= budget * (1 + _ROUNDING)]
 
 
-def _chosen(found: Options, allowed: Array, costs: Array, train: Array, other: Array, spent: Array) -> Chosen | None:
+def _chosen(options: Options, allowed: Array, costs: Array, train: Array, other: Array, spent: Array) -> Chosen | None:
     if not allowed.size:
         return None
     by_cost = allowed[np.argsort(costs[allowed], kind="stable")]
@@ -115,5 +115,5 @@ def _chosen(found: Options, allowed: Array, costs: Array, train: Array, other: A
     place, times = Counter(taken.tolist()).most_common(1)[0]
     scores = 100 * other[taken, splits]
     return Chosen(
-        found.plans[place], times, float(scores.mean()), float(spent[taken, splits].mean()), tuple(scores.tolist())
+        options.plans[place], times, float(scores.mean()), float(spent[taken, splits].mean()), tuple(scores.tolist())
     )

@@ -44,8 +44,8 @@ def values(pool: CandidatePool, order: Array, metric: str) -> Array:
         query: {docs[place]: float(-rank) for rank, place in enumerate(row) if place < len(docs)}
         for query, docs, row in zip(pool.queries, pool.docs, order.tolist())
     }
-    found = trec.per_query(run, pool.qrels, [metric])[parse_metric(metric).name]
-    return np.array([found[query] for query in pool.queries])
+    by_query = trec.per_query(run, pool.qrels, [metric])[parse_metric(metric).name]
+    return np.array([by_query[query] for query in pool.queries])
 
 
 class Gains:

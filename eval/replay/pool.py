@@ -216,13 +216,13 @@ def _check_origin(cell: Cell, group: PassScores, blocks: Sequence[Block], pairs:
 
 
 def _stored(group: PassScores, run: Mapping[str, Sequence[tuple[str, float]]], cell: Cell) -> pd.DataFrame:
-    found = []
+    tables = []
     for block in plan_blocks(run, group.block_queries):
         table = group.stored(block, unbound=cell.manifest.blocks is None)
         if table is None:
             raise InputError(f"{group.path(block)}: is gone or damaged; {_AGAIN}")
-        found.append(table.to_pandas())
-    return pd.concat(found, ignore_index=True)
+        tables.append(table.to_pandas())
+    return pd.concat(tables, ignore_index=True)
 
 
 def _shape(cell: Cell) -> Shape | None:

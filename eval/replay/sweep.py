@@ -47,8 +47,8 @@ class Sweep(Tabular, list[Cascades]):
                 families = {"single": choice.single, "depth": choice.depth, "cascade": choice.cascade}
                 for name, chosen in families.items():
                     if chosen is not None:
-                        told = chosen.plan.name(pool), chosen.times, chosen.score, chosen.flops
-                        yield (pool.dataset, choice.first, choice.budget, name, *told)
+                        figures = chosen.plan.name(pool), chosen.times, chosen.score, chosen.flops
+                        yield (pool.dataset, choice.first, choice.budget, name, *figures)
 
 
 def sweep(

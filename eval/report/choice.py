@@ -38,13 +38,13 @@ def advise(evidence: Evidence, replayed: Sequence[Option]) -> list[Advice]:
     options = [*_own_options(evidence), *replayed]
     top = best_of(options)
     better = top if round(top.score - (board.mean(best).score or 0.0), 7) > 0 else None
-    found = [_score(evidence, best) if better is None else _replayed(evidence, better, best)]
-    found += [None if better else _value(evidence, best), _bargain(options), _uncounted(options, top)]
+    advice = [_score(evidence, best) if better is None else _replayed(evidence, better, best)]
+    advice += [None if better else _value(evidence, best), _bargain(options), _uncounted(options, top)]
     reranker = best if best.setting != FIRST_STAGE else _best_reranker(evidence)
     if reranker is not None:
         figure = board.mean(reranker)
-        found += [_headroom(reranker, figure), _time(reranker, figure), _known(reranker, figure)]
-    return [one for one in found if one is not None]
+        advice += [_headroom(reranker, figure), _time(reranker, figure), _known(reranker, figure)]
+    return [one for one in advice if one is not None]
 
 
 def _own_options(evidence: Evidence) -> list[Option]:
@@ -82,15 +82,16 @@ def _p(p: float) -> str:
 
 def _bargain(options: Sequence[Option]) -> Advice | None:
     """What keeps most of the gain for the least of the cost, for whoever pays for each query."""
-    found = bargain(options)
-    if found is None:
+    best_buy = bargain(options)
+    if best_buy is None:
         return None
     counted = [o for o in options if o.flops is not None]
     start, top = max(o.score for o in counted if not o.flops), best_of(counted)
-    gain, cost = (found.score - start) / (top.score - start), (found.flops or 0.0) / (top.flops or 1.0)
+    flops = best_buy.flops or 0.0
+    gain, cost = (best_buy.score - start) / (top.score - start), flops / (top.flops or 1.0)
     text = (
-        f"{found.name}: {found.score:.2f} for {units.flops(found.flops or 0.0)} per query. For whoever pays for each "
-        f"query: {100 * gain:.0f} % of the gain over the first stage ({start:.2f}) that {top.name} has "
+        f"{best_buy.name}: {best_buy.score:.2f} for {units.flops(flops)} per query. For whoever pays for each query: "
+        f"{100 * gain:.0f} % of the gain over the first stage ({start:.2f}) that {top.name} has "
         f"({top.score:.2f} for {units.flops(top.flops or 0.0)}), for {100 * cost:.0f} % of its FLOPs."
     )
     return Advice("The best bargain", text)
@@ -179,5 +180,5 @@ def _known(variant: Variant, figure: Figure) -> Advice | None:
     count = sum(word == "in-domain" for word in said)
     if not count:
         return None
-    told = f"{named(variant)} was trained on data of {count} of these {len(said)} datasets; see its zero-shot mean."
-    return Advice("Trained on the test?", told)
+    text = f"{named(variant)} was trained on data of {count} of these {len(said)} datasets; see its zero-shot mean."
+    return Advice("Trained on the test?", text)

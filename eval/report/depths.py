@@ -59,12 +59,12 @@ def depths(cells: Sequence[Cell], metric: str) -> Depths:
     overall = names(board)[-1]
     unplaced = tuple(p for p in uncounted(board) if p.dataset == overall)
     firsts = tuple(p for p in points_of(board) if p.dataset == overall and not p.flops)
-    found = [p for p in points_of(board) if p.dataset == overall and p.flops]
-    if not found:
+    points = [p for p in points_of(board) if p.dataset == overall and p.flops]
+    if not points:
         choices = depth_options(board, firsts, unplaced, queries)
         return Depths(absent="Not drawn: FLOPs are not known.", points=firsts, options=choices)
-    series = _series(found)
-    shown = [p for p in found if (p.variant.model, p.variant.setting) in series]
+    series = _series(points)
+    shown = [p for p in points if (p.variant.model, p.variant.setting) in series]
     dots = [_dot(p, series, metric) for p in shown]
     levels = _levels(board, overall)
     return Depths(
@@ -72,18 +72,18 @@ def depths(cells: Sequence[Cell], metric: str) -> Depths:
         wide=plot(dots, levels, 860, 440),
         narrow=plot(dots, levels, 380, 400),
         legend=legend([" ".join(key) for key in series]),
-        left_out=len({(p.variant.model, p.variant.setting) for p in found}) - len(series),
+        left_out=len({(p.variant.model, p.variant.setting) for p in points}) - len(series),
         cascades=tuple(cascades),
         families=legend(FAMILIES),
-        points=(*firsts, *found),
-        options=(*depth_options(board, (*firsts, *found), unplaced, queries), *(plans if overall != MEAN else ())),
+        points=(*firsts, *points),
+        options=(*depth_options(board, (*firsts, *points), unplaced, queries), *(plans if overall != MEAN else ())),
     )
 
 
-def _series(found: Sequence[Point]) -> list[tuple[str, str]]:
+def _series(points: Sequence[Point]) -> list[tuple[str, str]]:
     """Settings in the chart: those on the frontier first, then by their best score."""
     best: dict[tuple[str, str], tuple[bool, float]] = {}
-    for p in found:
+    for p in points:
         key = p.variant.model, p.variant.setting
         front, score = best.get(key, (False, 0.0))
         best[key] = front or p.dominated_by is None, max(score, p.score)
@@ -120,7 +120,7 @@ def _cascades(cells: Sequence[Cell], metric: str) -> tuple[list[tuple[str, Plot]
     datasets = {cell.manifest.dataset for cell in cells}
     if asked.base != "nDCG" or asked.cutoff is None or asked.parameters or len(datasets) > DATASETS:
         return [], []
-    found, best = [], []
+    points, best = [], []
     for pool in pools(cells):
         if len(pool.scores) > 1:
             if not any(scores.flops is not None for scores in pool.scores):
@@ -130,8 +130,8 @@ def _cascades(cells: Sequence[Cell], metric: str) -> tuple[list[tuple[str, Plot]
             chains = [i for i in frontier(plans) if len(plans.plans[i].stages) > 1]
             best += [Option(plans.plans[i].name(pool), float(scores[i]), float(costs[i])) for i in chains]
             level = Level("first stage", 100 * float(plans.first.mean()))
-            found.append((pool.dataset, plot(_family_dots(plans, metric), [level], 420, 300)))
-    return found, best
+            points.append((pool.dataset, plot(_family_dots(plans, metric), [level], 420, 300)))
+    return points, best
 
 
 def _family_dots(plans: Options, metric: str) -> list[Dot]:
@@ -142,12 +142,12 @@ def _family_dots(plans: Options, metric: str) -> list[Dot]:
         for place in _front(scores, costs, places):
             beaten = (scores > scores[place] + 1e-9) & (costs <= costs[place])
             below = scores[place] <= 100 * plans.first.mean()
-            told = f"{metric} {scores[place]:.2f}, {units.flops(costs[place])} per query"
+            label = f"{metric} {scores[place]:.2f}, {units.flops(costs[place])} per query"
             dots.append(
                 Dot(
                     series=series,
                     name="",
-                    tip=f"{plans.plans[place].name(plans.pool)}\n{told}\n{FAMILIES[series]}",
+                    tip=f"{plans.plans[place].name(plans.pool)}\n{label}\n{FAMILIES[series]}",
                     x=float(costs[place]),
                     y=float(scores[place]),
                     frontier=not (below or beaten.any()),

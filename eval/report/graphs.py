@@ -35,10 +35,10 @@ def graphs(evidence: Evidence, cells: Sequence[Cell]) -> Graphs:
     models = list(dict.fromkeys(v.model for v in board.variants if v.setting != FIRST_STAGE and board.mean(v).have))
     rerankers = [v for v in board.variants if v.setting != FIRST_STAGE]
 
-    found = points(cells, board.metric)
+    all_points = points(cells, board.metric)
 
     def dots(row: str, intervals: bool) -> list[Dot]:
-        drawn = [p for p in found if p.dataset == row and p.variant.setting != FIRST_STAGE]
+        drawn = [p for p in all_points if p.dataset == row and p.variant.setting != FIRST_STAGE]
         return [_dot(p, intervals) for p in drawn]
 
     def _dot(point: Point, intervals: bool) -> Dot:
@@ -64,7 +64,7 @@ def graphs(evidence: Evidence, cells: Sequence[Cell]) -> Graphs:
     big = dots(overall, True)
     by_row = [(row.name, drawn, levels(row.name)) for row in board.rows if (drawn := dots(row.name, False))]
     small = by_row if len(by_row) > 1 else []
-    absent = set(rerankers) - {p.variant for p in found if p.dataset == overall}
+    absent = set(rerankers) - {p.variant for p in all_points if p.dataset == overall}
     title = f"mean of {len(board.rows)} datasets" if overall == MEAN else overall
     return Graphs(
         title,

@@ -67,7 +67,7 @@ def _columns(evidence: Evidence) -> tuple[list[str], dict[Variant, list[Place]]]
     """Heads after the name, and each variant's places below them."""
     board = evidence.board
     ranks = evidence.ranks(MEAN)
-    found: dict[Variant, list[Place]] = {v: [] for v in board.variants}
+    places: dict[Variant, list[Place]] = {v: [] for v in board.variants}
     heads = [
         f"Mean of {len(board.rows)}",
         "rank",
@@ -83,7 +83,7 @@ def _columns(evidence: Evidence) -> tuple[list[str], dict[Variant, list[Place]]]
         latency, usd = served_alone(mean, "p50"), usd_per_thousand_queries(mean.cells) if mean.cells else None
         outside = split.zero_shot if split else None
         place = f"{rank.place} ({rank.low}\N{EN DASH}{rank.high})" if rank else "–"
-        found[variant] += [
+        places[variant] += [
             _score(mean, best),
             Place(place, -rank.place if rank else None),
             Place("–") if outside is None or outside.score is None else _of(outside),
@@ -94,8 +94,8 @@ def _columns(evidence: Evidence) -> tuple[list[str], dict[Variant, list[Place]]]
     for row in board.rows:
         figures = [board.figure(row.name, v) for v in board.variants]
         for variant, figure, best in zip(board.variants, figures, best_of(figures)):
-            found[variant].append(_score(figure, best))
-    return heads, found
+            places[variant].append(_score(figure, best))
+    return heads, places
 
 
 def _of(figure: Figure) -> Place:
@@ -110,14 +110,14 @@ def _score(figure: Figure, best: bool) -> Place:
 
 
 def _entries(board: Board, columns: dict[Variant, list[Place]]) -> list[Entry]:
-    found = []
+    entries = []
     for variant, places in columns.items():
         cells = board.mean(variant).cells
         if not cells:
             continue
         said, model = [knows(cell) for cell in cells], about(cells[0])
         parameters = model.get("parameters")
-        found.append(
+        entries.append(
             Entry(
                 name=label(variant),
                 family="first stage" if variant.setting == FIRST_STAGE else str(model.get("family") or NOT_STATED),
@@ -127,7 +127,7 @@ def _entries(board: Board, columns: dict[Variant, list[Place]]) -> list[Entry]:
                 places=tuple(places),
             )
         )
-    return found
+    return entries
 
 
 def _training(said: Sequence[str | None]) -> str:

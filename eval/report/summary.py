@@ -66,11 +66,11 @@ def _others(evidence: Evidence) -> str:
         return ""
     top = max(scores, key=lambda v: scores[v])
     test = evidence.against_best(MEAN).get(top)
-    told = f" The best reranker is {named(top)} with {scores[top]:.2f}, at {_cost(evidence, top)}"
+    text = f" The best reranker is {named(top)} with {scores[top]:.2f}, at {_cost(evidence, top)}"
     if test is None:
-        return f"{told}; the two were not tested, for they do not share their queries."
+        return f"{text}; the two were not tested, for they do not share their queries."
     verdict = "significantly below it" if test.sign else "not significantly different from it"
-    return f"{told}: {verdict} ({_gap(test, evidence.difference_interval(MEAN, top, test.against))})."
+    return f"{text}: {verdict} ({_gap(test, evidence.difference_interval(MEAN, top, test.against))})."
 
 
 def _cheaper(evidence: Evidence, best: Variant) -> str:

@@ -144,16 +144,16 @@ class Builder:
         # a mean over other rows than the published ones is no comparison
         if table is None or (row == MEAN and len(self.board.rows) != len(table.rows)):
             return "", ""
-        found = compare(table, row, variant.model, variant.setting, figure.score, partial=bool(figure.partial))
-        if found is None:
+        comparison = compare(table, row, variant.model, variant.setting, figure.score, partial=bool(figure.partial))
+        if comparison is None:
             return "", ""
-        self.verdicts[found.verdict] = self.verdicts.get(found.verdict, 0) + 1
-        text = f"published {found.published:.{table.decimals}f}"
-        if table.printed(row, variant.model, variant.setting) != found.published:
+        self.verdicts[comparison.verdict] = self.verdicts.get(comparison.verdict, 0) + 1
+        text = f"published {comparison.published:.{table.decimals}f}"
+        if table.printed(row, variant.model, variant.setting) != comparison.published:
             text += " (corrected)"
-        if found.difference is not None:
-            text += f": {found.difference:+.2f}".replace("-", "\N{MINUS SIGN}")
-        return text, found.verdict
+        if comparison.difference is not None:
+            text += f": {comparison.difference:+.2f}".replace("-", "\N{MINUS SIGN}")
+        return text, comparison.verdict
 
     def _splits(self) -> list[tuple[Column, list[TableCell]]]:
         """Means over what each variant was trained on and over the rest; nothing where no row is of the first kind."""

@@ -59,11 +59,11 @@ def _short(value: Any) -> str:
 
 def warnings(cells: Sequence[Cell]) -> list[tuple[str, int]]:
     """Each warning with the number of cells that have it, the most frequent first."""
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for cell in cells:
         for text in cell.manifest.warnings:
-            found[text] = found.get(text, 0) + 1
-    return sorted(found.items(), key=lambda item: (-item[1], item[0]))
+            counts[text] = counts.get(text, 0) + 1
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
 def not_run(board: Board, cells: Sequence[Cell], published: PublishedTable | None) -> list[tuple[str, str]]:

@@ -55,32 +55,32 @@ def versions(path: Path, metric: str) -> list[Version]:
         raise InputError(f"{path}: no such file; give a baseline of `rerankbench accept`")
     folder, name = path.resolve().parent, path.name
     log = _git(folder, "log", f"-n{_MOST}", "--format=%H%x09%cs%x09%s", "--", name)
-    found = []
+    known = []
     for line in reversed(log.splitlines()):
         commit, date, subject = line.split("\t", 2)
         try:
             means = _means(_git(folder, "show", f"{commit}:./{name}"), metric)
         except InputError:
             continue  # a commit that removed the file
-        found.append(Version(commit[:9], date, subject, means))
+        known.append(Version(commit[:9], date, subject, means))
     now = _means(path.read_text(encoding="utf-8", errors="replace"), metric)
-    if not found or now != found[-1].means:
-        found.append(Version("", "now", "not committed", now))
-    if not any(version.means for version in found):
+    if not known or now != known[-1].means:
+        known.append(Version("", "now", "not committed", now))
+    if not any(version.means for version in known):
         raise InputError(f"{path}: no version of it has the metric '{metric}' in its cells")
-    return found
+    return known
 
 
 def trend(path: Path, metric: str = "nDCG@10", made: str = "") -> str:
     """The page. Raises InputError as `versions` does."""
-    found = versions(path, metric)
-    names = sorted({name for version in found for name in version.means})
-    lines = [_line(name, [version.means.get(name) for version in found]) for name in names]
+    known = versions(path, metric)
+    names = sorted({name for version in known for name in version.means})
+    lines = [_line(name, [version.means.get(name) for version in known]) for name in names]
     context: dict[str, Any] = {
         "title": path.name,
         "metric": metric,
         "made": made,
-        "versions": found,
+        "versions": known,
         "lines": sorted(lines, key=lambda line: (line.change or 0.0, line.name)),
         "size": (WIDTH, HEIGHT),
     }

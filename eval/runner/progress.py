@@ -67,8 +67,8 @@ class Progress:
             return f"{share:.0f} %, first batch on its way for {_format_seconds(now - self.start)}"
         rate = self.scored / (self.last - self.start)
         left = (self.pairs - self.stored - self.scored) / rate - (now - self.last)
-        told = f"{_format_seconds(left)} left" if left > 0 else "a batch takes longer than those before it"
-        return f"{share:.0f} %, {rate:.1f} pairs/s, {told}"
+        text = f"{_format_seconds(left)} left" if left > 0 else "a batch takes longer than those before it"
+        return f"{share:.0f} %, {rate:.1f} pairs/s, {text}"
 
     def close(self) -> None:
         """Stop: all pairs are stored, or the run ends before that."""

@@ -73,9 +73,9 @@ class Table(str):
 
 def format_named(name: str) -> Format:
     """One of `FORMATS`, by its name or the longer one. Raises InputError for another."""
-    found = _ALSO.get(name, name)
-    _check("format", found, FORMATS)
-    return found  # pyright: ignore[reportReturnType]
+    known = _ALSO.get(name, name)
+    _check("format", known, FORMATS)
+    return known  # pyright: ignore[reportReturnType]
 
 
 def _check(name: str, value: str, known: Sequence[str]) -> None:

@@ -16,8 +16,8 @@ from ..text.sanitize import to_json
 def write(cells: Sequence[Cell], metric: str, published: PublishedTable | None) -> str:
     """A list of cells in their order; metrics, ceiling and shares are fractions, `published` is x 100 as printed."""
     limits = limits_of(cells, metric)
-    found = [_cell(cell, metric, published, limits.get(candidates_of(cell))) for cell in cells]
-    return to_json(found, indent=2) + "\n"
+    records = [_cell(cell, metric, published, limits.get(candidates_of(cell))) for cell in cells]
+    return to_json(records, indent=2) + "\n"
 
 
 def _cell(cell: Cell, metric: str, published: PublishedTable | None, limit: Limit | None) -> dict[str, Any]:

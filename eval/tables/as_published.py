@@ -49,7 +49,7 @@ def _facts(table: PublishedTable) -> list[str]:
 
 def _notes(table: PublishedTable) -> tuple[str, ...]:
     notes = [f"{table.title}", f"source: {table.source.title}", table.source.url]
-    notes += [", ".join(told)] if (told := _facts(table)) else []
+    notes += [", ".join(facts)] if (facts := _facts(table)) else []
     notes += [table.note] if table.note else []
     for e in table.errata:
         right = "" if e.corrected is None else f", corrected {e.corrected:.{table.decimals}f} ({table.older})"

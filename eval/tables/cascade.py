@@ -14,14 +14,14 @@ from ..text.aligned import listing, paragraph
 FRONTIER = 12  # plans shown
 
 
-def to_text(found: Options, choices: Sequence[Choice], metric: str) -> str:
+def to_text(options: Options, choices: Sequence[Choice], metric: str) -> str:
     """One line per budget and family, then the frontier over all queries."""
-    pool = found.pool
+    pool = options.pool
     families = (family for choice in choices for family in (choice.single, choice.depth, choice.cascade) if family)
     splits = next((len(chosen.scores) for chosen in families), 0)
-    start = found.first.mean()
+    start = options.first.mean()
     head = paragraph(
-        f"{pool.dataset}: {len(found.plans):,} plans over the top {pool.depth} of {pool.first.manifest.model} "
+        f"{pool.dataset}: {len(options.plans):,} plans over the top {pool.depth} of {pool.first.manifest.model} "
         f"({100 * start:.2f}), chosen on one half of {len(pool.queries):,} queries, shown on the other, "
         f"mean of {splits} splits"
     )
@@ -38,18 +38,18 @@ def to_text(found: Options, choices: Sequence[Choice], metric: str) -> str:
                 rows.append((budget, name, f"{chosen.score:.2f}", units.flops(chosen.flops), against, often))
             budget = ""
     titles = ("budget", "family", f"{metric} x 100", "FLOPs/query", "above/equal/below single", "chosen most often")
-    return head + listing(titles, rows, right=(0, 2, 3)) + _frontier(found, metric) + _left_out(found, metric)
+    return head + listing(titles, rows, right=(0, 2, 3)) + _frontier(options, metric) + _left_out(options, metric)
 
 
-def _left_out(found: Options, metric: str) -> str:
+def _left_out(options: Options, metric: str) -> str:
     """A line for each variant that no plan has, and what it scores by itself at its best depth."""
-    pool, lines = found.pool, []
-    for scores in found.left_out:
+    pool, lines = options.pool, []
+    for scores in options.left_out:
         m = scores.cell.manifest
         of, order = Gains(pool, metric), first_order(pool)
         best, depth = max((float(of(rerank(pool, order, d, scores)).mean()), -d) for d in depths_of(pool))
-        told = f"best alone on the top {-depth}: {100 * best:.2f}"
-        lines.append(f"FLOPs not counted, so in no plan: {m.model} {m.setting}, {told}\n")
+        alone = f"best alone on the top {-depth}: {100 * best:.2f}"
+        lines.append(f"FLOPs not counted, so in no plan: {m.model} {m.setting}, {alone}\n")
     return "".join(lines)
 
 
@@ -66,24 +66,28 @@ def wins(chosen: Chosen, other: Chosen) -> tuple[int, int, int]:
     return sum(gap > 0 for gap in gaps), sum(gap == 0 for gap in gaps), sum(gap < 0 for gap in gaps)
 
 
-def _frontier(found: Options, metric: str) -> str:
-    places = frontier(found)
+def _frontier(options: Options, metric: str) -> str:
+    places = frontier(options)
     step = max(1, -(-len(places) // FRONTIER))
     shown = sorted({*places[::step], *places[-1:]}, key=places.index)
-    rows = [("no reranking", f"{100 * found.first.mean():.2f}", units.flops(0))]
+    rows = [("no reranking", f"{100 * options.first.mean():.2f}", units.flops(0))]
     rows += [
-        (found.plans[i].name(found.pool), f"{100 * found.values[i].mean():.2f}", units.flops(found.flops[i].mean()))
+        (
+            options.plans[i].name(options.pool),
+            f"{100 * options.values[i].mean():.2f}",
+            units.flops(options.flops[i].mean()),
+        )
         for i in shown
     ]
     if not places:
-        return f"no plan scores more than the first stage alone ({100 * found.first.mean():.2f}): do not rerank\n"
+        return f"no plan scores more than the first stage alone ({100 * options.first.mean():.2f}): do not rerank\n"
     head = f"frontier over all queries, to which it is fitted ({len(shown)} of {len(places)} plans shown)\n"
     return head + listing(("plan", f"{metric} x 100", "FLOPs/query"), rows, right=(1, 2))
 
 
-def to_json(found: Options, choices: Sequence[Choice]) -> dict[str, object]:
+def to_json(options: Options, choices: Sequence[Choice]) -> dict[str, object]:
     """Everything, unrounded; scores x 100."""
-    pool = found.pool
+    pool = options.pool
 
     def chosen(one: Chosen | None) -> dict[str, object] | None:
         if one is None:
@@ -99,20 +103,20 @@ def to_json(found: Options, choices: Sequence[Choice]) -> dict[str, object]:
     return {
         "dataset": pool.dataset,
         "first_stage": pool.first.manifest.model,
-        "first_stage_score": 100 * float(found.first.mean()),
+        "first_stage_score": 100 * float(options.first.mean()),
         "queries": len(pool.queries),
-        "plans": len(found.plans),
-        "left_out": [f"{s.cell.manifest.model} {s.cell.manifest.setting}" for s in found.left_out],
+        "plans": len(options.plans),
+        "left_out": [f"{s.cell.manifest.model} {s.cell.manifest.setting}" for s in options.left_out],
         "choices": [
             {"budget": c.budget, "single": chosen(c.single), "depth": chosen(c.depth), "cascade": chosen(c.cascade)}
             for c in choices
         ],
         "frontier": [
             {
-                "plan": found.plans[i].name(pool),
-                "score": 100 * float(found.values[i].mean()),
-                "flops_per_query": float(found.flops[i].mean()),
+                "plan": options.plans[i].name(pool),
+                "score": 100 * float(options.values[i].mean()),
+                "flops_per_query": float(options.flops[i].mean()),
             }
-            for i in frontier(found)
+            for i in frontier(options)
         ],
     }

@@ -13,10 +13,10 @@ from .pareto import uncounted_lines
 
 def to_text(board: Board, dataset: str | None = None) -> str:
     """Scores by setting and depth, FLOPs below, then the frontier; of one row of the board, or of all and the mean."""
-    found, unplaced = points_of(board), uncounted(board)
+    points, unplaced = points_of(board), uncounted(board)
     chosen = [name for name in names(board) if dataset in (None, name)]
     return "\n".join(
-        _matrix(board, name, [p for p in found if p.dataset == name], [p for p in unplaced if p.dataset == name])
+        _matrix(board, name, [p for p in points if p.dataset == name], [p for p in unplaced if p.dataset == name])
         for name in chosen
     )
 
@@ -26,11 +26,11 @@ def to_json(board: Board, dataset: str | None = None) -> list[dict[str, object]]
     return [row for row in point_json(points_of(board), uncounted(board)) if dataset in (None, row["dataset"])]
 
 
-def _matrix(board: Board, name: str, found: list[Point], unplaced: list[Uncounted]) -> str:
+def _matrix(board: Board, name: str, points: list[Point], unplaced: list[Uncounted]) -> str:
     variants = [v for v in board.variants if v.setting != FIRST_STAGE and figure_of(board, name, v).have]
     depths = list(dict.fromkeys(v.origin for v in sorted(variants, key=lambda v: int(v.origin.split()[-1]))))
     settings = list(dict.fromkeys((v.model, v.setting) for v in variants))
-    front = {p.variant for p in found if p.dominated_by is None}
+    front = {p.variant for p in points if p.dominated_by is None}
     scores, costs = [], []
     for model, setting in settings:
         row = [Variant(model, setting, depth) for depth in depths]
@@ -44,9 +44,9 @@ def _matrix(board: Board, name: str, found: list[Point], unplaced: list[Uncounte
     lines = [_head(board, name, variants)]
     lines.append(listing((f"{board.metric} x 100", "", *(f"{depth} " for depth in depths)), scores, right=right))
     lines.append(listing(("FLOPs per query", "", *depths), costs, right=right))
-    best = [p for p in found if p.dominated_by is None]
-    told = ", ".join(f"{label(p.variant)} {p.score:.2f} at {units.flops(p.flops)}" for p in best)
-    lines.append(paragraph(f"* frontier over setting x depth: {told}"))
+    best = [p for p in points if p.dominated_by is None]
+    limits_text = ", ".join(f"{label(p.variant)} {p.score:.2f} at {units.flops(p.flops)}" for p in best)
+    lines.append(paragraph(f"* frontier over setting x depth: {limits_text}"))
     return "".join([*lines, uncounted_lines(_best_depths(unplaced))])
 
 
@@ -63,5 +63,5 @@ def _best_depths(unplaced: list[Uncounted]) -> list[Uncounted]:
 def _head(board: Board, name: str, variants: list[Variant]) -> str:
     limits = [limit for v in variants if (limit := figure_of(board, name, v).limit)]
     partial = sorted({reason for v in variants for reason in figure_of(board, name, v).partial})
-    told = f": first stage {limits[0].first:.2f}, ceiling {limits[0].ceiling:.2f}" if limits else ""
-    return f"{name}{told}{''.join(f', partial: {reason}' for reason in partial)}\n"
+    text = f": first stage {limits[0].first:.2f}, ceiling {limits[0].ceiling:.2f}" if limits else ""
+    return f"{name}{text}{''.join(f', partial: {reason}' for reason in partial)}\n"

@@ -7,25 +7,26 @@ from ..results.latency import Latency, Spread
 from ..text.aligned import listing
 
 
-def to_text(found: Latency) -> str:
+def to_text(latency: Latency) -> str:
     """What was measured, then percentiles by clients and phase."""
-    threads = f", {found.threads} threads" if found.threads and not found.device.startswith("cuda") else ""
-    one = found.served[0]
+    threads = f", {latency.threads} threads" if latency.threads and not latency.device.startswith("cuda") else ""
+    one = latency.served[0]
     lines = [
-        f"{found.model} {found.setting} on {found.device_name} ({found.dtype}{threads}), {found.candidates} candidates",
-        f"texts: {found.source}; {one.tokens:,.0f} tokens a query, {100 * one.kept:.0f} % of them not computed again",
-        f"time to first use: {milliseconds(found.load_seconds)} to load, {milliseconds(found.first_seconds)} for the "
-        f"first query; {found.warmup} more to warm up",
+        f"{latency.model} {latency.setting} on {latency.device_name} ({latency.dtype}{threads}), "
+        f"{latency.candidates} candidates",
+        f"texts: {latency.source}; {one.tokens:,.0f} tokens a query, {100 * one.kept:.0f} % of them not computed again",
+        f"time to first use: {milliseconds(latency.load_seconds)} to load, "
+        f"{milliseconds(latency.first_seconds)} for the first query; {latency.warmup} more to warm up",
         "",
     ]
     rows = []
-    for one in found.served:
+    for one in latency.served:
         for name, spread in (("latency", one.total), *one.phases.items()):
             if name != "wait" or one.clients > 1:
                 clients = f"{one.clients} client{'s' * (one.clients > 1)}" if name == "latency" else ""
                 rows.append((clients, name if name == "latency" else f"  {name}", *_row(spread)))
     head = ("", "of one query", "p50", "p95", "p99", "mean", "longest")
-    queries = found.served[0].queries
+    queries = latency.served[0].queries
     note = f"{queries} queries; the model answers one at a time, a client asks again when it has its answer\n"
     return "\n".join(lines) + listing(head, rows, right=range(2, 7)) + note
 

@@ -13,9 +13,9 @@ from ..text import units
 from ..text.aligned import listing, paragraph
 
 
-def to_text(found: Sequence[Point], metric: str = "nDCG@10", unplaced: Sequence[Uncounted] = ()) -> str:
+def to_text(points: Sequence[Point], metric: str = "nDCG@10", unplaced: Sequence[Uncounted] = ()) -> str:
     """An aligned table, one line per point, then one for each variant that has no counted FLOPs."""
-    several = len({p.dataset for p in found}) > 1
+    several = len({p.dataset for p in points}) > 1
     head = (
         *(("dataset",) if several else ()),
         "model",
@@ -27,7 +27,7 @@ def to_text(found: Sequence[Point], metric: str = "nDCG@10", unplaced: Sequence[
         "Pareto",
     )
     rows = []
-    for p in found:
+    for p in points:
         mark = f"dominated by {_short(p.dominated_by, p.variant)}" if p.dominated_by else "frontier"
         note = f" ({'; '.join(p.partial)})" if p.partial else ""
         variant = (p.variant.model, f"{p.variant.setting} {p.variant.origin}".strip())
@@ -35,15 +35,15 @@ def to_text(found: Sequence[Point], metric: str = "nDCG@10", unplaced: Sequence[
         figures = (f"{p.score:.2f}", units.flops(p.flops), *bought)
         rows.append((*((p.dataset,) if several else ()), *variant, *figures, mark + note))
     named = f"RPP: {metric} per PFLOP, QPP: queries per PFLOP (arXiv 2507.06223), from exact counts\n"
-    title = "" if several or not rows else f"{found[0].dataset}\n"
+    title = "" if several or not rows else f"{points[0].dataset}\n"
     shown = listing(head, rows, right=range(2 + several, 6 + several))
     return title + shown + (named if rows else "") + uncounted_lines(unplaced)
 
 
-def uncounted_lines(found: Sequence[Uncounted]) -> str:
+def uncounted_lines(points: Sequence[Uncounted]) -> str:
     """One line for each variant that the frontier cannot place, with its score, time, and what is known of it."""
     lines = []
-    for one in found:
+    for one in points:
         time = "time not measured" if one.seconds is None else f"{milliseconds(one.seconds)} forward per query"
         if one.dominated_by:
             known = f"dominated by {label(one.dominated_by)}, which costs nothing"
@@ -54,7 +54,7 @@ def uncounted_lines(found: Sequence[Uncounted]) -> str:
     return "".join(lines)
 
 
-def to_json(found: Sequence[Point], unplaced: Sequence[Uncounted] = ()) -> list[dict[str, object]]:
+def to_json(points: Sequence[Point], unplaced: Sequence[Uncounted] = ()) -> list[dict[str, object]]:
     """One object per point, in JSON values; FLOPs that were not counted are null, and so is then `frontier`."""
     return [
         {
@@ -70,7 +70,7 @@ def to_json(found: Sequence[Point], unplaced: Sequence[Uncounted] = ()) -> list[
             "dominated_by": label(p.dominated_by) if p.dominated_by else None,
             "partial": list(p.partial),
         }
-        for p in found
+        for p in points
     ] + [
         {
             "dataset": one.dataset,

@@ -16,7 +16,7 @@ _NONE = "not measured"
 
 def rows(board: Board, known: Sequence[AnyPrice]) -> list[dict[str, Any]]:
     """One line per reranker variant, over all of its datasets; None is not measured, or a device without a price."""
-    found = []
+    records = []
     for variant in (v for v in board.variants if v.setting != FIRST_STAGE):
         cells = board.mean(variant).cells
         if not cells:
@@ -25,7 +25,7 @@ def rows(board: Board, known: Sequence[AnyPrice]) -> list[dict[str, Any]]:
         energy = [cell.manifest.cost.energy_joules for cell in cells]
         joules = [x for x in energy if x is not None]
         priced = list(dict.fromkeys(price for cell in cells if (price := price_of(cell, known))))
-        found.append(
+        records.append(
             {
                 "model": variant.model,
                 "setting": " ".join(filter(None, (variant.setting, variant.origin))),
@@ -40,10 +40,10 @@ def rows(board: Board, known: Sequence[AnyPrice]) -> list[dict[str, Any]]:
                 "prices": [{"name": price.name, "price": price.told, **vars(price)} for price in priced],
             }
         )
-    return found
+    return records
 
 
-def to_text(found: Sequence[dict[str, Any]], metric: str) -> str:
+def to_text(priced: Sequence[dict[str, Any]], metric: str) -> str:
     """An aligned table, and where each price comes from."""
     head = ("model", "setting", f"{metric} x 100", "$/1,000 queries", "$/million pairs", "energy/query", "device")
     lines = [
@@ -56,13 +56,13 @@ def to_text(found: Sequence[dict[str, Any]], metric: str) -> str:
             _NONE if row["joules_per_query"] is None else units.energy(row["joules_per_query"]),
             row["device"],
         )
-        for row in found
+        for row in priced
     ]
-    told = {price["name"]: price for row in found for price in row["prices"]}.values()
-    notes = [f"{p['name']}: {p['price']}, {p['date']}, {p['offer']} ({p['source']})" for p in told]
-    if any(not row["prices"] for row in found):
+    prices = {price["name"]: price for row in priced for price in row["prices"]}.values()
+    notes = [f"{p['name']}: {p['price']}, {p['date']}, {p['offer']} ({p['source']})" for p in prices]
+    if any(not row["prices"] for row in priced):
         notes.append("no price: the device or the call is not in configs/prices.yaml; give --usd-per-hour")
-    if any(row["settings_of_the_pass"] > 1 for row in found):
+    if any(row["settings_of_the_pass"] > 1 for row in priced):
         notes.append("a pass that served several settings is counted in full for each of them")
     return listing(head, lines, right=range(2, 6)) + "".join(f"{note}\n" for note in notes)
 

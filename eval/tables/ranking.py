@@ -10,7 +10,7 @@ from ..metrics.statistics import CORRECTION_NAMES
 from ..text.aligned import listing
 
 
-def to_text(row: str, found: Sequence[Standing], metric: str, correction: str) -> str:
+def to_text(row: str, ranked: Sequence[Standing], metric: str, correction: str) -> str:
     """One line per variant, the best first, then what to be careful about."""
     head = (
         "model",
@@ -25,21 +25,21 @@ def to_text(row: str, found: Sequence[Standing], metric: str, correction: str) -
         judged_name(metric),
         condensed_name(metric) or "",
     )
-    lines = [listing(head, [_row(one) for one in found], right=range(2, 11))]
-    if all(one.condensed is None for one in found):
+    lines = [listing(head, [_row(one) for one in ranked], right=range(2, 11))]
+    if all(one.condensed is None for one in ranked):
         lines.append("condensed lists: not shown, where only relevant passages are judged they say nothing\n")
-    lines += [f"warning: {text}\n" for text in warnings(found, metric)]
+    lines += [f"warning: {text}\n" for text in warnings(ranked, metric)]
     return f"{row}\n" + "".join(lines) + _NOTES
 
 
-def to_json(row: str, found: Sequence[Standing], metric: str, correction: str) -> dict[str, object]:
+def to_json(row: str, ranked: Sequence[Standing], metric: str, correction: str) -> dict[str, object]:
     """Everything, unrounded."""
     return {
         "row": row,
         "metric": metric,
         "correction": correction,
-        "variants": [asdict(one) for one in found],
-        "warnings": warnings(found, metric),
+        "variants": [asdict(one) for one in ranked],
+        "warnings": warnings(ranked, metric),
     }
 
 

@@ -94,12 +94,12 @@ and every measure here judges one run.
 
 def _collections() -> str:
     """The hub's collections, in numbers of the catalogue, with the first line of their files."""
-    found: dict[str, list[NamedDataset]] = {}
+    collections: dict[str, list[NamedDataset]] = {}
     for name, entry in entries().items():
         if entry.hub is not None:
-            found.setdefault(name.split("/")[0], []).append(entry)
+            collections.setdefault(name.split("/")[0], []).append(entry)
     rows = []
-    for name, sets in found.items():
+    for name, sets in collections.items():
         queries = sum(entry.policy.n_queries or 0 for entry in sets)
         documents = sum(entry.policy.n_docs or 0 for entry in sets)
         about = (CONFIGS / "datasets" / f"{name}.yaml").read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
@@ -133,8 +133,8 @@ def _recipe(name: str) -> list[str]:
 
 def page() -> str:
     """The whole page."""
-    found = [(load_experiment(name), name) for name in list_experiments()]
-    checked = [(experiment, name) for experiment, name in found if experiment.first_stage.check]
+    experiments = [(load_experiment(name), name) for name in list_experiments()]
+    checked = [(experiment, name) for experiment, name in experiments if experiment.first_stage.check]
     tables = [(experiment, name) for experiment, name in checked if experiment.first_stage.check == name]
     others = [(experiment, name) for experiment, name in checked if experiment.first_stage.check != name]
     quick = [(load_experiment(name), name) for name in _QUICK]

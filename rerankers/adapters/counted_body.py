@@ -25,14 +25,14 @@ def classifier_shape_of(raw: Mapping[str, Any]) -> Shape | None:
     None where transformers cannot build it from its configuration, where it cannot run without data, and where its
     FLOPs are no polynomial of the number of tokens (`flops.counted`).
     """
-    found = _terms_of(json.dumps(raw, sort_keys=True), _CLASSIFIER)
-    return counted_shape(*found) if found else None
+    terms = _terms_of(json.dumps(raw, sort_keys=True), _CLASSIFIER)
+    return counted_shape(*terms) if terms else None
 
 
 def body_terms_of(raw: Mapping[str, Any]) -> Terms | None:
     """(a, b, c) of a + b n + c n^2, the FLOPs of `AutoModel` over n tokens; None as in `classifier_shape_of`."""
-    found = _terms_of(json.dumps(raw, sort_keys=True), _BODY)
-    return found[0] if found else None
+    terms = _terms_of(json.dumps(raw, sort_keys=True), _BODY)
+    return terms[0] if terms else None
 
 
 @lru_cache(maxsize=64)

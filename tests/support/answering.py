@@ -62,8 +62,8 @@ def make_body(folder: Path, kind: str = "bert", *, seed: int = 0) -> None:
     if kind == "bert":
         model: Any = t.BertModel(t.BertConfig(**sizes))
     else:
-        special = {"bos_token_id": 2, "eos_token_id": 3, "cls_token_id": 2, "sep_token_id": 3}
-        windows = {"local_attention": 8, "global_attn_every_n_layers": 2}
+        special: dict[str, Any] = {"bos_token_id": 2, "eos_token_id": 3, "cls_token_id": 2, "sep_token_id": 3}
+        windows: dict[str, Any] = {"local_attention": 8, "global_attn_every_n_layers": 2}
         model = t.ModernBertModel(t.ModernBertConfig(**sizes, **special, **windows))
     folder.mkdir(parents=True, exist_ok=True)
     _fill(model, seed).save_pretrained(folder)

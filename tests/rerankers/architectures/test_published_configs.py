@@ -58,7 +58,13 @@ def test_every_native_model_of_the_list_has_a_reader_that_takes_what_its_specifi
 @pytest.mark.parametrize("folder", [path.name for path in sorted(PARITY.iterdir()) if (path / "config.json").is_file()])
 def test_files_that_the_published_code_wrote_are_read(folder):
     raw = json.loads((PARITY / folder / "config.json").read_text())
-    families = {"nemotron-s1": "mean-pooled", "gemma-s1": "llm", "mxbai-s1": "token-logit", "qwen3-s1": "token-logit"}
+    families = {
+        "nemotron-s1": "mean-pooled",
+        "t5-s1": "encoder-decoder",
+        "gemma-s1": "llm",
+        "mxbai-s1": "token-logit",
+        "qwen3-s1": "token-logit",
+    }
     try:
         name = families.get(folder) or guess_family(raw, PARITY / folder).name
     except InputError as err:
