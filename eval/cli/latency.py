@@ -70,8 +70,6 @@ def latency(
     asked = Trial(spec, label, wanted, text, options, clients, groups, source, queries, warmup, command)
     measurement = measure(asked, load)
     if run is not None:
-        remark = (
-            "" if known_to(run, measurement) else "; no cell of the run is of this model and text, so no table shows it"
-        )
+        remark = "" if known_to(run, measurement) else "; no table shows it: no cell is of this model and text"
         print(f"kept in {write_latency(run, measurement)}{remark}", file=sys.stderr)
     emit(measurement.model_dump_json(indent=1) + "\n" if as_json else to_text(measurement))
