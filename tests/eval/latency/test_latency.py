@@ -153,7 +153,7 @@ def test_command_joins_the_run(tmp_path: Path, command: Command) -> None:
     assert latency_of(Cell(cells["L1"].path, changed)) is None
     assert "1 client" in to_text(kept)
     status, _, err = call("--run", str(run), "--queries", "2", "--candidates", "2", "--name", "another")
-    assert (status, "so no table shows it" in err) == (0, True)
+    assert (status, "no table shows it" in err) == (0, True)
     status, out, err = call("--run", str(run), "--queries", "400")
     assert (status, out, err.count("\n")) == (2, "", 1)
     path = latency_path(run, "encoder", "L1")
