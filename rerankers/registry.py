@@ -39,6 +39,7 @@ FAMILIES = {
     "layerwise": ".families.layerwise:LayerwiseReranker",
     "llm": ".families.llm:LlmReranker",
     "list-states": ".families.list_states:ListStates",
+    "set-encoder": ".families.set_encoder:SetEncoder",
     "token-logit": ".families.token_logit:TokenLogit",
     "mean-pooled": ".families.mean_pooled:MeanPooled",
     "cross-encoder": ".families.cross_encoder:CrossEncoder",

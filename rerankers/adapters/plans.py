@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..architectures.set_encoder import SetConfig
 from ..checkpoint.token_vectors import TokenVectors
 from ..flops import Shape
 from ..models.config import DecoderConfig, EncoderConfig
@@ -133,3 +134,20 @@ class TokensPlan:
     shape: Shape | None
     width: int
     positions: int | None
+
+
+@dataclass(frozen=True)
+class SetPlan:
+    """Everything that an adapter needs of an encoder that reads a list side by side.
+
+    Attributes:
+        adapter: name and version of the family; part of the identity.
+        spec: the specification.
+        text: limits of a passage and of the query, each alone.
+        config: the body, and how its sequences see each other.
+    """
+
+    adapter: str
+    spec: ModelSpec
+    text: TextRules
+    config: SetConfig

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
@@ -93,7 +93,7 @@ class Encoder:
         self.head = [exact(d, d), exact(d), exact(config.labels, d), exact(config.labels)] if config.labels else []
 
     @classmethod
-    def load(cls, folder: Path, config: EncoderConfig, dtype: torch.dtype, device: torch.device) -> Encoder:
+    def load(cls, folder: Path, config: EncoderConfig, dtype: torch.dtype, device: torch.device) -> Self:
         """Load the encoder of a checkpoint. Raises InputError that names missing, extra or misshapen tensors."""
 
         def rename(stored: str) -> str:
@@ -151,12 +151,15 @@ class Encoder:
                 ("output.LayerNorm", layer.norm2, layer.norm2_bias),
             ):
                 named |= {f"{at}.{part}.weight": weight, f"{at}.{part}.bias": bias}
-        if self.head:
-            first, last = ("pooler.dense", "classifier")
-            if self.config.head == "roberta":
-                first, last = ("classifier.dense", "classifier.out_proj")
-            named |= dict(zip((f"{first}.weight", f"{first}.bias", f"{last}.weight", f"{last}.bias"), self.head))
-        return named
+        return named | dict(zip(self.head_names, self.head))
+
+    @property
+    def head_names(self) -> tuple[str, ...]:
+        """Names of the tensors of the head, as `head` has them."""
+        first, last = ("pooler.dense", "classifier")
+        if self.config.head == "roberta":
+            first, last = ("classifier.dense", "classifier.out_proj")
+        return f"{first}.weight", f"{first}.bias", f"{last}.weight", f"{last}.bias"
 
     def convert_matrices(self, arrange: Callable[[Tensor], Any]) -> None:
         """Bring the layers' matrices into another form (see `Precision`), one at a time; names are lost."""
@@ -171,12 +174,16 @@ class Encoder:
 
     def scores(self, batch: Packed, ops: Ops) -> Tensor:
         """Return (n, labels) float32 logits of the classification head on each sequence's first token."""
+        x = self._first_states(batch, ops)
+        dense, dense_bias, project, project_bias = self.head
+        return ops.linear(torch.tanh(ops.linear(x, dense, dense_bias)), project, project_bias)
+
+    def _first_states(self, batch: Packed, ops: Ops) -> Tensor:
+        """Return (n, d) float32 states of the first tokens after the last layer."""
         x = self._embed(batch)
         for layer in self.layers[:-1]:
             x = self._block(x, layer, batch, ops)
-        x = self._block(x, self.layers[-1], batch, ops, first_only=True).float()  # (n, d)
-        dense, dense_bias, project, project_bias = self.head
-        return ops.linear(torch.tanh(ops.linear(x, dense, dense_bias)), project, project_bias)
+        return self._block(x, self.layers[-1], batch, ops, first_only=True).float()
 
     def vectors(
         self, batch: Packed, layers: Sequence[int], pool: Callable[[Tensor], Tensor], ops: Ops
@@ -213,8 +220,12 @@ class Encoder:
         else:
             qkv = ops.linear(x, layer.qkv, layer.qkv_bias)
             q, k, v = qkv.unflatten(-1, (3, config.heads, config.head_dim)).unbind(1)  # (T, H, h) each, views
-        seen = attend_all(q, k, v, batch, ops, self.attention, first_only)  # (T or n, d)
+        seen = self._attend(q, k, v, batch, ops, first_only)  # (T or n, d)
         block, eps = ops.linear(seen, layer.out, layer.out_bias), config.norm_eps
         x = add_layer_norm(x, block, layer.norm1, layer.norm1_bias, eps)
         block = ops.feed(x, (layer.up, layer.up_bias), (layer.down, layer.down_bias), config.activation)
         return add_layer_norm(x, block, layer.norm2, layer.norm2_bias, eps)
+
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, batch: Packed, ops: Ops, first_only: bool) -> Tensor:
+        """Return (rows of q, d) of attention within each sequence; see `attend_all`."""
+        return attend_all(q, k, v, batch, ops, self.attention, first_only)

