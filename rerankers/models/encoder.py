@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +22,9 @@ from .config import EncoderConfig
 from .ops import Ops
 from .packed import AttentionKind, Packed, attend_all
 from .pointwise import add_layer_norm
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 _PREFIX = re.compile(r"^(bert|roberta)\.")
 # other spellings: BERT's first checkpoints, and the flash-attention layout of jina-reranker-v2, whose names map one to
