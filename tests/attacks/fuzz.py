@@ -29,6 +29,7 @@ import odd_arguments
 import oracle
 from attack import Outcome, cli, limited, on_disk
 from fuzz_world import METRICS, World, agree, build, evidence, figures
+from rerankbench.eval.results import memo
 
 SECONDS = 20  # more is a hang; an untouched run takes a tenth of one
 ODD = 10  # of so many, one has something else in the place of its file
@@ -181,6 +182,7 @@ def one(whole: World, place: Path, name: str, number: int, seed: int) -> tuple[s
     kind, draw = KINDS[name], random.Random(f"{seed} {name} {number}")
     shutil.rmtree(place, ignore_errors=True)
     shutil.copytree(whole.folder, place)
+    memo._memo.cache_clear()  # of the folder that was here; a person's next command is another process
     os.chdir(place)
     os.environ["RERANKBENCH_CACHE"] = str(place / "cache")
     world = World(place, whole.figures, whole.evidence, anew=number % 2 == 0)
