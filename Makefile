@@ -9,7 +9,7 @@ CPU_TESTS ?= tests/rerankers tests/eval/runner tests/eval/replay tests/eval/veri
 TORCH = $(shell sed -n "s/^\(torch==[0-9.]*\).*/\1/p" constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-fast coverage cpus docs site wheel constraints oracles parity architectures fuzz lint install bench-load
+.PHONY: help quickstart test test-all test-fast coverage cpus docs site wheel constraints oracles parity architectures fuzz lint install bench-load
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -32,7 +32,10 @@ quickstart: $(STAMP) ## retrieve, rerank and print the table, with a small real 
 	@$(BIN)/rerankbench report $(RUN_DIR)/quickstart -o $(RUN_DIR)/quickstart/report.html
 	@echo ">> written:" && find $(RUN_DIR)/quickstart -maxdepth 1 ! -name ".*" ! -path $(RUN_DIR)/quickstart | sort
 
-test: $(STAMP) ## run the tests on every core
+test: $(STAMP) ## run the tests on every core, without those marked slow
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
+
+test-all: $(STAMP) ## run every test: browsers, whole reproductions, killed clusters, sentence-transformers beside us
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 test-fast: $(STAMP) ## under a minute: the rules of the house, metrics, data, tables, and one golden of each family

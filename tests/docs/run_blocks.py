@@ -83,6 +83,7 @@ def execute(block: Block, folder: Path) -> subprocess.CompletedProcess[str] | No
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "RERANKBENCH_CACHE": str(folder.parent / "cache"),
         "HF_HUB_OFFLINE": "1",
+        "OMP_NUM_THREADS": "1",  # pages run side by side, one on each core
         "COLUMNS": "100",
         "NO_COLOR": "1",
     }

@@ -60,6 +60,7 @@ print({{"torch", "transformers", "pandas", "scipy", "bm25s", "numba", "ir_datase
     assert done.stdout.endswith("\nset()\n"), done.stdout
 
 
+@pytest.mark.slow
 def test_whatever_changes_a_score_or_a_cell_loads_it(run: Any, tmp_path: Path, monkeypatch: Any) -> None:
     first, _ = run()
     shorter, loaded = run(max_length=16)

@@ -42,6 +42,7 @@ def stored_blocks(out: Path) -> int:
     return len(list(out.glob("scores/**/block-*.parquet")))
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments(tmp_path: Path):
     # a fork server with everything imported, so that each start costs milliseconds
     context = multiprocessing.get_context("forkserver")

@@ -104,6 +104,7 @@ def test_errors_come_as_with_the_local_engine(tmp_path: Path):
         run(tmp_path / "out", Loader(tmp_path), RAY, model="absent")
 
 
+@pytest.mark.slow
 def test_workers_killed_ten_times_within_a_run(
     tmp_path: Path, expected: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ):
