@@ -9,6 +9,7 @@ import shutil
 import time
 from pathlib import Path
 
+import pytest
 from fake_parts import FakeDataset, FakeReranker, fake_retrieve
 from rerankbench.eval.experiment.file import parse_experiment
 from rerankbench.eval.results import load_cells
