@@ -98,7 +98,9 @@ class TokenVectorReranker(FullDepth):
         self.token_budget = placement.budget(BUDGET)
         _register_markers(tokenizer, self.vectors.markers)
         self.template = tokenizer.single_template()
-        self.skipped = {number for word in self.vectors.skipped if (number := _find_id(tokenizer, word)) is not None}
+        unknown = tokenizer.special.get("unk_token") if self.vectors.skips_unknown else None
+        numbers = (_find_id(tokenizer, word) for word in self.vectors.skipped)
+        self.skipped = {unknown if number is None else number for number in numbers} - {None}
         self.filler = self._find_filler()
         self.takes_types = tokenizer.has_types and "token_type_ids" in inspect.signature(model.forward).parameters
         self.cache = VectorCache(CACHE_BYTES) if placement.device.type == "cpu" else None
@@ -257,7 +259,7 @@ class TokenVectorReranker(FullDepth):
 
 
 def _find_id(tokenizer: Tokenizer, word: str) -> int | None:
-    """Return the id of a word that is one token; one that the vocabulary lacks is not skipped."""
+    """Return the id of a word that is one token; None for one that the vocabulary lacks."""
     return tokenizer.backend.token_to_id(word)
 
 

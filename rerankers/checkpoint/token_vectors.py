@@ -57,6 +57,8 @@ class TokenVectors:
         expansion: of queries; None: they stay as they are.
         prompts: put before queries and documents; `markers` are those that are one token where the tokenizer has it.
         skipped: words whose tokens in documents are not compared.
+        skips_unknown: a skipped word that the vocabulary lacks stands for its unknown token, as PyLate takes it
+            (pylate/models/colbert.py, `convert_tokens_to_ids`); sentence-transformers leaves such a word out.
         normalised: vectors have length 1, by a module that is not among the others.
         mean: a score is divided by the number of query tokens.
     """
@@ -67,6 +69,7 @@ class TokenVectors:
     prompts: tuple[str, str] = ("", "")
     markers: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
+    skips_unknown: bool = False
     normalised: bool = False
     mean: bool = False
 
@@ -111,6 +114,7 @@ def read_token_vectors(
         prompts=(prompts.get("query") or "", _document_prompt(prompts)),
         markers=tuple(markers),
         skipped=tuple(words),
+        skips_unknown=old,
         normalised=mask is None,
         mean=_SIMILARITIES.get(similarity, False),
     )
