@@ -96,6 +96,7 @@ class Client:
                 why, requested = str(lost), lost.wait
             if attempt == self.service.attempts or (requested or 0) > _PATIENCE:
                 break
+            # not urllib3's Retry: it sleeps where no signal ends it, and cannot make the other requests wait, too
             wait = max(requested or 0.0, min(_LONGEST_WAIT, _FIRST_WAIT * 2**attempt) * random.uniform(0.5, 1.0))
             log.warning("%s: %s; tried again in %.1f s", self.url, why, wait)
             if requested is not None:
