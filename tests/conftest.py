@@ -10,6 +10,7 @@ import pytest
 from in_process import Command
 
 ROOT = Path(__file__).resolve().parent.parent
+os.environ["COLUMNS"] = "100"  # tables wrap at the width of the terminal, and there may be any or none
 
 
 @pytest.fixture(scope="session")
