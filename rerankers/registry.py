@@ -51,7 +51,7 @@ FAMILIES = {
     "own": ".families.custom:Custom",
     "served": ".families.served:Served",
 }
-CUSTOM = Custom()
+CUSTOM = Custom()  # FAMILIES["own"], made early: it recognises the names and objects of users
 PLUGINS = "rerankbench.families"  # the entry-point group in which other packages register families
 _LOAD_OPTIONS = tuple(field.name for field in fields(LoadOptions))
 
