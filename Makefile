@@ -42,8 +42,8 @@ test-fast: $(STAMP) ## under a minute: the rules of the house, metrics, data, ta
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal tests/test_house.py tests/eval/metrics tests/eval/data \
 	  tests/eval/tables/test_latex.py tests/eval/board tests/rerankers/test_tiny_scores.py tests/rerankers/adapters/test_base.py
 
-coverage: $(STAMP) ## the tests once more, with the share of lines that they run; fails below the floor of pyproject.toml
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term:skip-covered
+coverage: $(STAMP) ## make test with the share of lines that it runs; fails below the floor of pyproject.toml
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" --cov --cov-report=term:skip-covered
 
 cpus: $(STAMP) ## the tests under the instruction sets of other processors, one after the other
 	@for isa in AVX2 AVX512_CORE ALL; do \
